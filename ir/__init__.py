@@ -1,0 +1,1 @@
+"""The intermediate representation: types, ops, graph, text form, verifier, rules and passes."""

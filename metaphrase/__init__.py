@@ -1,0 +1,5 @@
+"""Metaphrase: a dynamic binary translator as a Python library."""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"

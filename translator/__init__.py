@@ -1,0 +1,1 @@
+"""From guest machine code to IR: patterns, decoders, lifting, regions and tiering; one folder a guest."""
