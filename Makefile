@@ -1,0 +1,53 @@
+# `make` explains itself. Every target that needs the environment makes it first.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.metaphrase-installed
+JOBS ?= 2
+SECONDS_TO_FUZZ ?= 120
+
+.DEFAULT_GOAL := help
+.PHONY: help setup packages demo test test-all check bench bench-quick fuzz clean
+
+help:  ## Show these targets
+	@echo "Metaphrase: a dynamic binary translator as a Python library."
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## Create .venv and install this package, its tests' and its notebooks' needs
+
+$(STAMP): pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV) (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,notebook]'
+	@touch $@
+
+packages:  ## Install the Debian programs that tests and demo run (as root; else say what is missing)
+	@tests/install-debian-packages
+
+demo: setup packages  ## Run Debian's own programs translated, beside native
+	@$(BIN)/python -m metaphrase.demo
+
+test: setup packages  ## Run the tests (about ten minutes on two cores)
+	@$(BIN)/python -m pytest -q -n $(JOBS) -m "not fuzz"
+
+test-all: setup packages  ## Run the tests with every program on every tier, link and optimisation level
+	@METAPHRASE_TEST_FULL=1 $(BIN)/python -m pytest -q -n $(JOBS) -m "not fuzz"
+
+check: setup  ## Lint, type-check, and see that imports run downwards only
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q tests/test_layers.py
+
+bench: setup packages  ## Compare with native and qemu-user; JSON goes to .cache/benchmarks/
+	@$(BIN)/python -m metaphrase.benchmarks
+
+bench-quick: setup packages  ## The same with fewer and shorter runs
+	@$(BIN)/python -m metaphrase.benchmarks --quick
+
+fuzz: setup packages  ## Run the random tests for SECONDS_TO_FUZZ (120) each
+	@METAPHRASE_FUZZ_SECONDS=$(SECONDS_TO_FUZZ) $(BIN)/python -m pytest -q -n $(JOBS) -m fuzz
+
+clean:  ## Remove what was built (the environment too)
+	rm -rf $(VENV) .cache build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,24 @@
+"""What all tests share: one fresh folder for the persistent code cache, so that no earlier version's code is run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+
+import pytest
+
+CACHE_VARIABLE = "METAPHRASE_CACHE_DIR"
+_made: list[str] = []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # xdist workers inherit the variable from the process that starts them, and so share the folder.
+    if CACHE_VARIABLE not in os.environ:
+        os.environ[CACHE_VARIABLE] = tempfile.mkdtemp(prefix="metaphrase-test-cache-")
+        _made.append(os.environ[CACHE_VARIABLE])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    for folder in _made:
+        shutil.rmtree(folder, ignore_errors=True)
