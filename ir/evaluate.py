@@ -1,0 +1,78 @@
+"""Evaluate pure ops on raw values: constant folding and the reference interpreter share this."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from metaphrase.ir.bits import Bits
+from metaphrase.ir.errors import MetaphraseError
+from metaphrase.ir.ops import Op
+from metaphrase.ir.types import Type
+
+Raw = int | tuple[int, ...]
+"""A value outside native code: unsigned bits, or a tuple of them a lane."""
+
+
+def to_bits(type: Type, value: Raw) -> int:
+    """All bits of a value as one integer; lane 0 is least significant."""
+    if isinstance(value, int):
+        return value
+    width = type.element.bits
+    return sum(lane << width * index for index, lane in enumerate(value))
+
+
+def from_bits(type: Type, bits: int) -> Raw:
+    """The value of `type` made of the low bits of `bits`."""
+    if not type.is_vector:
+        return bits & type.mask
+    width, mask = type.element.bits, type.element.mask
+    return tuple(bits >> width * index & mask for index in range(type.lanes))
+
+
+def evaluate(op: Op, type: Type, args: Sequence[Raw], arg_types: Sequence[Type], imm: Any = None) -> Raw:
+    """The result of a pure op of result `type` on raw operands.
+
+    Raises MetaphraseError for an op whose value depends on where the function runs (arg, base, field).
+    """
+    if op.whole:
+        return _whole(op, type, args, arg_types, imm)
+    widths = [t.element.bits for t in arg_types]
+    if not type.is_vector:
+        return _lane(op, type, [Bits(w, a) for w, a in zip(widths, args, strict=True)])  # type: ignore[arg-type]
+    lanes = []
+    for index in range(type.lanes):
+        operands = [
+            Bits(w, a if isinstance(a, int) else a[index]) for w, a in zip(widths, args, strict=True)
+        ]  # a select may choose between vectors by one i1
+        lanes.append(_lane(op, type, operands))
+    return tuple(lanes)
+
+
+def _lane(op: Op, type: Type, operands: list[Bits]) -> int:
+    assert op.meaning is not None
+    if op.result == "R":
+        result = op.meaning(*operands, type.element.bits)
+    else:
+        result = op.meaning(*operands)
+    return int(result.value)
+
+
+def _whole(op: Op, type: Type, args: Sequence[Raw], arg_types: Sequence[Type], imm: Any) -> Raw:
+    match op.name:
+        case "const":
+            return imm  # type: ignore[no-any-return]
+        case "bitcast":
+            return from_bits(type, to_bits(arg_types[0], args[0]))
+        case "splat":
+            return (args[0],) * type.lanes  # type: ignore[return-value]
+        case "extract":
+            return args[0][imm]  # type: ignore[index]
+        case "insert":
+            lanes = list(args[0])  # type: ignore[arg-type]
+            lanes[imm] = args[1]  # type: ignore[call-overload]
+            return tuple(lanes)
+        case "shuffle":
+            both = (*args[0], *args[1])  # type: ignore[misc]
+            return tuple(both[lane] for lane in imm)
+    raise MetaphraseError(f"the value of {op.name} is known only where the function runs")

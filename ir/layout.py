@@ -1,0 +1,73 @@
+"""Guest state as a declared layout: one name, type and byte offset a slot.
+
+The backend reads offsets from it, people get ctypes and NumPy views, debuggers register names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from metaphrase.ir.errors import MetaphraseError
+from metaphrase.ir.types import Type
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A named piece of state; `group` collects slots that analyses treat alike (e.g. "flags")."""
+
+    name: str
+    type: Type
+    offset: int
+    group: str = ""
+
+    @property
+    def end(self) -> int:
+        return self.offset + self.type.bytes
+
+
+class Layout:
+    """Slots in ascending order of offset; no two overlap."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.size = 0
+        self.slots: dict[str, Slot] = {}
+        self._owner: dict[int, Slot] = {}
+
+    def add(self, name: str, type: Type, *, group: str = "", align: int = 0, size: int = 0) -> int:
+        """Declare the next slot, of at least `size` bytes, aligned to its own size (or `align`); gives its offset."""
+        if name in self.slots:
+            raise MetaphraseError(f"layout {self.name}: the slot {name} is declared twice")
+        align = align or min(type.bytes, 64)
+        offset = -(-self.size // align) * align
+        slot = Slot(name, type, offset, group)
+        self.slots[name] = slot
+        self.size = offset + max(size, type.bytes)
+        for byte in range(offset, slot.end):
+            self._owner[byte] = slot
+        return offset
+
+    def __getitem__(self, name: str) -> Slot:
+        try:
+            return self.slots[name]
+        except KeyError:
+            raise MetaphraseError(f"layout {self.name} has no slot {name!r}; it has {', '.join(self.slots)}") from None
+
+    def __iter__(self) -> Iterator[Slot]:
+        return iter(self.slots.values())
+
+    def at(self, offset: int) -> Slot:
+        """The slot that holds the byte at `offset`."""
+        try:
+            return self._owner[offset]
+        except KeyError:
+            raise MetaphraseError(f"layout {self.name} has no slot at byte {offset}") from None
+
+    def find(self, offset: int) -> Slot | None:
+        """The slot that holds the byte at `offset`, if any."""
+        return self._owner.get(offset)
+
+    def group(self, name: str) -> list[Slot]:
+        """The slots of one group, in order."""
+        return [slot for slot in self if slot.group == name]

@@ -1,0 +1,199 @@
+"""Place pure nodes in blocks: global code motion after Click (PLDI 1995).
+
+A node may stand anywhere from the deepest block of its operands (early) down to the common dominator of its users
+(late). It goes to the latest of those in the shallowest loop, so that values only a cold path needs are computed there.
+"""
+
+from __future__ import annotations
+
+from metaphrase.ir.graph import Block, Function, Value, postorder
+
+
+class Dominators:
+    """Immediate dominators and loop depth of the blocks reachable from the entry (Cooper, Harvey and Kennedy)."""
+
+    def __init__(self, function: Function) -> None:
+        self.order = _reverse_postorder(function)
+        self.index = {block: i for i, block in enumerate(self.order)}
+        self.predecessors: dict[Block, list[Block]] = {block: [] for block in self.order}
+        for block in self.order:
+            for successor in block.successors:
+                self.predecessors[successor].append(block)
+        self.idom: list[int] = self._solve()
+        self.depth = [0] * len(self.order)
+        for i in range(1, len(self.order)):
+            self.depth[i] = self.depth[self.idom[i]] + 1
+        self.loop_depth = self._loops()
+
+    def _solve(self) -> list[int]:
+        idom = [-1] * len(self.order)
+        idom[0] = 0
+        changed = True
+        while changed:
+            changed = False
+            for i in range(1, len(self.order)):
+                new = -1
+                for predecessor in self.predecessors[self.order[i]]:
+                    p = self.index[predecessor]
+                    if idom[p] >= 0:
+                        new = p if new < 0 else _meet(idom, p, new)
+                if new != idom[i]:
+                    idom[i], changed = new, True
+        return idom
+
+    def dominates(self, a: int, b: int) -> bool:
+        """Whether block number `a` dominates block number `b`."""
+        while b > a:
+            b = self.idom[b]
+        return a == b
+
+    def common(self, a: int, b: int) -> int:
+        """The deepest block that dominates both."""
+        return _meet(self.idom, a, b)
+
+    def _loops(self) -> list[int]:
+        depth = [0] * len(self.order)
+        for i, block in enumerate(self.order):
+            for successor in block.successors:
+                header = self.index[successor]
+                if self.dominates(header, i):
+                    for member in self._natural_loop(header, i):
+                        depth[member] += 1
+        return depth
+
+    def _natural_loop(self, header: int, latch: int) -> set[int]:
+        body, work = {header}, [latch]
+        while work:
+            block = work.pop()
+            if block not in body:
+                body.add(block)
+                work.extend(self.index[p] for p in self.predecessors[self.order[block]])
+        return body
+
+
+def _meet(idom: list[int], a: int, b: int) -> int:
+    while a != b:
+        while a > b:
+            a = idom[a]
+        while b > a:
+            b = idom[b]
+    return a
+
+
+def _reverse_postorder(function: Function) -> list[Block]:
+    seen, order = {function.blocks[0]}, []
+    stack: list[tuple[Block, int]] = [(function.blocks[0], 0)]
+    while stack:
+        block, index = stack.pop()
+        if index < len(block.successors):
+            stack.append((block, index + 1))
+            successor = block.successors[index]
+            if successor not in seen:
+                seen.add(successor)
+                stack.append((successor, 0))
+        else:
+            order.append(block)
+    return order[::-1]
+
+
+def schedule(function: Function) -> list[tuple[Block, list[Value]]]:
+    """Every reachable block, entry first, with its values (pure and effects) in an order that can be executed.
+
+    Constants and other leaves without operands are not listed: whoever reads the schedule writes them in place.
+    """
+    if len(function.blocks) == 1:
+        block = function.blocks[0]
+        return [(block, _straight(block))]
+    dominators = Dominators(function)
+    order = dominators.order
+    position: dict[int, int] = {}
+    for i, block in enumerate(order):
+        for effect in block.effects:
+            position[effect.id] = i
+    nodes = [value for value in function.values() if value.op.is_pure and value.args]
+    early: dict[int, int] = {}
+    for node in nodes:
+        best = 0
+        for arg in node.args:
+            at = early.get(arg.id) if arg.op.is_pure else position.get(arg.id)
+            if at is not None and dominators.depth[at] > dominators.depth[best]:
+                best = at
+        early[node.id] = best
+    late: dict[int, int] = {}
+
+    def used(value: Value, at: int) -> None:
+        if value.op.is_pure and value.args:
+            late[value.id] = at if value.id not in late else dominators.common(late[value.id], at)
+
+    for i, block in enumerate(order):
+        for effect in block.effects:
+            for arg in effect.args:
+                used(arg, i)
+        if block.terminator:
+            for arg in block.terminator.args:
+                used(arg, i)
+    chosen: dict[int, int] = {}
+    for node in reversed(nodes):
+        if node.id not in late:
+            continue  # only dead blocks used it
+        at = best = late[node.id]
+        while at != early[node.id]:
+            at = dominators.idom[at]
+            if dominators.loop_depth[at] < dominators.loop_depth[best]:
+                best = at
+        chosen[node.id] = best
+        for arg in node.args:
+            used(arg, best)
+    members: list[list[Value]] = [[] for _ in order]
+    for node in nodes:
+        if node.id in chosen:
+            members[chosen[node.id]].append(node)
+    return [(block, _ordered(block, members[i])) for i, block in enumerate(order)]
+
+
+def _straight(block: Block) -> list[Value]:
+    """The only block of a function: each pure node stands right before the first effect that needs it."""
+    placed: set[int] = set()
+    out: list[Value] = []
+
+    def place(root: Value) -> None:
+        for value in postorder(root, placed):
+            if value.op.is_pure and value.args:
+                out.append(value)
+
+    for effect in block.effects:
+        for arg in effect.args:
+            place(arg)
+        placed.add(effect.id)
+        out.append(effect)
+    if block.terminator:
+        for arg in block.terminator.args:
+            place(arg)
+    return out
+
+
+def _ordered(block: Block, members: list[Value]) -> list[Value]:
+    """The block's effects with the pure `members` chosen for it, each before the first effect here that needs it."""
+    waiting = {value.id for value in members}
+    out: list[Value] = []
+
+    def place(root: Value) -> None:
+        stack = [(root, 0)]
+        while stack:
+            value, index = stack.pop()
+            if value.id not in waiting:
+                continue
+            if index < len(value.args):
+                stack.append((value, index + 1))
+                stack.append((value.args[index], 0))
+            else:
+                waiting.discard(value.id)
+                out.append(value)
+
+    for effect in block.effects:
+        for arg in effect.args:
+            place(arg)
+        out.append(effect)
+    for value in members:  # the terminator's, and those whose users stand in blocks that this one dominates
+        place(value)
+    return out
