@@ -1,0 +1,185 @@
+"""The code cache: one bounded reservation of host memory in which linked images run.
+
+Images start on pages of their own. A page is written while it is readable and writable, and turned readable and
+executable once, before anyone knows its address: no page is ever writable and executable, and no switch of
+permissions touches a page that code runs from. The memory is private, so a forked child keeps what was there and
+adds its own without the parent seeing it; a fork by `os.fork` needs no further care.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+import threading
+from bisect import bisect_left
+from pathlib import Path
+from types import TracebackType
+
+from metaphrase.backends.llvm.objects import PAGE, Image
+from metaphrase.ir.errors import MetaphraseError
+
+_MAP_FIXED, _MAP_NORESERVE, _MAP_FAILED = 0x10, 0x4000, ctypes.c_void_p(-1).value
+_PROT_NONE = 0
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.mmap.restype = ctypes.c_void_p
+_libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_int64]
+_libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+_libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+
+# One for all caches. Reentrant, so that a thread which forks from within a call (in a Python signal handler) cannot
+# block itself.
+_lock = threading.RLock()
+
+
+class CodeCacheError(MetaphraseError):
+    """The host refused to map or protect memory for code."""
+
+
+class CodeCacheFull(CodeCacheError):
+    """No free stretch is long enough; release code and try again."""
+
+
+class CodeCache:
+    """Executable memory of `capacity` bytes (rounded up to pages), handed out first-fit. Safe to use from threads."""
+
+    def __init__(self, capacity: int = 256 << 20) -> None:
+        self.capacity = _pages(capacity)
+        self.base = _map(0, self.capacity, _PROT_NONE, 0)
+        self._lengths: dict[int, int] = {}  # address of each image -> bytes of its pages
+        self._free: list[tuple[int, int]] = [(self.base, self.capacity)]  # (address, bytes), sorted, never adjacent
+        self._used = 0
+
+    @property
+    def used(self) -> int:
+        """Bytes of pages in use."""
+        return self._used
+
+    def add(self, image: Image) -> int:
+        """Copy an image in; returns its base address, which is also its handle for `release`.
+
+        Raises CodeCacheFull when there is no room.
+        """
+        length = _pages(len(image.code))
+        with _lock:
+            address = self._take(length)
+            try:
+                _protect(address, length, mmap.PROT_READ | mmap.PROT_WRITE)
+                ctypes.memmove(address, image.code, len(image.code))
+                _protect(address, length, mmap.PROT_READ | mmap.PROT_EXEC)
+            except CodeCacheError:
+                self._give_back(address, length)
+                raise
+            self._lengths[address] = length
+            return address
+
+    def map_file(self, path: str | Path, offset: int, length: int) -> int:
+        """Map `length` bytes of a file's linked image for execution, sharing its page cache; returns the base address.
+
+        `offset` is a multiple of the page size. The file must only ever be replaced by renaming, never rewritten or
+        truncated in place, for pages not yet touched follow the file. Raises CodeCacheError if the file is too short
+        or its file system forbids execution, OSError if it cannot be opened, CodeCacheFull when there is no room.
+        """
+        if offset % PAGE:
+            raise CodeCacheError(f"{path}: an image at offset {offset:#x} cannot be mapped; pad it to a page")
+        pages = _pages(length)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            size = os.fstat(descriptor).st_size
+            if offset + length > size:  # touching a page past the end would raise SIGBUS
+                raise CodeCacheError(f"{path}: {length} bytes at {offset:#x} wanted, but the file has {size}")
+            with _lock:
+                address = self._take(pages)
+                try:
+                    _map(address, pages, mmap.PROT_READ | mmap.PROT_EXEC, _MAP_FIXED, descriptor, offset)
+                except CodeCacheError:
+                    self._give_back(address, pages)
+                    raise
+                self._lengths[address] = pages
+                return address
+        finally:
+            os.close(descriptor)
+
+    def release(self, handle: int) -> None:
+        """Unmap an image. The caller makes sure that nothing runs in it or will jump to it.
+
+        Raises CodeCacheError if the handle is not one of this cache's.
+        """
+        with _lock:
+            length = self._lengths.pop(handle, 0)
+            if not length:
+                raise CodeCacheError(f"{handle:#x} is not an image of this code cache (released twice?)")
+            self._give_back(handle, length)
+
+    def contains(self, address: int) -> bool:
+        """Whether the address lies in the reservation, used or not."""
+        return self.base <= address < self.base + self.capacity
+
+    def close(self) -> None:
+        """Unmap everything. No code of the cache may run any more; closing twice is harmless."""
+        with _lock:
+            if self.capacity:
+                _libc.munmap(self.base, self.capacity)
+            self.capacity = self._used = 0
+            self._free.clear()
+            self._lengths.clear()
+
+    def __enter__(self) -> CodeCache:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"CodeCache({len(self._lengths)} images, {self._used:#x} of {self.capacity:#x} bytes at {self.base:#x})"
+
+    def _take(self, length: int) -> int:
+        for index, (address, available) in enumerate(self._free):
+            if available >= length:
+                if available == length:
+                    del self._free[index]
+                else:
+                    self._free[index] = (address + length, available - length)
+                self._used += length
+                return address
+        raise CodeCacheFull(
+            f"no {length} contiguous bytes are left of the {self.capacity}-byte code cache ({self._used} in use)"
+        )
+
+    def _give_back(self, address: int, length: int) -> None:
+        """Drop the pages and merge the stretch with its free neighbours."""
+        _map(address, length, _PROT_NONE, _MAP_FIXED)
+        self._used -= length
+        index = bisect_left(self._free, (address, 0))
+        if index < len(self._free) and self._free[index][0] == address + length:
+            length += self._free.pop(index)[1]
+        if index and sum(self._free[index - 1]) == address:
+            index -= 1
+            before, before_length = self._free.pop(index)
+            address, length = before, before_length + length
+        self._free.insert(index, (address, length))
+
+
+def _pages(length: int) -> int:
+    return max(PAGE, (length + PAGE - 1) & -PAGE)
+
+
+def _map(address: int, length: int, protection: int, flags: int, descriptor: int = -1, offset: int = 0) -> int:
+    flags |= mmap.MAP_PRIVATE | (_MAP_NORESERVE | mmap.MAP_ANONYMOUS if descriptor < 0 else 0)
+    result = _libc.mmap(address or None, length, protection, flags, descriptor, offset)
+    if result is None or result == _MAP_FAILED:
+        raise CodeCacheError(f"cannot map {length} bytes for code: {os.strerror(ctypes.get_errno())}")
+    return int(result)
+
+
+def _protect(address: int, length: int, protection: int) -> None:
+    if _libc.mprotect(address, length, protection):
+        raise CodeCacheError(f"cannot protect {length} bytes of code: {os.strerror(ctypes.get_errno())}")
+
+
+# Held over a fork, so that a child never inherits a cache (or a held lock) that another thread was changing. The
+# forking thread is the same thread in the child, and may release it there.
+os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
