@@ -1,0 +1,134 @@
+"""What a guest architecture gives the engine, and how its described instructions are bound to operands.
+
+An instruction is described once (`Description`): its pattern, its operand kinds and its semantics, a function that is
+called with an emitter and the operands. Calling it with the operands bound to constants gives the IR of one instruction
+of a program (tier 1, the reference interpreter); with the operands bound to the fields of a decoded record it gives a
+tier-0 handler that serves every register and immediate of that form.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from metaphrase.ir.errors import MetaphraseError
+from metaphrase.ir.graph import Function
+from metaphrase.ir.layout import Layout
+
+if TYPE_CHECKING:
+    from metaphrase.translator.emitter import Emitter
+
+
+class DecodeError(MetaphraseError):
+    """The bytes are not an instruction that the guest's tables describe."""
+
+
+@dataclass(slots=True)
+class Decoded:
+    """One decoded instruction: which description, its static operands, and the values of the dynamic ones.
+
+    `registers` holds byte offsets into the guest's state. `immediate` and `displacement` are 64-bit two's complement;
+    the target of a direct branch stands in `immediate` as an absolute address.
+    """
+
+    row: int
+    statics: int
+    registers: tuple[int, ...]
+    immediate: int
+    displacement: int
+    pc: int
+    length: int
+
+    @property
+    def next_pc(self) -> int:
+        return self.pc + self.length
+
+
+REGISTER_FIELDS = 8
+"""How many register operands (state offsets) a decoded record has room for."""
+
+
+@dataclass(eq=False)
+class Description:
+    """One described instruction form: a row of a guest's table."""
+
+    name: str
+    pattern: str
+    semantics: Callable[..., None]
+    operands: tuple[Any, ...] = ()
+    asm: str = ""
+    manual: str = ""
+    extension: str = "base"
+    row: int = -1
+    detail: Any = None
+    """What the guest's decoder keeps with the row."""
+    ends_block: bool = field(default=False)
+    """Control never simply falls through to the next instruction's record in the same block."""
+
+    def __repr__(self) -> str:
+        return f"<{self.name} {self.pattern}>"
+
+
+class Guest(ABC):
+    """A guest architecture. Instances hold the tables and no machine state, so one serves every machine."""
+
+    name: str
+    layout: Layout
+    rows: Sequence[Description]
+    static_bits: int
+    """Width of `Decoded.statics`; a form is (row, statics)."""
+    program_counter: str
+    """Slot that holds the guest's program counter while native code does not run."""
+    lazy_group: str = ""
+    """Group of slots (flags) of which a tier-0 handler exists in two variants, writing them or not."""
+    longest: int
+    """Bytes of the longest instruction."""
+    alignment: int = 1
+    """Instructions start at multiples of this."""
+    reasons: tuple[str, ...] = ()
+    """What `Emitter.leave` and `Emitter.trap` may name, beyond "syscall"."""
+
+    @abstractmethod
+    def decode(self, code: bytes, pc: int) -> Decoded:
+        """Decode the instruction at the start of `code`, which lies at guest address `pc`.
+
+        Raises DecodeError if no description matches, or if `code` ends inside the instruction.
+        """
+
+    @abstractmethod
+    def decoder(self) -> Function:
+        """The native face of `decode`, as an IR function over a decoder's table; see `translator/native_decode.py`."""
+
+    @abstractmethod
+    def decoder_table(self) -> bytes:
+        """The tables that `decoder` reads, as one position-independent blob."""
+
+    @abstractmethod
+    def emit(self, emitter: Emitter, row: int, statics: int) -> None:
+        """Call the semantics of a form with its operands bound as `emitter.binding` says."""
+
+    def form_name(self, row: int, statics: int) -> str:
+        """A stable, unique name of a form, used for cache keys and statistics."""
+        description = self.rows[row]
+        return f"{description.name}|{description.pattern}|{statics:x}"
+
+
+_guests: dict[str, Callable[[], Guest]] = {}
+_made: dict[str, Guest] = {}
+
+
+def register(name: str, factory: Callable[[], Guest]) -> None:
+    """Make a guest known by name; `factory` runs when it is first asked for."""
+    _guests[name] = factory
+
+
+def guest(name: str) -> Guest:
+    """The guest registered as `name`."""
+    found = _made.get(name)
+    if found is None:
+        if name not in _guests:
+            raise MetaphraseError(f"no guest is called {name!r}; known are {', '.join(sorted(_guests))}")
+        found = _made[name] = _guests[name]()
+    return found
