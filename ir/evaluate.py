@@ -61,7 +61,7 @@ def _lane(op: Op, type: Type, operands: list[Bits]) -> int:
 def _whole(op: Op, type: Type, args: Sequence[Raw], arg_types: Sequence[Type], imm: Any) -> Raw:
     match op.name:
         case "const":
-            return imm  # type: ignore[no-any-return]
+            return imm
         case "bitcast":
             return from_bits(type, to_bits(arg_types[0], args[0]))
         case "splat":
@@ -70,7 +70,7 @@ def _whole(op: Op, type: Type, args: Sequence[Raw], arg_types: Sequence[Type], i
             return args[0][imm]  # type: ignore[index]
         case "insert":
             lanes = list(args[0])  # type: ignore[arg-type]
-            lanes[imm] = args[1]  # type: ignore[call-overload]
+            lanes[imm] = args[1]
             return tuple(lanes)
         case "shuffle":
             both = (*args[0], *args[1])  # type: ignore[misc]

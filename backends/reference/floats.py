@@ -1,0 +1,80 @@
+"""The floating-point ops of the table, one lane at a time, by exact arithmetic on bits.
+
+Each function takes the operands' element type, the result's, the immediate, the environment and raw bits, and gives
+(bits, flags raised).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from metaphrase.ir import softfloat
+from metaphrase.ir.errors import MetaphraseError
+from metaphrase.ir.softfloat import Format, Relation, Rounding
+from metaphrase.ir.types import Type
+
+LaneOp = Callable[..., tuple[int, int]]
+BY_ENVIRONMENT = 4
+"""The immediate of `fround` that leaves the direction to the environment."""
+
+
+def format_of(type: Type) -> Format:
+    """The IEEE format of a float type."""
+    if not type.is_float:
+        raise MetaphraseError(f"{type} is not a floating-point type")
+    return softfloat.FORMATS[type.bits]
+
+
+def _arithmetic(operation: Callable[..., tuple[int, int]]) -> LaneOp:
+    def run(source: Type, target: Type, imm: None, environment: int, *operands: int) -> tuple[int, int]:
+        return operation(format_of(source), *operands, environment)
+
+    return run
+
+
+def _comparison(relations: frozenset[Relation], signalling: bool) -> LaneOp:
+    def run(source: Type, target: Type, imm: None, environment: int, x: int, y: int) -> tuple[int, int]:
+        relation, flags = softfloat.compare(format_of(source), x, y, environment, signalling=signalling)
+        return int(relation in relations), flags
+
+    return run
+
+
+def _convert(source: Type, target: Type, imm: None, environment: int, x: int) -> tuple[int, int]:
+    return softfloat.convert(format_of(source), format_of(target), x, environment)
+
+
+def _to_integer(source: Type, target: Type, imm: None, environment: int, x: int) -> tuple[int, int]:
+    return softfloat.to_int(format_of(source), x, target.bits, True, environment)
+
+
+def _to_integer_truncating(source: Type, target: Type, imm: None, environment: int, x: int) -> tuple[int, int]:
+    return softfloat.to_int(format_of(source), x, target.bits, True, environment, Rounding.TOWARD_ZERO)
+
+
+def _from_integer(source: Type, target: Type, imm: None, environment: int, x: int) -> tuple[int, int]:
+    value = x - (1 << source.bits) if x >> (source.bits - 1) else x
+    return softfloat.from_int(format_of(target), value, environment)
+
+
+def _round(source: Type, target: Type, imm: int, environment: int, x: int) -> tuple[int, int]:
+    return softfloat.round_to_integral(format_of(source), x, environment, None if imm == BY_ENVIRONMENT else imm)
+
+
+FLOAT_OPS: dict[str, LaneOp] = {
+    "fadd": _arithmetic(softfloat.add),
+    "fsub": _arithmetic(softfloat.sub),
+    "fmul": _arithmetic(softfloat.mul),
+    "fdiv": _arithmetic(softfloat.div),
+    "fsqrt": _arithmetic(softfloat.sqrt),
+    "fma": _arithmetic(softfloat.fma),
+    "feq": _comparison(frozenset({Relation.EQUAL}), signalling=False),
+    "flt": _comparison(frozenset({Relation.LESS}), signalling=True),
+    "fle": _comparison(frozenset({Relation.LESS, Relation.EQUAL}), signalling=True),
+    "funord": _comparison(frozenset({Relation.UNORDERED}), signalling=False),
+    "fconvert": _convert,
+    "ftosi": _to_integer,
+    "ftosi_trunc": _to_integer_truncating,
+    "sitof": _from_integer,
+    "fround": _round,
+}
