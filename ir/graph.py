@@ -31,7 +31,7 @@ class Value:
 
     def __bool__(self) -> bool:
         raise TypeMismatch(
-            f"{self!r} is a value of the guest, unknown while lifting: use .select() or a branch, not a Python condition"
+            f"{self!r} is a value of the guest, unknown while lifting: use .select() or a branch, not a Python `if`"
         )
 
     def __repr__(self) -> str:
@@ -199,7 +199,10 @@ class Terminator:
 
 
 class Block:
-    """Effects in program order, then one terminator. `origin` is (offset from the region's base, instruction count) where known."""
+    """Effects in program order, then one terminator.
+
+    `origin` is (offset from the region's base, instruction count) where known.
+    """
 
     __slots__ = ("effects", "name", "origin", "terminator")
 

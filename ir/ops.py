@@ -45,6 +45,9 @@ class Op:
     commutes: bool = False
     whole: bool = False
     """The meaning takes whole operands (vectors as tuples of lanes) and the result's type, not lanes."""
+    immediate: str = ""
+    """What `imm` holds: value, number (of an argument), name (of a field), lane, lanes, rounding, offset (of state),
+    local, operation, transfer or reason; nothing if empty."""
 
     @property
     def operands(self) -> list[str]:
@@ -76,9 +79,10 @@ def op(
     *,
     commutes: bool = False,
     whole: bool = False,
+    imm: str = "",
 ) -> Op:
-    """Declare one op."""
-    row = Op(name, signature, trait, meaning, doc, commutes, whole)
+    """Declare one op; `imm` says what its immediate attribute holds."""
+    row = Op(name, signature, trait, meaning, doc, commutes, whole, imm)
     OPS[name] = row
     return row
 
@@ -149,17 +153,29 @@ op("zext", "T -> R", PURE, lambda a, width: a.zext(width), "zero extension to a 
 op("sext", "T -> R", PURE, lambda a, width: a.sext(width), "sign extension to a wider element")
 op("trunc", "T -> R", PURE, lambda a, width: a.trunc(width), "the low bits, in a narrower element")
 op("select", "B T T -> T", PURE, lambda c, a, b: c.ite(a, b), "a where c is set, else b; c is i1, or i1 lanes")
-op("bitcast", "T -> R", PURE, None, "the same bits as a type of the same width; lane 0 is least significant", whole=True)
+op(
+    "bitcast", "T -> R", PURE, None,
+    "the same bits as a type of the same width; lane 0 is least significant", whole=True,
+)
 op("splat", "E -> R", PURE, None, "every lane the operand", whole=True)
-op("extract", "T -> E", PURE, None, "lane `imm`", whole=True)
-op("insert", "T E -> T", PURE, None, "a with lane `imm` replaced", whole=True)
-op("shuffle", "T T -> R", PURE, None, "lane i is lane imm[i] of the lanes of a followed by those of b", whole=True)
-op("const", "- -> R", PURE, None, "the value `imm`", whole=True)
+op("extract", "T -> E", PURE, None, "lane `imm`", whole=True, imm="lane")
+op("insert", "T E -> T", PURE, None, "a with lane `imm` replaced", whole=True, imm="lane")
+op(
+    "shuffle", "T T -> R", PURE, None,
+    "lane i is lane imm[i] of the lanes of a followed by those of b", whole=True, imm="lanes",
+)
+op("const", "- -> R", PURE, None, "the value `imm`", whole=True, imm="value")
 
 # --- inputs that are fixed while a function runs ---------------------------------------------------------------------
-op("arg", "- -> R", PURE, None, "argument number `imm` of the function", whole=True)
-op("base", "- -> i64", PURE, None, "guest address of the region's origin; code holds addresses relative to it", whole=True)
-op("field", "- -> R", PURE, None, "field `imm` of the decoded instruction that a tier-0 handler runs", whole=True)
+op("arg", "- -> R", PURE, None, "argument number `imm` of the function", whole=True, imm="number")
+op(
+    "base", "- -> i64", PURE, None,
+    "guest address of the region's origin; code holds addresses relative to it", whole=True,
+)
+op(
+    "field", "- -> R", PURE, None,
+    "field `imm` of the decoded instruction that a tier-0 handler runs", whole=True, imm="name",
+)
 
 # --- floating point (meanings over ir/softfloat.py: format, environment, bits -> bits, flags) -------------------------
 op("fadd", "T T -> T", EFFECT, None, "sum")
@@ -173,33 +189,51 @@ op("flt", "T T -> B", EFFECT, None, "ordered and less; signals on any NaN")
 op("fle", "T T -> B", EFFECT, None, "ordered and less or equal; signals on any NaN")
 op("funord", "T T -> B", EFFECT, None, "either is NaN; quiet")
 op("fconvert", "T -> R", EFFECT, None, "to another float format, rounded by the environment")
-op("ftosi", "T -> R", EFFECT, None, "to signed integer, rounded by the environment; out of range or NaN: 1 << (width-1)")
+op(
+    "ftosi", "T -> R", EFFECT, None,
+    "to signed integer, rounded by the environment; out of range or NaN: 1 << (width-1)",
+)
 op("ftosi_trunc", "T -> R", EFFECT, None, "to signed integer, towards zero; out of range or NaN: 1 << (width-1)")
 op("sitof", "T -> R", EFFECT, None, "from signed integer, rounded by the environment")
-op("fround", "T -> T", EFFECT, None, "to an integral value; imm: 0 nearest even, 1 down, 2 up, 3 to zero, 4 by environment")
+op(
+    "fround", "T -> T", EFFECT, None,
+    "to an integral value; imm: 0 nearest even, 1 down, 2 up, 3 to zero, 4 by environment", imm="rounding",
+)
 op("get_fenv", "- -> i32", EFFECT, None, "the floating-point environment")
 op("set_fenv", "i32 -> -", EFFECT, None, "replace the floating-point environment")
 
-# --- guest state and memory --------------------------------------------------------------------------------------------
-op("get", "- -> R", EFFECT, None, "guest state at byte offset `imm` of the layout")
-op("put", "T -> -", EFFECT, None, "write guest state at byte offset `imm`")
+# --- guest state and memory -------------------------------------------------------------------------------------------
+op("get", "- -> R", EFFECT, None, "guest state at byte offset `imm` of the layout", imm="offset")
+op("put", "T -> -", EFFECT, None, "write guest state at byte offset `imm`", imm="offset")
 op("get_at", "i64 -> R", EFFECT, None, "guest state at a computed byte offset")
 op("put_at", "i64 T -> -", EFFECT, None, "write guest state at a computed byte offset")
 op("load", "i64 -> R", EFFECT, None, "little-endian guest memory at an address; may fault")
 op("store", "i64 T -> -", EFFECT, None, "write little-endian guest memory at an address; may fault")
-op("rmw", "i64 T -> T", EFFECT, None, "atomic read-modify-write by `imm` (add sub and or xor xchg smax smin umax umin); gives the old value")
-op("cmpxchg", "i64 T T -> T", EFFECT, None, "atomically replace memory by the third operand if it equals the second; gives the old value")
+op(
+    "rmw", "i64 T -> T", EFFECT, None,
+    "atomic read-modify-write by `imm` (add sub and or xor xchg smax smin umax umin); gives the old value", imm="operation",
+)
+op(
+    "cmpxchg", "i64 T T -> T", EFFECT, None,
+    "atomically replace memory by the third operand if it equals the second; gives the old value",
+)
 op("fence", "- -> -", EFFECT, None, "sequentially consistent fence")
 op("cycles", "- -> i64", EFFECT, None, "a monotonic cycle counter of the host")
 op("peek", "i64 -> R", EFFECT, None, "runtime memory (tables the engine owns) at a host address; never a guest's")
 op("poke", "i64 T -> -", EFFECT, None, "write runtime memory at a host address")
-op("read", "- -> R", EFFECT, None, "the function's local variable number `imm`")
-op("write", "T -> -", EFFECT, None, "set the function's local variable number `imm`")
+op("read", "- -> R", EFFECT, None, "the function's local variable number `imm`", imm="local")
+op("write", "T -> -", EFFECT, None, "set the function's local variable number `imm`", imm="local")
 
-# --- terminators -------------------------------------------------------------------------------------------------------
+# --- terminators ------------------------------------------------------------------------------------------------------
 op("jump", "- -> -", TERMINATOR, None, "go to a block")
 op("branch", "i1 -> -", TERMINATOR, None, "go to the first block if set, else to the second")
 op("ret", "... -> -", TERMINATOR, None, "return from a function that is not guest code")
 op("next", "- -> -", TERMINATOR, None, "end of this instruction: go on with the following one")
-op("goto", "i64 -> -", TERMINATOR, None, "end of this instruction: go on at a guest address; imm: jump, call or return")
-op("leave", "i64 -> -", TERMINATOR, None, "leave guest code for the embedder because of `imm` (a reason); resume at the address")
+op(
+    "goto", "i64 -> -", TERMINATOR, None,
+    "end of this instruction: go on at a guest address; imm: jump, call or return", imm="transfer",
+)
+op(
+    "leave", "i64 -> -", TERMINATOR, None,
+    "leave guest code for the embedder because of `imm` (a reason); resume at the address", imm="reason",
+)

@@ -109,6 +109,10 @@ class Guest(ABC):
     def emit(self, emitter: Emitter, row: int, statics: int) -> None:
         """Call the semantics of a form with its operands bound as `emitter.binding` says."""
 
+    @abstractmethod
+    def make_emitter(self, function: Function) -> Emitter:
+        """A fresh emitter of this guest's kind, writing into `function`."""
+
     def form_name(self, row: int, statics: int) -> str:
         """A stable, unique name of a form, used for cache keys and statistics."""
         description = self.rows[row]

@@ -1,0 +1,280 @@
+"""The x86 decoder's tables, generated from the described instructions, and their Python face.
+
+Level one is indexed by opcode map and opcode and says which further fields of the encoding select; level two holds the
+row for each combination of those fields; a third table holds what the decoder must know of a row. All of it is one
+position-independent blob that the native face (`native_decoder.py`) reads too.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from metaphrase.ir.errors import MetaphraseError
+from metaphrase.translator.guest import Decoded, DecodeError, Description
+from metaphrase.translator.x86 import state as s
+from metaphrase.translator.x86.table import Encoding
+
+MAP_COUNT: Final = 4
+BY_PREFIX, BY_REG, BY_FORM, BY_RM, BY_W = 1, 2, 4, 8, 16
+"""Which fields select a row, in the order in which they index level two: prefix (4), reg (8), form (2), rm (8), W (2)."""
+DIMENSIONS: Final = ((BY_PREFIX, 4), (BY_REG, 8), (BY_FORM, 2), (BY_RM, 8), (BY_W, 2))
+HAS_MODRM: Final = 32
+LEVEL_ONE: Final = 0
+LEVEL_TWO: Final = MAP_COUNT * 256 * 4
+LONGEST: Final = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A level-one entry: what selects, and where its part of level two begins."""
+
+    selects: int
+    begin: int
+
+
+def encoding_of(description: Description) -> Encoding:
+    encoding = description.detail.encoding
+    assert isinstance(encoding, Encoding)
+    return encoding
+
+
+class Tables:
+    """The three tables for a list of rows. Raises MetaphraseError if two rows claim the same encoding."""
+
+    def __init__(self, rows: Sequence[Description]) -> None:
+        self.rows = rows
+        self.cells: dict[tuple[int, int], Cell] = {}
+        self.level_two: list[int] = []
+        groups: dict[tuple[int, int], list[Description]] = {}
+        for row in rows:
+            encoding = encoding_of(row)
+            opcodes = range(encoding.opcode, encoding.opcode + (8 if encoding.opcode_register else 1))
+            for opcode in opcodes:
+                groups.setdefault((encoding.map, opcode), []).append(row)
+        for key, members in groups.items():
+            self.cells[key] = self._cell(members)
+
+    def _cell(self, members: list[Description]) -> Cell:
+        encodings = [encoding_of(row) for row in members]
+        selects = HAS_MODRM if any(e.modrm for e in encodings) else 0
+        for flag, field in ((BY_PREFIX, "prefix"), (BY_REG, "extension"), (BY_FORM, "form"), (BY_RM, "exact_rm"),
+                            (BY_W, "wide")):  # fmt: skip
+            if any(getattr(e, field) is not None for e in encodings):
+                selects |= flag
+        begin = len(self.level_two)
+        size = 1
+        for flag, count in DIMENSIONS:
+            size *= count if selects & flag else 1
+        self.level_two += [0] * size
+        claims: dict[int, int] = {}
+        for row, encoding in zip(members, encodings, strict=True):
+            fields = (encoding.prefix, encoding.extension, encoding.form, encoding.exact_rm, encoding.wide)
+            strength = sum(field is not None for field in fields)
+            for index in _combinations(selects, fields):
+                if claims.get(index) == strength:
+                    other = self.rows[self.level_two[begin + index] - 1]
+                    raise MetaphraseError(f"x86 table: {row} and {other} claim the same encoding")
+                if claims.get(index, -1) < strength:  # the row that says more is the exception to the other
+                    claims[index] = strength
+                    self.level_two[begin + index] = row.row + 1
+        return Cell(selects, begin)
+
+    @cached_property
+    def blob(self) -> bytes:
+        """Level one (u32: begin << 8 | selects), level two (u16: row + 1, or 0), row facts (u64 each, 8-aligned)."""
+        one = [0] * (MAP_COUNT * 256)
+        for (map_number, opcode), cell in self.cells.items():
+            one[map_number * 256 + opcode] = cell.begin << 8 | cell.selects | 128
+        two = self.level_two + [0] * (-len(self.level_two) % 4)
+        facts = [row_facts(encoding_of(row)) for row in self.rows]
+        return struct.pack(f"<{len(one)}I{len(two)}H{len(facts)}Q", *one, *two, *facts)
+
+    @property
+    def facts_offset(self) -> int:
+        return LEVEL_TWO + 2 * (len(self.level_two) + -len(self.level_two) % 4)
+
+
+def row_facts(encoding: Encoding) -> int:
+    """A row's facts as eight bytes: modrm, size rule, immediate, class of reg, class of rm, opcode register, lock/repeat."""
+    values = (
+        encoding.modrm, encoding.size_rule, encoding.immediate, encoding.reg_class, encoding.rm_class,
+        encoding.opcode_register, encoding.lockable | encoding.repeatable << 1, 0,
+    )  # fmt: skip
+    return int.from_bytes(bytes(int(value) for value in values), "little")
+
+
+def _combinations(selects: int, fields: tuple[int | None, ...]) -> list[int]:
+    indices = [0]
+    for (flag, count), field in zip(DIMENSIONS, fields, strict=True):
+        if selects & flag:
+            choices = range(count) if field is None else (field,)
+            indices = [index * count + choice for index in indices for choice in choices]
+    return indices
+
+
+class _Reader:
+    """Bytes of one instruction, read in order."""
+
+    def __init__(self, code: bytes, pc: int) -> None:
+        self.code, self.pc, self.at = code, pc, 0
+
+    def unsigned(self, size: int) -> int:
+        end = self.at + size
+        if end > LONGEST or end > len(self.code):
+            raise self.error("instruction is longer than 15 bytes" if end > LONGEST else "the code ends inside it")
+        value = int.from_bytes(self.code[self.at : end], "little")
+        self.at = end
+        return value
+
+    def signed(self, size: int) -> int:
+        value = self.unsigned(size)
+        return value - (1 << 8 * size) if value >> (8 * size - 1) else value
+
+    def error(self, why: str) -> DecodeError:
+        shown = self.code[: max(self.at, 1)].hex(" ")
+        return DecodeError(f"x86_64: no instruction at pc {self.pc:#x} (bytes {shown} ...): {why}")
+
+
+def register_offset(register_class: int, number: int, rex: bool) -> int:
+    """State offset of a register by class (table.CLASSES) and number."""
+    match register_class:
+        case 1:
+            return s.GPR[number]
+        case 2:
+            return s.GPR[number] if rex or number < 4 or number > 7 else s.GPR[number - 4] + 1
+        case 3:
+            return s.XMM[number]
+    return number
+
+
+def decode(tables: Tables, code: bytes, pc: int) -> Decoded:
+    """The Python face of the decoder (SDM volume 2, chapter 2). Raises DecodeError."""
+    reader = _Reader(code, pc)
+    operand16 = address32 = lock = False
+    repeat = segment = rex = 0
+    while True:
+        byte = reader.unsigned(1)
+        if byte == 0x66:
+            operand16 = True
+        elif byte == 0x67:
+            address32 = True
+        elif byte == 0xF0:
+            lock = True
+        elif byte in (0xF2, 0xF3):
+            repeat = 3 if byte == 0xF2 else 2
+        elif byte in (0x26, 0x2E, 0x36, 0x3E):
+            segment = segment if segment else 0  # null segments of 64-bit mode: ignored, FS and GS stay in force
+        elif byte in (0x64, 0x65):
+            segment = s.FS_BASE if byte == 0x64 else s.GS_BASE
+        elif byte & 0xF0 == 0x40:
+            rex = byte
+            byte = reader.unsigned(1)
+            break
+        else:
+            break
+    wide = rex >> 3 & 1
+    map_number = 0
+    if byte == 0x0F:
+        byte, map_number = reader.unsigned(1), 1
+        if byte in (0x38, 0x3A):
+            byte, map_number = reader.unsigned(1), 2 if byte == 0x38 else 3
+    cell = tables.cells.get((map_number, byte))
+    if cell is None:
+        raise reader.error("no such opcode")
+    modrm = reader.unsigned(1) if cell.selects & HAS_MODRM else 0
+    form = int(modrm >= 0xC0)
+    prefix = repeat or int(operand16)
+    index = 0
+    for (flag, count), field in zip(DIMENSIONS, (prefix, modrm >> 3 & 7, form, modrm & 7, wide), strict=True):
+        if cell.selects & flag:
+            index = index * count + field
+    row = tables.level_two[cell.begin + index] - 1
+    if row < 0:
+        raise reader.error("no such opcode with this prefix and ModRM byte")
+    encoding = encoding_of(tables.rows[row])
+
+    size = _operand_size(encoding.size_rule, wide, operand16)
+    reg = (modrm >> 3 & 7) | (rex >> 2 & 1) << 3
+    if encoding.opcode_register:
+        reg = (byte & 7) | (rex & 1) << 3
+    registers = [register_offset(encoding.reg_class, reg, bool(rex)), 0, s.ZERO, s.ZERO, 0, segment or s.ZERO, 0, 0]
+    memory = displacement = 0
+    relative = False
+    if encoding.modrm and form:
+        registers[1] = register_offset(encoding.rm_class, (modrm & 7) | (rex & 1) << 3, bool(rex))
+    elif encoding.modrm:
+        memory, displacement, relative = _memory_operand(reader, modrm, rex, registers)
+    if encoding.immediate == 8:
+        displacement, memory = reader.unsigned(4 if address32 else 8), 1
+    if memory:
+        if segment:
+            memory += 2
+        if address32:
+            memory = 5
+    if lock and not (encoding.lockable and memory):
+        raise reader.error("LOCK prefix where it is not allowed")
+    immediate = _immediate(reader, encoding.immediate, size, pc)
+    if relative:
+        displacement += pc + reader.at
+    repeat_static = repeat if encoding.repeatable else 0
+    statics = (0, 16, 32, 64).index(size) | memory << 2 | lock << 5 | repeat_static << 6
+    if encoding.immediate in (6, 7):
+        immediate += pc + reader.at
+    mask = (1 << 64) - 1
+    return Decoded(row, statics, tuple(registers), immediate & mask, displacement & mask, pc, reader.at)
+
+
+def _operand_size(rule: int, wide: int, operand16: bool) -> int:
+    match rule:
+        case 1:
+            return 64 if wide else 16 if operand16 else 32
+        case 2:
+            return 16 if operand16 and not wide else 64
+        case 3:
+            return 64
+        case 4:
+            return 64 if wide else 32
+    return 0
+
+
+def _memory_operand(reader: _Reader, modrm: int, rex: int, registers: list[int]) -> tuple[int, int, bool]:
+    """Fill BASE, INDEX and SCALE; gives the memory kind, the displacement, and whether it is RIP-relative."""
+    mod, rm = modrm >> 6, modrm & 7
+    kind = 1
+    if rm == 4:
+        sib = reader.unsigned(1)
+        index = (sib >> 3 & 7) | (rex >> 1 & 1) << 3
+        if index != 4:
+            registers[3], registers[4], kind = s.GPR[index], sib >> 6, 2
+        rm = sib & 7
+        if rm == 5 and mod == 0:
+            return kind, reader.signed(4), False
+    elif rm == 5 and mod == 0:
+        registers[2] = s.ZERO_PC
+        return kind, reader.signed(4), True
+    registers[2] = s.GPR[rm | (rex & 1) << 3]
+    return kind, reader.signed(mod if mod == 1 else 4) if mod else 0, False
+
+
+def _immediate(reader: _Reader, kind: int, size: int, pc: int) -> int:
+    match kind:
+        case 1 | 6:
+            return reader.signed(1)
+        case 2:
+            return reader.unsigned(1)
+        case 3:
+            return reader.unsigned(2)
+        case 4:
+            return reader.signed(2 if size == 16 else 4)
+        case 5:
+            return reader.unsigned(size // 8)
+        case 7:
+            return reader.signed(4)
+        case 9:
+            word = reader.unsigned(2)
+            return word | reader.unsigned(1) << 16
+    return 0

@@ -1,0 +1,286 @@
+"""The emitter of x86 semantics: operands, effective addresses, flags.
+
+Operands are passed to semantics functions as `Register` and `Memory` (read with `m.get`, written with `m.put`) or, for
+immediates and branch targets, as values. The widths are static, so a Python condition may depend on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from metaphrase.ir.graph import Function, Operand, Value
+from metaphrase.ir.types import I8, I64, Type, integer
+from metaphrase.translator.emitter import Emitter, Offset
+from metaphrase.translator.x86 import state as s
+
+REG, RM, BASE, INDEX, SCALE, SEGMENT = range(6)
+"""Numbers of the register fields of a decoded record."""
+
+MEMORY_NONE, MEMORY_BASE, MEMORY_INDEX, MEMORY_BASE_SEGMENT, MEMORY_INDEX_SEGMENT, MEMORY_32 = range(6)
+"""Kinds of memory operand, a static operand: none (register), [base+disp], [base+index*scale+disp], the same two with
+a segment base, and any with a 32-bit address size."""
+
+
+class Statics(NamedTuple):
+    """The static operands of a form, unpacked from `Decoded.statics`."""
+
+    size: int
+    """Operand size in bits: 16, 32 or 64 (or 0 where the description has no size rule)."""
+    memory: int
+    lock: bool
+    repeat: int
+    """0, 2 (F3: REP, REPE) or 3 (F2: REPNE)."""
+
+    @classmethod
+    def unpack(cls, bits: int) -> Statics:
+        return cls((0, 16, 32, 64)[bits & 3], bits >> 2 & 7, bool(bits >> 5 & 1), bits >> 6 & 3)
+
+    def pack(self) -> int:
+        return (0, 16, 32, 64).index(self.size) | self.memory << 2 | self.lock << 5 | self.repeat << 6
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """A register operand at a state offset; `width` in bits."""
+
+    offset: Offset
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """A memory operand: its linear address and width in bits; `aligned` to its size or #GP."""
+
+    address: Value
+    width: int
+    aligned: bool = False
+
+
+class Flags(NamedTuple):
+    """New values of the arithmetic flags; None leaves one as it is. All are i1 but `parity` and `adjust` (state.py)."""
+
+    cf: Value | None = None
+    parity: Value | None = None
+    adjust: Value | None = None
+    zf: Value | None = None
+    sf: Value | None = None
+    of: Value | None = None
+
+
+class X86Emitter(Emitter):
+    """See the module."""
+
+    def __init__(self, function: Function) -> None:
+        super().__init__(function, s.LAYOUT)
+        self.statics = Statics(0, 0, False, 0)
+
+    # --- operands -----------------------------------------------------------------------------------------------------
+    @property
+    def size(self) -> int:
+        """The operand size in bits."""
+        return self.statics.size
+
+    @property
+    def lock(self) -> bool:
+        return self.statics.lock
+
+    def gpr(self, number: int, width: int = 64) -> Register:
+        """General register `number` by encoding (0 rax, 1 rcx, 2 rdx, 3 rbx, 4 rsp, 5 rbp, 6 rsi, 7 rdi, 8 r8, ...)."""
+        return Register(s.GPR[number], width)
+
+    def get(self, operand: Register | Memory | Value, type: Type | None = None) -> Value:
+        """The operand's value, by default an integer of its width."""
+        if isinstance(operand, Value):
+            return operand
+        type = type or integer(operand.width)
+        if isinstance(operand, Register):
+            return self.get_state(operand.offset, type)
+        if operand.aligned:
+            self.check_aligned(operand)
+        return self.load(operand.address, type)
+
+    def put(self, operand: Register | Memory, value: Value) -> None:
+        """Write the operand. A 32-bit general register is zero-extended to 64 (SDM volume 1, 3.4.1.1)."""
+        if isinstance(operand, Memory):
+            if operand.aligned:
+                self.check_aligned(operand)
+            self.store(operand.address, value)
+        else:
+            if operand.width == 32 and value.type.is_int:
+                value = value.zext(64)
+            self.put_state(operand.offset, value)
+
+    def put_xmm(self, operand: Register, value: Value) -> None:
+        """Write the low bits of an XMM register and leave the rest."""
+        self.put_state(operand.offset, value)
+
+    def check_aligned(self, operand: Memory) -> None:
+        self.trap_if((operand.address & (operand.width // 8 - 1)).ne(0), "general_protection")
+
+    def update(self, operand: Register | Memory, change: Callable[[Value], Value], rmw: str = "", by: Value | None = None) -> Value:
+        """Read, change and write an operand, atomically under a LOCK prefix; gives the old value.
+
+        `rmw` and `by` name the atomic operation that is the same as `change`, if there is one.
+        """
+        if not self.lock or isinstance(operand, Register):
+            old = self.get(operand)
+            self.put(operand, change(old))
+            return old
+        if rmw and by is not None:
+            return self.atomic(rmw, operand.address, by)
+        type = integer(operand.width)
+        expected, again = self.local(type), self.local(integer(1))
+        expected.set(self.load(operand.address, type))
+        again.set(1)
+        with self.while_(lambda: again.get()):
+            old = expected.get()
+            seen = self.compare_exchange(operand.address, old, change(old))
+            again.set(seen.ne(old))
+            expected.set(seen)
+        return expected.get()
+
+    # --- addresses ----------------------------------------------------------------------------------------------------
+    def effective_address(self) -> Value:
+        """The linear address of the ModRM memory operand (SDM volume 1, 3.7.5)."""
+        kind = self.statics.memory
+        address = self._offset_part(kind)
+        if kind == MEMORY_32:
+            address = address.trunc(32).zext(64)
+        if kind in (MEMORY_BASE_SEGMENT, MEMORY_INDEX_SEGMENT, MEMORY_32):
+            address = address + self._address_register(SEGMENT)
+        return address
+
+    def effective_offset(self) -> Value:
+        """The address without the segment's base, as LEA gives it."""
+        address = self._offset_part(self.statics.memory)
+        return address.trunc(32).zext(64) if self.statics.memory == MEMORY_32 else address
+
+    def _offset_part(self, kind: int) -> Value:
+        base = self.binding.register(BASE)
+        if isinstance(base, int) and base == s.ZERO_PC:
+            address = self.binding.relative()
+        else:
+            address = self._address_register(BASE) + self.binding.displacement()
+        if kind in (MEMORY_INDEX, MEMORY_INDEX_SEGMENT, MEMORY_32):
+            scale = self.binding.register(SCALE)
+            index = self._address_register(INDEX)
+            address = address + (index << scale)
+        return address
+
+    def _address_register(self, number: int) -> Value:
+        offset = self.binding.register(number)
+        return self.const(0, 64) if isinstance(offset, int) and offset == s.ZERO else self.get_state(offset, I64)
+
+    # --- flags --------------------------------------------------------------------------------------------------------
+    def put_flags(self, flags: Flags) -> None:
+        """Commit flags."""
+        for slot, value in zip((s.CF, s.PARITY, s.ADJUST, s.ZF, s.SF, s.OF), flags, strict=True):
+            if value is not None:
+                self.put_state(slot, value.zext(8))
+
+    def _flag(self, slot: int) -> Value:
+        return self.get_state(slot, I8).ne(0)
+
+    @property
+    def cf(self) -> Value:
+        return self._flag(s.CF)
+
+    @property
+    def zf(self) -> Value:
+        return self._flag(s.ZF)
+
+    @property
+    def sf(self) -> Value:
+        return self._flag(s.SF)
+
+    @property
+    def of(self) -> Value:
+        return self._flag(s.OF)
+
+    @property
+    def pf(self) -> Value:
+        return (self.get_state(s.PARITY, I8).unary("popcnt") & 1).eq(0)
+
+    @property
+    def af(self) -> Value:
+        return (self.get_state(s.ADJUST, I8) & 0x10).ne(0)
+
+    @property
+    def df(self) -> Value:
+        return self._flag(s.DF)
+
+    def flag(self, value: bool) -> Value:
+        """A constant flag."""
+        return self.const(int(value), 1)
+
+    def result_flags(self, result: Value) -> Flags:
+        """SF, ZF and PF of a result; the others unchanged."""
+        return Flags(parity=result.trunc(8), zf=result.eq(0), sf=result.slt(0))
+
+    def logic_flags(self, result: Value) -> Flags:
+        """Flags of AND, OR, XOR, TEST: CF = OF = 0; AF is undefined, hardware clears it."""
+        zero = self.flag(False)
+        return self.result_flags(result)._replace(cf=zero, of=zero, adjust=self.const(0, 8))
+
+    def add_flags(self, a: Value, b: Value, carry: Value | None = None) -> Flags:
+        """Flags of a + b (+ carry, an i1)."""
+        total = a + b
+        if carry is None:
+            result, cf = total, total.ult(a)
+        else:
+            result = total + carry.zext(a.width)
+            cf = total.ult(a) | result.ult(total)
+        return self.result_flags(result)._replace(
+            cf=cf, adjust=(a ^ b ^ result).trunc(8), of=((a ^ result) & (b ^ result)).slt(0)
+        )
+
+    def sub_flags(self, a: Value, b: Value, borrow: Value | None = None) -> Flags:
+        """Flags of a - b (- borrow, an i1)."""
+        difference = a - b
+        if borrow is None:
+            result, cf, zf = difference, a.ult(b), a.eq(b)
+        else:
+            result = difference - borrow.zext(a.width)
+            cf = a.ult(b) | difference.ult(borrow.zext(a.width))
+            zf = result.eq(0)
+        return self.result_flags(result)._replace(
+            cf=cf, zf=zf, adjust=(a ^ b ^ result).trunc(8), of=((a ^ b) & (a ^ result)).slt(0)
+        )
+
+    def condition(self, code: int) -> Value:
+        """Condition `code` (0 to 15) of Jcc, SETcc and CMOVcc (SDM volume 1, appendix B)."""
+        match code >> 1:
+            case 0:
+                value = self.of
+            case 1:
+                value = self.cf
+            case 2:
+                value = self.zf
+            case 3:
+                value = self.cf | self.zf
+            case 4:
+                value = self.sf
+            case 5:
+                value = self.pf
+            case 6:
+                value = self.sf ^ self.of
+            case _:
+                value = self.zf | (self.sf ^ self.of)
+        return ~value if code & 1 else value
+
+    # --- stack --------------------------------------------------------------------------------------------------------
+    def push(self, value: Value) -> None:
+        """Push a value of 16 or 64 bits; the store comes before RSP changes, so that a fault leaves it as it was."""
+        top = self.get_slot("rsp") - value.type.bytes
+        self.store(top, value)
+        self.put_slot("rsp", top)
+
+    def peek(self, width: int) -> Value:
+        """The value at the top of the stack; `drop` removes it once nothing can fault any more."""
+        return self.load(self.get_slot("rsp"), integer(width))
+
+    def drop(self, amount: Operand) -> None:
+        """Add to RSP."""
+        self.put_slot("rsp", self.get_slot("rsp") + amount)

@@ -1,0 +1,84 @@
+"""The x86-64 guest: what the engine asks of it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from metaphrase.ir.graph import Function, Value
+from metaphrase.translator.guest import Decoded, Guest
+from metaphrase.translator.x86 import decoder, native_decoder
+from metaphrase.translator.x86 import state as s
+from metaphrase.translator.x86.emitter import REG, RM, Memory, Register, Statics, X86Emitter
+from metaphrase.translator.x86.instructions import ROWS
+from metaphrase.translator.x86.table import OperandKind, Row
+
+_NAMED = {"AL": (0, 8), "AX": (0, 16), "CL": (1, 8), "DX": (2, 16), "rAX": (0, 0)}
+_WIDTHS = {"b": 8, "w": 16, "d": 32, "q": 64, "dq": 128, "x": 128, "ss": 32, "sd": 64}
+
+
+class X86Guest(Guest):
+    """x86-64, 64-bit user mode."""
+
+    name = "x86_64"
+    layout = s.LAYOUT
+    rows = ROWS
+    static_bits = native_decoder.STATIC_BITS
+    program_counter = "rip"
+    lazy_group = "flags"
+    longest = decoder.LONGEST
+    reasons = (
+        "divide_error", "invalid_opcode", "breakpoint", "general_protection", "overflow", "simd_exception",
+        "privileged", "cpuid", "xgetbv", "fxsave", "fxrstor",
+    )  # fmt: skip
+
+    @cached_property
+    def tables(self) -> decoder.Tables:
+        return decoder.Tables(ROWS)
+
+    def decode(self, code: bytes, pc: int) -> Decoded:
+        return decoder.decode(self.tables, code, pc)
+
+    def decoder(self) -> Function:
+        return native_decoder.build(self.tables)
+
+    def decoder_table(self) -> bytes:
+        return self.tables.blob
+
+    def make_emitter(self, function: Function) -> X86Emitter:
+        return X86Emitter(function)
+
+    def emit(self, emitter: Any, row: int, statics: int) -> None:
+        description = self.rows[row]
+        detail: Row = description.detail
+        emitter.statics = Statics.unpack(statics)
+        operands = [self._operand(emitter, kind) for kind in description.operands]
+        description.semantics(emitter, *detail.static, *operands)
+
+    def _operand(self, m: X86Emitter, kind: OperandKind) -> Register | Memory | Value:
+        letter, size = kind.letter, kind.size
+        if letter in _NAMED:
+            number, width = _NAMED[letter]
+            return Register(s.GPR[number], width or m.size)
+        if letter == "1":
+            return m.const(1, 8)
+        width = _WIDTHS.get(size) or m.size
+        match letter:
+            case "J":
+                return m.binding.target()
+            case "I":
+                immediate = m.binding.immediate()
+                return immediate.trunc(8) if size == "b" else immediate.trunc(16) if size == "w" else (
+                    immediate.trunc(m.size) if m.size else immediate
+                )  # fmt: skip
+            case "M":
+                return m.effective_address()
+            case "O":
+                return Memory(m.effective_address(), width)
+            case "G" | "V" | "Z" | "P" | "S":
+                return Register(m.binding.register(REG), width)
+            case "E" | "W" | "U" | "R" | "Q" | "N":
+                if m.statics.memory:
+                    return Memory(m.effective_address(), width, aligned=letter == "W" and size == "dq")
+                return Register(m.binding.register(RM), width)
+        raise AssertionError(kind)

@@ -1,0 +1,268 @@
+"""The native face of the x86 decoder: the walk of `decoder.decode`, as IR over the same tables.
+
+See `metaphrase.translator.native_decode` for the contract. It reads guest bytes one by one as it needs them, so that an
+instruction at the end of a page never touches the next.
+"""
+
+from __future__ import annotations
+
+from metaphrase.ir.graph import Function, Terminator, Value
+from metaphrase.ir.ops import OPS
+from metaphrase.ir.types import I8, I16, I32, I64, VOID, Type
+from metaphrase.translator import record as r
+from metaphrase.translator.emitter import Emitter, Local
+from metaphrase.translator.x86 import state as s
+from metaphrase.translator.x86.decoder import (
+    BY_FORM, BY_PREFIX, BY_REG, BY_RM, BY_W, HAS_MODRM, LEVEL_TWO, LONGEST, Tables,
+)  # fmt: skip
+
+STATIC_BITS = 8
+
+
+class _Writer(Emitter):
+    """The decoder under construction: 64-bit locals, guest bytes, table reads."""
+
+    def __init__(self, function: Function) -> None:
+        super().__init__(function, s.LAYOUT)
+        self.start, self.record, self.table = (function.pure(OPS["arg"], I64, (), n) for n in range(3))
+        self.cursor = self.variable(self.start)
+
+    def variable(self, value: Value | int = 0) -> Local:
+        local = self.local(I64)
+        local.set(value)
+        return local
+
+    def fail(self) -> None:
+        self._end(Terminator(OPS["ret"], (self.const(0, 64),)))
+
+    def fetch(self, size: int, signed: bool = True) -> Value:
+        """The next `size` bytes of the instruction, extended to 64 bits."""
+        at = self.cursor.get()
+        raw = self.load(at, {1: I8, 2: I16, 4: I32, 8: I64}[size])
+        self.cursor.set(at + size)
+        return raw.sext(64) if signed else raw.zext(64)
+
+    def peek_table(self, offset: Value | int, type: Type) -> Value:
+        return self.effect("peek", type, self.table + offset).zext(64)
+
+    def poke_field(self, offset: int, value: Value, type: Type = I64) -> None:
+        self.effect("poke", VOID, self.record + offset, value.trunc(type.bits))
+
+
+def build(tables: Tables) -> Function:
+    """The decoder as a function (pc, record, table) -> length, 0 if there is no such instruction."""
+    function = Function("decode_x86_64", s.LAYOUT, (I64, I64, I64), I64)
+    m = _Writer(function)
+    operand16, address32, lock, repeat, rex = (m.variable() for _ in range(5))
+    segment = m.variable(s.ZERO)
+    opcode = m.variable()
+    _prefixes(m, opcode, operand16, address32, lock, repeat, rex, segment)
+    map_number = m.variable()
+    with m.if_(opcode.get().eq(0x0F)):
+        opcode.set(m.fetch(1, signed=False))
+        map_number.set(1)
+        with m.if_((opcode.get() | 2).eq(0x3A)):
+            map_number.set((opcode.get() & 2).lshr(1) + 2)
+            opcode.set(m.fetch(1, signed=False))
+
+    cell = m.variable(m.peek_table(((map_number.get() << 8) + opcode.get()) << 2, I32))
+    with m.if_(cell.get().eq(0)):
+        m.fail()
+    modrm = m.variable()
+    with m.if_((cell.get() & HAS_MODRM).ne(0)):
+        modrm.set(m.fetch(1, signed=False))
+    row = _select_row(m, cell.get(), operand16, repeat, modrm, rex)
+    with m.if_(row.eq(0)):
+        m.fail()
+    facts = m.variable(m.peek_table((row - 1 << 3) + tables.facts_offset, I64))
+
+    size = _operand_size(m, _fact(facts, 1), operand16, rex)
+    wide_rex = (rex.get() & 4) << 1
+    reg = m.variable((modrm.get().lshr(3) & 7) | wide_rex)
+    with m.if_(_fact(facts, 5).ne(0)):
+        reg.set((opcode.get() & 7) | (rex.get() & 1) << 3)
+    m.poke_field(r.REGISTERS, _register_offset(m, _fact(facts, 3), reg.get(), rex), I16)
+
+    memory, base, index, displacement, relative = (m.variable() for _ in range(5))
+    scale = m.variable()
+    base.set(s.ZERO)
+    index.set(s.ZERO)
+    with m.if_(_fact(facts, 0).ne(0)):
+        rm = m.variable((modrm.get() & 7) | (rex.get() & 1) << 3)
+        m.if_else(
+            modrm.get().ult(0xC0),
+            lambda: _memory_operand(m, modrm, rex, memory, base, index, scale, displacement, relative),
+            lambda: m.poke_field(r.REGISTERS + 2, _register_offset(m, _fact(facts, 4), rm.get(), rex), I16),
+        )
+    _absolute_operand(m, facts, address32, memory, displacement)
+    with m.if_(memory.get().ne(0)):
+        with m.if_(segment.get().ne(s.ZERO)):
+            memory.set(memory.get() + 2)
+        with m.if_(address32.get().ne(0)):
+            memory.set(5)
+    with m.if_(lock.get().ne(0)):
+        with m.if_((_fact(facts, 6) & 1).eq(0) | memory.get().eq(0)):
+            m.fail()
+
+    immediate = _immediate(m, facts, size)
+    following = m.cursor.get()
+    length = following - m.start
+    with m.if_(m.const(LONGEST, 64).ult(length)):
+        m.fail()
+    is_branch = (_fact(facts, 2) - 6).ult(2)
+    m.poke_field(r.PC, m.start)
+    m.poke_field(r.IMMEDIATE, immediate.get() + is_branch.select(m.cursor.get(), 0))
+    m.poke_field(r.DISPLACEMENT, displacement.get() + relative.get().ne(0).select(m.cursor.get(), 0))
+    for number, local in ((2, base), (3, index), (4, scale), (5, segment)):
+        m.poke_field(r.REGISTERS + 2 * number, local.get(), I16)
+    m.poke_field(r.NEXT_PC, m.cursor.get())
+    repeated = (_fact(facts, 6) & 2).ne(0).select(repeat.get(), 0)
+    statics = size.get() | memory.get() << 2 | lock.get() << 5 | repeated << 6
+    m.poke_field(r.FORM, (row - 1 << STATIC_BITS) | statics, I32)
+    m._end(Terminator(OPS["ret"], (m.cursor.get() - m.start,)))
+    return function
+
+
+def _fact(facts: Local, number: int) -> Value:
+    return facts.get().lshr(8 * number) & 0xFF
+
+
+def _prefixes(m: _Writer, opcode: Local, operand16: Local, address32: Local, lock: Local, repeat: Local, rex: Local,
+              segment: Local) -> None:  # fmt: skip
+    """Legacy prefixes in any order and number, then at most one REX; `opcode` becomes the first byte behind them."""
+    more = m.variable(1)
+    with m.while_(lambda: more.get().ne(0)):
+        byte = m.fetch(1, signed=False)
+        opcode.set(byte)
+        more.set(0)
+
+        def prefix(condition: Value, local: Local | None, value: Value | int) -> None:
+            with m.if_(condition):
+                if local is not None:
+                    local.set(value)
+                more.set(1)
+
+        with m.if_(byte.eq(0x66)):
+            operand16.set(1)
+            more.set(1)
+        prefix(byte.eq(0x67), address32, 1)
+        prefix(byte.eq(0xF0), lock, 1)
+        prefix(byte.eq(0xF3), repeat, 2)
+        prefix(byte.eq(0xF2), repeat, 3)
+        prefix((byte & 0xE7).eq(0x26), None, 0)
+        prefix(byte.eq(0x64), segment, s.FS_BASE)
+        prefix(byte.eq(0x65), segment, s.GS_BASE)
+        with m.if_((m.cursor.get() - m.start).eq(LONGEST)):
+            more.set(0)
+    with m.if_((opcode.get() & 0xF0).eq(0x40)):
+        rex.set(opcode.get())
+        opcode.set(m.fetch(1, signed=False))
+
+
+def _select_row(m: _Writer, cell: Value, operand16: Local, repeat: Local, modrm: Local, rex: Local) -> Value:
+    """Index level two by the fields that the cell says select; gives row + 1, or 0."""
+    index = m.variable()
+    prefix = repeat.get().ne(0).select(repeat.get(), operand16.get())
+    byte = modrm.get()
+    form = m.const(0xBF, 64).ult(byte).zext(64)
+    for flag, bits, field in (
+        (BY_PREFIX, 2, prefix),
+        (BY_REG, 3, byte.lshr(3) & 7),
+        (BY_FORM, 1, form),
+        (BY_RM, 3, byte & 7),
+        (BY_W, 1, rex.get().lshr(3) & 1),
+    ):
+        with m.if_((cell & flag).ne(0)):
+            index.set((index.get() << bits) + field)
+    return m.peek_table((cell.lshr(8) + index.get() << 1) + LEVEL_TWO, I16)
+
+
+def _operand_size(m: _Writer, rule: Value, operand16: Local, rex: Local) -> Local:
+    """The static operand size: 0 none, 1 16 bits, 2 32 bits, 3 64 bits."""
+    wide = (rex.get() & 8).ne(0)
+    narrow = operand16.get().ne(0)
+    three, two, one = (m.const(n, 64) for n in (3, 2, 1))
+    by_rule = rule.eq(1).select(wide.select(three, narrow.select(one, two)), 0)
+    by_rule = rule.eq(2).select(wide.select(three, narrow.select(one, three)), by_rule)
+    by_rule = rule.eq(3).select(three, by_rule)
+    return m.variable(rule.eq(4).select(wide.select(three, two), by_rule))
+
+
+def _register_offset(m: _Writer, register_class: Value, number: Value, rex: Local) -> Value:
+    """State offset of a register; see decoder.register_offset."""
+    general = (number << 3) + s.GPR[0]
+    high = rex.get().eq(0) & (number - 4).ult(4)
+    byte = high.select(general - 31, general)
+    vector = (number << 6) + s.XMM[0]
+    offset = register_class.eq(1).select(general, number)
+    offset = register_class.eq(2).select(byte, offset)
+    return register_class.eq(3).select(vector, offset)
+
+
+def _memory_operand(m: _Writer, modrm: Local, rex: Local, memory: Local, base: Local, index: Local, scale: Local,
+                    displacement: Local, relative: Local) -> None:  # fmt: skip
+    """SDM volume 2, 2.1.5 and 2.2.1.6."""
+    mod = m.variable(modrm.get().lshr(6))
+    rm = m.variable(modrm.get() & 7)
+    has_base = m.variable(1)
+    memory.set(1)
+    with m.if_(rm.get().eq(4)):
+        sib = m.variable(m.fetch(1, signed=False))
+        number = (sib.get().lshr(3) & 7) | (rex.get() & 2) << 2
+        with m.if_(number.ne(4)):
+            index.set((number << 3) + s.GPR[0])
+            scale.set(sib.get().lshr(6))
+            memory.set(2)
+        rm.set(sib.get() & 7)
+        with m.if_(rm.get().eq(5) & mod.get().eq(0)):
+            has_base.set(0)
+            mod.set(2)
+    with m.if_(has_base.get().ne(0) & (modrm.get() & 0xC7).eq(5)):
+        has_base.set(0)
+        relative.set(1)
+        base.set(s.ZERO_PC)
+        mod.set(2)
+    with m.if_(has_base.get().ne(0)):
+        base.set(((rm.get() | (rex.get() & 1) << 3) << 3) + s.GPR[0])
+    with m.if_(mod.get().eq(1)):
+        displacement.set(m.fetch(1))
+    with m.if_(mod.get().eq(2)):
+        displacement.set(m.fetch(4))
+
+
+def _absolute_operand(m: _Writer, facts: Local, address32: Local, memory: Local, displacement: Local) -> None:
+    with m.if_(_fact(facts, 2).eq(8)):
+        m.if_else(
+            address32.get().ne(0),
+            lambda: displacement.set(m.fetch(4, signed=False)),
+            lambda: displacement.set(m.fetch(8)),
+        )
+        memory.set(1)
+
+
+def _immediate(m: _Writer, facts: Local, size: Local) -> Local:
+    """The immediate by its kind (table.IMMEDIATES); an iz or iv by the operand size."""
+    kind = m.variable(_fact(facts, 2))
+    value = m.variable()
+    with m.if_(kind.get().ne(0)):
+        with m.if_(kind.get().eq(4)):
+            kind.set(size.get().eq(1).select(m.const(13, 64), 7))
+        with m.if_(kind.get().eq(5)):
+            kind.set(size.get() + 9)
+        for kinds, width, signed in (
+            ((1, 6), 1, True),
+            ((2,), 1, False),
+            ((3, 9, 10), 2, False),
+            ((7,), 4, True),
+            ((11,), 4, False),
+            ((12,), 8, False),
+            ((13,), 2, True),
+        ):
+            matches = kind.get().eq(kinds[0])
+            for other in kinds[1:]:
+                matches = matches | kind.get().eq(other)
+            with m.if_(matches):
+                value.set(m.fetch(width, signed))
+        with m.if_(kind.get().eq(9)):
+            value.set(value.get() | m.fetch(1, signed=False) << 16)
+    return value

@@ -1,0 +1,76 @@
+"""The state of an x86-64 hardware thread, as native code sees it.
+
+Flags are separate bytes. CF, ZF, SF, OF and DF hold 0 or 1. Two are kept in the form that is cheapest to write: PF is
+set when `parity` has an even number of ones, AF is bit 4 of `adjust`; most of them are overwritten unread.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from metaphrase.ir.layout import Layout
+from metaphrase.ir.types import F80, I8, I16, I32, I64, vector
+
+GPR_NAMES: Final = ("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", *(f"r{n}" for n in range(8, 16)))
+
+LAYOUT: Final = Layout("x86_64")
+GPR: Final = [LAYOUT.add(name, I64) for name in GPR_NAMES]
+RIP: Final = LAYOUT.add("rip", I64)
+FS_BASE: Final = LAYOUT.add("fs_base", I64)
+GS_BASE: Final = LAYOUT.add("gs_base", I64)
+ZERO: Final = LAYOUT.add("zero", I64)
+"""Always zero: the base or index of a memory operand that has none."""
+ZERO_PC: Final = LAYOUT.add("zero_pc", I64)
+"""Always zero: the base of a RIP-relative operand, whose displacement is decoded as an absolute address."""
+CF: Final = LAYOUT.add("cf", I8, group="flags")
+PARITY: Final = LAYOUT.add("parity", I8, group="flags")
+ADJUST: Final = LAYOUT.add("adjust", I8, group="flags")
+ZF: Final = LAYOUT.add("zf", I8, group="flags")
+SF: Final = LAYOUT.add("sf", I8, group="flags")
+OF: Final = LAYOUT.add("of", I8, group="flags")
+DF: Final = LAYOUT.add("df", I8)
+LAYOUT.add("top", I8)
+LAYOUT.add("eflags_rest", I32)
+LAYOUT.add("fenv", I32)
+LAYOUT.add("fcw", I16)
+LAYOUT.add("fsw", I16)
+"""The x87 status word without TOP, which is the slot `top`."""
+LAYOUT.add("ftw", I16)
+"""The x87 tag word, abridged as FXSAVE stores it: one bit a physical register, set if not empty."""
+XMM: Final = [LAYOUT.add(f"xmm{n}", vector(I64, 2), align=64, size=64) for n in range(16)]
+X87: Final = [LAYOUT.add(f"st_physical{n}", F80, align=16, size=16) for n in range(8)]
+
+HIDDEN: Final = frozenset({"zero", "zero_pc"})
+"""Slots that no program can see."""
+
+RESET: Final = {"eflags_rest": 0x202, "fenv": 0x1F80, "fcw": 0x37F}
+"""Slots that do not start at zero in a new process."""
+
+
+def rflags(read: dict[str, int]) -> int:
+    """RFLAGS from the values of the flag slots."""
+    return (
+        read["cf"]
+        | (read["parity"].bit_count() % 2 == 0) << 2
+        | (read["adjust"] & 0x10)
+        | read["zf"] << 6
+        | read["sf"] << 7
+        | read["df"] << 10
+        | read["of"] << 11
+        | (read["eflags_rest"] & ~0xCD5)
+        | 2
+    )
+
+
+def flag_slots(value: int) -> dict[str, int]:
+    """The values of the flag slots for an RFLAGS value; the inverse of `rflags`."""
+    return {
+        "cf": value & 1,
+        "parity": 0 if value >> 2 & 1 else 1,
+        "adjust": value & 0x10,
+        "zf": value >> 6 & 1,
+        "sf": value >> 7 & 1,
+        "df": value >> 10 & 1,
+        "of": value >> 11 & 1,
+        "eflags_rest": value & ~0xCD5,
+    }

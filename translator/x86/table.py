@@ -1,0 +1,197 @@
+"""The x86 pattern language, and the table that `@insn` fills.
+
+A pattern is written as the manual's opcode column, SDM volume 2, section 3.1.1.1:
+
+    NP 66 F3 F2     the mandatory prefix (none of the three; that one); without it the prefix does not select
+    REX.W  W0       REX.W must be set; must be clear
+    0F 38 DC        opcode bytes              B8+r     the low three bits of the opcode name a register
+    /r  /3          a ModRM byte, with a register or an opcode extension in its reg field
+    mem  reg        the ModRM operand must be memory; must be a register
+    (D0)            a ModRM byte of exactly this value
+    ib iw iz iv     an immediate: byte, word, 16 or 32 bits by operand size, 16/32/64 bits by operand size
+    cb cz           a relative branch target: byte, 32 bits          mo     a 64-bit absolute address
+
+Operands are written in the codes of the opcode maps, SDM volume 2, appendix A.2.1: a letter for where the operand is and
+one for its size. E: ModRM r/m, general register or memory; G: ModRM reg; Z: register in the opcode; M: memory only, passed as its
+address; W: ModRM r/m, XMM or memory; V: ModRM reg, XMM; U: ModRM r/m, XMM only; N/P/Q: MMX; I: immediate; J: branch target; O: absolute
+address. Sizes: b w d q (8 to 64 bits), v (16, 32 or 64 by operand size), y (32 or 64), z (v for a register; the
+immediate 32 bits sign-extended), dq (128 bits, for W: must be aligned), x (128 bits, alignment not checked), ss sd (the scalar at the bottom: 32, 64 bits). A
+general register by name (AL, CL, DX, rAX of size v) and the constant 1 stand for themselves.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from metaphrase.ir.errors import MetaphraseError
+from metaphrase.translator.guest import Description
+
+PREFIXES: Final = {"NP": 0, "66": 1, "F3": 2, "F2": 3}
+IMMEDIATES: Final = {"": 0, "ib": 1, "iub": 2, "iw": 3, "iz": 4, "iv": 5, "cb": 6, "cz": 7, "mo": 8, "iw ib": 9}
+SIZE_RULES: Final = {"none": 0, "v": 1, "d64": 2, "f64": 3, "y": 4}
+CLASSES: Final = {"none": 0, "gpr": 1, "byte": 2, "xmm": 3, "mmx": 4, "segment": 5, "control": 6}
+MAPS: Final = {(): 0, (0x0F,): 1, (0x0F, 0x38): 2, (0x0F, 0x3A): 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """What a pattern says, field by field, as the decoder's tables want it."""
+
+    prefix: int | None  # index into PREFIXES, None: does not select
+    wide: int | None  # REX.W: 0, 1, or None
+    map: int
+    opcode: int
+    opcode_register: bool
+    modrm: bool
+    extension: int | None  # the reg field
+    form: int | None  # 0 memory, 1 register, None both
+    exact_rm: int | None  # the rm field of a fixed ModRM byte
+    immediate: int
+    size_rule: int
+    reg_class: int
+    rm_class: int
+    lockable: bool
+    repeatable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OperandKind:
+    """One operand code, such as Ev."""
+
+    letter: str
+    size: str
+
+    @property
+    def code(self) -> str:
+        return self.letter + self.size
+
+
+ROWS: list[Description] = []
+
+_OPERAND = re.compile(r"([A-Z])(b|w|d|q|v|y|z|dq|x|ss|sd|bs|)$")
+_NAMED = {"AL", "CL", "DX", "rAX", "1", "AX"}
+_IMPLICIT_SIZE_RULES = {"v": "v", "z": "v", "y": "y"}
+
+
+def parse_operand(text: str) -> OperandKind:
+    """The operand kind a code stands for; raises MetaphraseError for one that is not in the language."""
+    if text in _NAMED:
+        return OperandKind(text, "")
+    match = _OPERAND.match(text)
+    if not match:
+        raise MetaphraseError(f"x86 table: {text!r} is not an operand code")
+    return OperandKind(match[1], match[2])
+
+
+def parse(pattern: str, operands: tuple[OperandKind, ...], size: str, lock: bool, repeat: bool) -> Encoding:
+    """Parse a pattern; raises MetaphraseError naming it if a token is unknown."""
+    prefix = wide = extension = form = exact_rm = None
+    opcode: list[int] = []
+    opcode_register = modrm = False
+    immediates: list[str] = []
+    for token in pattern.split():
+        if token in ("NP", "F3", "F2") and not opcode or token == "66" and not opcode:
+            prefix = PREFIXES[token]
+        elif token in ("REX.W", "W0"):
+            wide = int(token == "REX.W")
+        elif token == "/r" or re.fullmatch(r"/[0-7]", token):
+            modrm, extension = True, None if token == "/r" else int(token[1])
+        elif token in ("mem", "reg"):
+            form = int(token == "reg")
+        elif re.fullmatch(r"\([0-9A-F]{2}\)", token):
+            byte = int(token[1:3], 16)
+            modrm, form, extension, exact_rm = True, 1, byte >> 3 & 7, byte & 7
+        elif token in ("ib", "iub", "iw", "iz", "iv", "cb", "cz", "mo"):
+            immediates.append(token)
+        elif re.fullmatch(r"[0-9A-F]{2}(\+r)?", token):
+            opcode.append(int(token[:2], 16))
+            opcode_register |= token.endswith("+r")
+        else:
+            raise MetaphraseError(f"x86 table: unknown token {token!r} in the pattern {pattern!r}")
+    map_number = MAPS.get(tuple(opcode[:-1]))
+    immediate = IMMEDIATES.get(" ".join(immediates))
+    if map_number is None or immediate is None:
+        raise MetaphraseError(f"x86 table: the pattern {pattern!r} has an opcode map or immediates that do not exist")
+    return Encoding(
+        prefix, wide, map_number, opcode[-1], opcode_register, modrm, extension, form, exact_rm, immediate,
+        SIZE_RULES[size or _size_rule(operands)],
+        _register_class(operands, "GVPZS"), _register_class(operands, "EWUQNMR"), lock, repeat,
+    )  # fmt: skip
+
+
+def _size_rule(operands: tuple[OperandKind, ...]) -> str:
+    for kind in operands:
+        if kind.size in _IMPLICIT_SIZE_RULES and kind.letter in "EGZIM" or kind.letter == "rAX":
+            return _IMPLICIT_SIZE_RULES.get(kind.size, "v")
+    return "none"
+
+
+def _register_class(operands: tuple[OperandKind, ...], letters: str) -> int:
+    for kind in operands:
+        if len(kind.letter) == 1 and kind.letter in letters:
+            if kind.letter in "VWU":
+                return CLASSES["xmm"]
+            if kind.letter in "PQN":
+                return CLASSES["mmx"]
+            if kind.letter == "S":
+                return CLASSES["segment"]
+            return CLASSES["byte" if kind.size == "b" else "gpr"]
+    return CLASSES["none"]
+
+
+def insn(
+    pattern: str,
+    operands: str = "",
+    *,
+    name: str = "",
+    asm: str = "",
+    size: str = "",
+    lock: bool = False,
+    repeat: bool = False,
+    extension: str = "base",
+    manual: str = "",
+    ends_block: bool = False,
+    undefined: str = "",
+    static: tuple[Any, ...] = (),
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Describe one instruction form (or several: patterns and operands each separated by ` | `).
+
+    `size` is the operand-size rule where the operands do not tell: "d64" (64 bits by default, 16 with a 66 prefix),
+    "f64" (always 64), "v", "y". `lock` allows the LOCK prefix on a memory destination, `repeat` gives REP prefixes to
+    the semantics. `undefined` names flags that the manual leaves undefined ("af", "of sf zf pf", ...), which tests do not compare.
+    `static` is passed to the semantics after the emitter. The docstring's first line names the instruction and SDM section.
+    """
+
+    def describe(semantics: Callable[..., None]) -> Callable[..., None]:
+        patterns = [p.strip() for p in pattern.split("|")]
+        operand_lists = [o.strip() for o in operands.split("|")]
+        if len(operand_lists) == 1:
+            operand_lists *= len(patterns)
+        for one, codes in zip(patterns, operand_lists, strict=True):
+            kinds = tuple(parse_operand(code.strip()) for code in codes.split(",") if code.strip())
+            encoding = parse(one, kinds, size, lock, repeat)
+            label = name or semantics.__name__.rstrip("_")
+            ROWS.append(
+                Description(
+                    name=label, pattern=one, semantics=semantics, operands=kinds,
+                    asm=asm or label, manual=manual or (semantics.__doc__ or "").strip().split("\n")[0],
+                    extension=extension, row=len(ROWS), detail=Row(encoding, undefined, static, codes),
+                    ends_block=ends_block,
+                )  # fmt: skip
+            )
+        return semantics
+
+    return describe
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What the x86 guest keeps with a description."""
+
+    encoding: Encoding
+    undefined: str
+    static: tuple[Any, ...]
+    codes: str
