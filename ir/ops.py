@@ -211,7 +211,8 @@ op("load", "i64 -> R", EFFECT, None, "little-endian guest memory at an address; 
 op("store", "i64 T -> -", EFFECT, None, "write little-endian guest memory at an address; may fault")
 op(
     "rmw", "i64 T -> T", EFFECT, None,
-    "atomic read-modify-write by `imm` (add sub and or xor xchg smax smin umax umin); gives the old value", imm="operation",
+    "atomic read-modify-write by `imm` (add sub and or xor xchg smax smin umax umin); gives the old value",
+    imm="operation",
 )
 op(
     "cmpxchg", "i64 T T -> T", EFFECT, None,

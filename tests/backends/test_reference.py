@@ -126,8 +126,10 @@ def test_a_fault_names_the_first_bad_byte() -> None:
 
 @pytest.mark.parametrize(
     ("operation", "left"),
-    [("add", 3), ("sub", 1), ("and", 0), ("or", 3), ("xor", 3), ("xchg", 1)]
-    + [("smax", 2), ("smin", 1), ("umax", 2), ("umin", 1)],
+    [
+        *[("add", 3), ("sub", 1), ("and", 0), ("or", 3), ("xor", 3)],
+        *[("xchg", 1), ("smax", 2), ("smin", 1), ("umax", 2), ("umin", 1)],
+    ],
 )
 def test_read_modify_write(operation: str, left: int) -> None:
     build = Builder()
