@@ -46,10 +46,6 @@ class Decoded:
         return self.pc + self.length
 
 
-REGISTER_FIELDS = 8
-"""How many register operands (state offsets) a decoded record has room for."""
-
-
 @dataclass(eq=False)
 class Description:
     """One described instruction form: a row of a guest's table."""

@@ -6,10 +6,10 @@ instruction at the end of a page never touches the next.
 
 from __future__ import annotations
 
+from metaphrase.ir import record as r
 from metaphrase.ir.graph import Function, Terminator, Value
 from metaphrase.ir.ops import OPS
 from metaphrase.ir.types import I8, I16, I32, I64, VOID, Type
-from metaphrase.translator import record as r
 from metaphrase.translator.emitter import Emitter, Local
 from metaphrase.translator.x86 import state as s
 from metaphrase.translator.x86.decoder import (
