@@ -1,0 +1,242 @@
+"""The x86-64 hardware oracle: the host CPU runs a snippet of machine code from a given state, and the state after.
+
+    with Oracle() as oracle:
+        [result] = oracle.run([Case(bytes.fromhex("4801d8"), State(registers={"rax": 1, "rbx": 2}))])
+        assert result.state.registers["rax"] == 3
+
+A snippet ends at the first `int3` it reaches: the code area around it is filled with them, so a branch taken anywhere
+within the area ends there too, and `Result.state.rip` tells where. Signals that it causes end it as a `Fault`. It runs
+in a worker process whose system calls from the code area are refused (SIGSYS), bounded by a timer of CPU time.
+
+Memory that a snippet finds: the arena (read, write) and the code area (read, execute), each between unmapped pages.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import platform
+import signal
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from types import TracebackType
+
+from metaphrase.ir.errors import MetaphraseError
+from tests.oracle import _trap
+from tests.oracle._worker import Reply, Request, serve
+
+ARENA, ARENA_SIZE = _trap.ARENA, _trap.ARENA_SIZE
+CODE, CODE_SIZE = _trap.CODE, _trap.CODE_SIZE
+ENTRY = CODE + CODE_SIZE // 2
+"""Where snippets are placed unless a case says otherwise."""
+
+REGISTERS = ("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", *(f"r{n}" for n in range(8, 16)))
+FLAGS = 0xCD5
+"""The flags compared: OF, DF, SF, ZF, AF, PF, CF. The others are not reported."""
+INITIAL_X87 = struct.pack("<HHBxH", 0x37F, 0, 0, 0).ljust(160, b"\0")
+
+PAGE_FAULT = 14
+SUPPORTED = platform.machine() == "x86_64" and platform.system() == "Linux"
+
+
+class OracleError(MetaphraseError):
+    """The oracle itself failed: bad input, or the worker died."""
+
+
+@dataclass(slots=True)
+class State:
+    """The guest-visible registers. Those left out are zero, but for a stack in the arena and the flags of a reset.
+
+    `xmm` are the low and `ymm_high` the high 128 bits of vector registers. `x87` is the
+    FXSAVE image (SDM volume 1, 10.5.1) up to its ST registers, 160 bytes; the eight of MXCSR in it are ignored.
+    """
+
+    registers: dict[str, int] = field(default_factory=dict)
+    rip: int = 0
+    rflags: int = 0
+    mxcsr: int = 0x1F80
+    xmm: list[int] = field(default_factory=list)
+    ymm_high: list[int] = field(default_factory=list)
+    x87: bytes = INITIAL_X87
+    fs_base: int = 0
+    gs_base: int = 0
+
+    def pack(self, rip: int) -> bytes:
+        """The native block of `_trap.GUEST`; raises OracleError for values the CPU cannot hold."""
+        unknown = self.registers.keys() - set(REGISTERS)
+        if unknown:
+            raise OracleError(f"no such registers: {', '.join(unknown)}; use {', '.join(REGISTERS)}")
+        if self.mxcsr >> 16 or len(self.x87) != 160 or len(self.xmm) > 16 or len(self.ymm_high) > 16:
+            raise OracleError("MXCSR has 16 bits, the x87 image 160 bytes, and there are 16 vector registers")
+        values = {"rsp": ARENA + ARENA_SIZE // 2, **self.registers}
+        try:
+            general = [values.get(name, 0) for name in _trap.SIGNAL_ORDER]
+            image = bytearray(self.x87)
+            struct.pack_into("<II", image, 24, self.mxcsr, 0)
+            return b"".join(
+                (
+                    struct.pack("<2Q", self.fs_base, self.gs_base),
+                    struct.pack("<18Q", *general, rip, self.rflags & FLAGS | 0x202),
+                    bytes(_trap.SIGNAL_REGISTERS - 18 * 8),
+                    image,
+                    _vectors(self.xmm),
+                    _vectors(self.ymm_high),
+                )
+            )
+        except (struct.error, OverflowError) as error:
+            raise OracleError(f"a register's value is negative or too wide: {error}") from error
+
+
+def _vectors(values: Sequence[int]) -> bytes:
+    return b"".join(value.to_bytes(16, "little") for value in values).ljust(256, b"\0")
+
+
+def _split(data: bytes) -> list[int]:
+    return [int.from_bytes(data[at : at + 16], "little") for at in range(0, 256, 16)]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One snippet to run; `memory` maps addresses in the arena to bytes laid over the oracle's background."""
+
+    code: bytes
+    state: State = field(default_factory=State)
+    memory: Mapping[int, bytes] = field(default_factory=dict)
+    address: int = ENTRY
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """The signal that ended a snippet. SIGVTALRM stands for the time limit."""
+
+    signal: signal.Signals
+    offset: int
+    """From the snippet's start to the instruction that faulted (for SIGTRAP and SIGSYS: to what follows it)."""
+    vector: int
+    """The processor's exception number: 0 #DE, 6 #UD, 12 #SS, 13 #GP, 14 #PF, 17 #AC, 19 #XM."""
+    address: int | None = None
+    """The address that could not be accessed, if it was a page fault."""
+    write: bool = False
+    """Whether that access was a store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a snippet left behind. `changes` lists what it altered in the arena: (address, bytes) of 8-byte words."""
+
+    state: State
+    fault: Fault | None
+    changes: tuple[tuple[int, bytes], ...]
+    before: tuple[bytes, Mapping[int, bytes]] = field(repr=False, compare=False)
+
+    @property
+    def arena(self) -> bytes:
+        """The whole arena after the snippet."""
+        arena = bytearray(self.before[0])
+        for patches in (self.before[1].items(), self.changes):
+            for address, data in patches:
+                arena[address - ARENA : address - ARENA + len(data)] = data
+        return bytes(arena)
+
+
+class Oracle:
+    """A worker process that runs cases; use it as a context manager, or close it.
+
+    `background` is what the arena holds where a case says nothing: 64 KiB, zeroes by default. `time_limit` is the CPU
+    time, in seconds, after which a snippet counts as endless; it is rounded up to some tens of milliseconds.
+    """
+
+    def __init__(self, background: bytes = bytes(ARENA_SIZE), time_limit: float = 0.05) -> None:
+        if not SUPPORTED:
+            raise OracleError("the oracle is the host CPU; it needs Linux on x86-64")
+        if len(background) != ARENA_SIZE:
+            raise OracleError(f"the background has {len(background)} bytes; the arena has {ARENA_SIZE}")
+        self.background = background
+        self._trap = _trap.Trap(time_limit)
+        self._process = 0
+        self._pipe: Connection | None = None
+
+    def run(self, cases: Sequence[Case]) -> list[Result]:
+        """Run each case from its own state and arena. Raises OracleError if one of them kills the worker."""
+        requests = [self._request(case) for case in cases]
+        if self._pipe is None:
+            self._start()
+        assert self._pipe is not None
+        try:
+            self._pipe.send(requests)
+            replies: list[Reply] = self._pipe.recv()
+        except (EOFError, OSError):
+            index = self._trap.progress
+            self.close()
+            culprit = f"{cases[index].code.hex(' ')} from {cases[index].state}" if index < len(cases) else "no case"
+            raise OracleError(
+                f"the oracle's worker died running {culprit}; a new one starts with the next run"
+            ) from None
+        return [self._result(case, reply) for case, reply in zip(cases, replies)]
+
+    def close(self) -> None:
+        """End the worker. A later `run` starts a new one."""
+        if self._pipe is not None:
+            self._pipe.close()
+            self._pipe = None
+            os.kill(self._process, signal.SIGKILL)  # another oracle's worker may hold the pipe open, so it sees no end
+            os.waitpid(self._process, 0)
+
+    def __enter__(self) -> Oracle:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _start(self) -> None:
+        ours, theirs = multiprocessing.Pipe()
+        self._process = os.fork()
+        if self._process == 0:
+            ours.close()
+            serve(theirs, self._trap, self.background)
+        theirs.close()
+        self._pipe = ours
+
+    def _request(self, case: Case) -> Request:
+        if not (case.address >= CODE and case.address + len(case.code) <= CODE + CODE_SIZE):
+            raise OracleError(f"{len(case.code)} bytes at {case.address:#x} do not fit in the code area at {CODE:#x}")
+        for address, data in case.memory.items():
+            if not (address >= ARENA and address + len(data) <= ARENA + ARENA_SIZE):
+                raise OracleError(f"{len(data)} bytes at {address:#x} do not fit in the arena at {ARENA:#x}")
+        return case.address, case.code, case.state.pack(case.address), tuple(case.memory.items())
+
+    def _result(self, case: Case, reply: Reply) -> Result:
+        number, block, changes = reply
+        fs_base, gs_base, *words = struct.unpack_from("<25Q", block)
+        rip, rflags = words[16:18]
+        error_code, vector, _, address = words[19:23]
+        image = block[_trap.IMAGE : _trap.IMAGE + 160]
+        fault = None
+        # The snippet's own two-byte INT 3 is a fault; the one-byte form is how every snippet ends.
+        if number == signal.SIGTRAP and vector == 3 and not case.code[: rip - case.address].endswith(b"\xcd\x03"):
+            rip -= 1
+        else:
+            page_fault = vector == PAGE_FAULT and number in (signal.SIGSEGV, signal.SIGBUS)
+            fault = Fault(
+                signal.Signals(number),
+                rip - case.address,
+                vector,
+                address if page_fault else None,
+                page_fault and bool(error_code & 2),
+            )
+        state = State(
+            dict(zip(_trap.SIGNAL_ORDER, words)),
+            rip,
+            rflags & FLAGS,
+            struct.unpack_from("<I", image, 24)[0],
+            _split(block[_trap.IMAGE + 160 : _trap.IMAGE + 416]),
+            _split(block[_trap.IMAGE + 416 : _trap.IMAGE + 672]),
+            image[:24] + bytes(8) + image[32:],
+            fs_base,
+            gs_base,
+        )
+        return Result(state, fault, changes, (self.background, case.memory))
