@@ -189,7 +189,11 @@ def _rounding(environment: int) -> int:
 
 
 def _pack(form: Format, sign: int, significand: int, exponent: int, environment: int, flags: int = 0) -> _Result:
-    """Round (-1)**sign * significand * 2**exponent into the format. `flags` are those raised before."""
+    """Round (-1)**sign * significand * 2**exponent into the format. `flags` are those raised before.
+
+    An unmasked overflow or underflow tells of the rounding to the format's precision only, for the hardware hands a
+    handler that result with a wider exponent (SDM volume 1, 4.9.1.4 and 4.9.1.5).
+    """
     masks = environment >> _MASKS_SHIFT
     if flags & ~masks:  # an unmasked exception of an operand: nothing is computed
         return _Result(form.default_nan, flags)
@@ -202,19 +206,20 @@ def _pack(form: Format, sign: int, significand: int, exponent: int, environment:
     if rounded.bit_length() + exponent + shift < least + precision:  # tiny, as if the exponent had no bound
         if form.flushes and environment & FLUSH_TO_ZERO and masks & UNDERFLOW:
             return _Result(form.zero(sign), flags | UNDERFLOW | INEXACT)
-        shift = least - exponent
-        rounded, inexact = _rounded(significand, shift, sign, rounding)
+        if masks & UNDERFLOW:
+            shift = least - exponent
+            rounded, inexact = _rounded(significand, shift, sign, rounding)
         if inexact or not masks & UNDERFLOW:
             flags |= UNDERFLOW
     if rounded.bit_length() > precision:
         rounded >>= 1
         shift += 1
     normal = rounded.bit_length() == precision
-    field = exponent + shift - least + 1 if normal else 0
+    field = max(exponent + shift - least + 1, 0) if normal else 0
     if inexact:
         flags |= INEXACT
     if field >= form.exponent_mask:
-        flags |= OVERFLOW | INEXACT
+        flags |= OVERFLOW | (INEXACT if masks & OVERFLOW else 0)
         if rounding == Rounding.NEAREST_EVEN or rounding == (Rounding.DOWN if sign else Rounding.UP):
             return _Result(form.infinity(sign), flags)
         return _Result(form.encode(sign, form.exponent_mask - 1, (1 << precision) - 1), flags)

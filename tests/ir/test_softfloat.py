@@ -21,10 +21,11 @@ from metaphrase.backends.llvm.codecache import CodeCache
 from metaphrase.backends.llvm.objects import link
 from metaphrase.ir import softfloat
 from metaphrase.ir.softfloat import DOUBLE, EXTENDED, HALF, SINGLE, Format, Relation, Rounding
+from tests.oracle.native import SUPPORTED, Case, Oracle, State
 
 pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="the oracle is an x86-64 CPU")
 
-Case = tuple[int, int, int, int]
+Operands = tuple[int, int, int, int]
 """Three operands' bits and an MXCSR."""
 
 CASES = int(os.environ.get("METAPHRASE_SOFTFLOAT_CASES", "5000"))
@@ -91,7 +92,7 @@ def _x87(instruction: str, operands: int = 2, store: str = "fstpt ($1)", load: s
     return f"fninit; fldcw 52($0); {loads}; {instruction}; {store}; fnstsw %ax; movzwl %ax, %eax; mov %eax, 16($1)"
 
 
-def _native(body: str, cases: Sequence[Case]) -> Iterator[tuple[int, int]]:
+def _native(body: str, cases: Sequence[Operands]) -> Iterator[tuple[int, int]]:
     """(result's 128 bits, flags) of each case."""
     source, target = (_In * len(cases))(), (_Out * len(cases))()
     for slot, (x, y, z, mxcsr) in zip(source, cases):
@@ -136,7 +137,7 @@ def _operand(form: Format, draw: random.Random, near: int | None = None) -> int:
     return form.encode(draw.getrandbits(1), exponent, fraction)
 
 
-def _cases(form: Format, seed: str, count: int = CASES) -> list[Case]:
+def _cases(form: Format, seed: str, count: int = CASES) -> list[Operands]:
     draw = random.Random(seed)
     cases = []
     for _ in range(count):
@@ -156,7 +157,7 @@ def _cases(form: Format, seed: str, count: int = CASES) -> list[Case]:
     return cases
 
 
-def _agree(body: str, width: int, cases: Sequence[Case], model: Callable[..., tuple[int, int]]) -> None:
+def _agree(body: str, width: int, cases: Sequence[Operands], model: Callable[..., tuple[int, int]]) -> None:
     mask = (1 << width) - 1
     wrong = []
     for case, (bits, flags) in zip(cases, _native(body, cases)):
@@ -347,11 +348,26 @@ def test_extended_to_int(width: int, store: str) -> None:
     _agree(_x87("", 1, store), width, _cases(EXTENDED, store), model)
 
 
-def test_unmasked_operand_exceptions_stop_the_operation() -> None:
-    """A denormal operand whose exception is unmasked: nothing is computed, so the result's flags stay clear."""
-    smallest, third = 1, 0x3EAAAAAB
-    assert softfloat.mul(SINGLE, smallest, third).flags == 0x32
-    assert softfloat.mul(SINGLE, smallest, third, 0x1E80).flags == 0x02
-    # An unmasked underflow is reported for exact tiny results too (SDM volume 1, 4.9.1.5).
-    assert softfloat.mul(SINGLE, 0x00800000, 0x3F000000, 0x1780).flags == softfloat.UNDERFLOW
-    assert softfloat.mul(SINGLE, 0x00800000, 0x3F000000).flags == 0
+UNMASKED = [
+    (name, form, code)
+    for name, code in (("add", 0x58), ("sub", 0x5C), ("mul", 0x59), ("div", 0x5E), ("sqrt", 0x51))
+    for form in (SINGLE, DOUBLE)
+]
+
+
+@pytest.mark.skipif(not SUPPORTED, reason="the oracle is an x86-64 CPU under Linux")
+def test_unmasked_exceptions_raise_the_same_flags() -> None:
+    """With any masks: the same flags, a fault exactly when one of them is unmasked, and otherwise the same result."""
+    with Oracle() as oracle:
+        for name, form, code in UNMASKED:
+            instruction = bytes([0xF3 if form is SINGLE else 0xF2, 0x0F, code, 0xC1])
+            cases = [
+                (x, y, z & 0x3F << 7 | env & ~(0x3F << 7)) for x, y, z, env in _cases(form, f"{name} masks", CASES // 5)
+            ]
+            results = oracle.run([Case(instruction, State(mxcsr=env, xmm=[x, y])) for x, y, env in cases])
+            for (x, y, env), result in zip(cases, results):
+                bits, flags = softfloat.sqrt(form, y, env) if name == "sqrt" else BINARY[name](form, x, y, env)
+                trapped = flags & ~(env >> 7) & 0x3F != 0
+                context = f"{name} {form.name} x={x:#x} y={y:#x} mxcsr={env:#x}"
+                assert (result.state.mxcsr & 0x3F, result.fault is not None) == (flags, trapped), context
+                assert trapped or result.state.xmm[0] & ((1 << form.width) - 1) == bits, context
