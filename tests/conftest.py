@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import tempfile
 
@@ -13,6 +14,8 @@ _made: list[str] = []
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Many tests make programs die; their core files would only fill the disk.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     # xdist workers inherit the variable from the process that starts them, and so share the folder.
     if CACHE_VARIABLE not in os.environ:
         os.environ[CACHE_VARIABLE] = tempfile.mkdtemp(prefix="metaphrase-test-cache-")

@@ -8,12 +8,17 @@ __attribute__((constructor(102))) static void second(void) { printf("constructor
 __attribute__((destructor(101))) static void last(void) { printf("destructor 101\n"); }
 __attribute__((destructor(102))) static void before_last(void) { printf("destructor 102\n"); }
 static void one(void) { printf("atexit one\n"); }
-static void two(void) { printf("atexit two\n"); atexit(one); }
+static void two(void) {
+    printf("atexit two\n");
+    atexit(one);
+}
 static int on_the_way = 3;
 
 int main(void) {
-    atexit(one); atexit(two);
-    static char buffer[BUFSIZ]; setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
+    atexit(one);
+    atexit(two);
+    static char buffer[BUFSIZ];
+    setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
     printf("main %d ", on_the_way);
     while (on_the_way--) printf("%d ", on_the_way);
     printf("leaving\n");

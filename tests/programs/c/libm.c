@@ -6,9 +6,15 @@
 #include "support.h"
 #define ONE(f) {#f, f, NULL}
 #define TWO(f) {#f, NULL, f}
-static const struct { const char *name; double (*one)(double); double (*two)(double, double); } functions[] = {
-    ONE(sin), ONE(cos), ONE(tan), ONE(asin), ONE(acos), ONE(atan), ONE(sinh), ONE(cosh), ONE(tanh), ONE(asinh), ONE(acosh), ONE(atanh), ONE(exp), ONE(exp2), ONE(expm1), ONE(log), ONE(log2), ONE(log10),
-    ONE(log1p), ONE(cbrt), ONE(sqrt), ONE(erf), ONE(erfc), ONE(lgamma), ONE(tgamma), ONE(j0), ONE(y1), TWO(pow), TWO(atan2), TWO(hypot), TWO(fmod), TWO(remainder), TWO(fdim), TWO(nextafter)};
+static const struct {
+    const char *name;
+    double (*one)(double);
+    double (*two)(double, double);
+} functions[] = {ONE(sin),   ONE(cos),   ONE(tan),    ONE(asin),      ONE(acos),  ONE(atan),     ONE(sinh),
+                 ONE(cosh),  ONE(tanh),  ONE(asinh),  ONE(acosh),     ONE(atanh), ONE(exp),      ONE(exp2),
+                 ONE(expm1), ONE(log),   ONE(log2),   ONE(log10),     ONE(log1p), ONE(cbrt),     ONE(sqrt),
+                 ONE(erf),   ONE(erfc),  ONE(lgamma), ONE(tgamma),    ONE(j0),    ONE(y1),       TWO(pow),
+                 TWO(atan2), TWO(hypot), TWO(fmod),   TWO(remainder), TWO(fdim),  TWO(nextafter)};
 
 int main(void) {
     for (size_t f = 0; f < COUNT(functions); f++) {
@@ -24,7 +30,8 @@ int main(void) {
         printf("%s %016llx\n", functions[f].name, (unsigned long long)h);
     }
     volatile float x = 1.2345f, y = 0.777f;
-    printf("%08x %08x %08x %08x %08x\n", float_bits(sinf(x)), float_bits(expf(x)), float_bits(logf(x)), float_bits(powf(x, y)), float_bits(atan2f(x, y)));
+    printf("%08x %08x %08x %08x %08x\n", float_bits(sinf(x)), float_bits(expf(x)), float_bits(logf(x)),
+           float_bits(powf(x, y)), float_bits(atan2f(x, y)));
     volatile double a = 1.1, b = 2.3, c = -2.53;
     printf("%016llx %08x\n", (unsigned long long)double_bits(fma(a, b, c)), float_bits(fmaf(x, y, -x)));
     return 0;

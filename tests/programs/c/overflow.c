@@ -1,11 +1,17 @@
 /* Carries, overflow checks, saturation, long addition with carry chains. */
 #include "support.h"
 
-#define CHECK(type)                                                                                       \
-    do { type a = (type)next_random(), b = (type)next_random(), r = 0; int o;                             \
-         o = __builtin_add_overflow(a, b, &r); h = fold(fold(h, (uint64_t)r), (uint64_t)o);                \
-         o = __builtin_sub_overflow(a, b, &r); h = fold(fold(h, (uint64_t)r), (uint64_t)o);                \
-         o = __builtin_mul_overflow(a, b, &r); h = fold(fold(h, (uint64_t)r), (uint64_t)o); } while (0)
+#define CHECK(type)                                                   \
+    do {                                                              \
+        type a = (type)next_random(), b = (type)next_random(), r = 0; \
+        int o;                                                        \
+        o = __builtin_add_overflow(a, b, &r);                         \
+        h = fold(fold(h, (uint64_t)r), (uint64_t)o);                  \
+        o = __builtin_sub_overflow(a, b, &r);                         \
+        h = fold(fold(h, (uint64_t)r), (uint64_t)o);                  \
+        o = __builtin_mul_overflow(a, b, &r);                         \
+        h = fold(fold(h, (uint64_t)r), (uint64_t)o);                  \
+    } while (0)
 
 static NOINLINE int64_t saturating(int64_t a, int64_t b) {
     int64_t r;
@@ -33,7 +39,14 @@ static NOINLINE unsigned subtract_long(uint64_t *to, const uint64_t *from, int w
 int main(void) {
     uint64_t h = 0;
     for (int i = 0; i < 500; i++) {
-        CHECK(int8_t); CHECK(uint8_t); CHECK(int16_t); CHECK(uint16_t); CHECK(int32_t); CHECK(uint32_t); CHECK(int64_t); CHECK(uint64_t);
+        CHECK(int8_t);
+        CHECK(uint8_t);
+        CHECK(int16_t);
+        CHECK(uint16_t);
+        CHECK(int32_t);
+        CHECK(uint32_t);
+        CHECK(int64_t);
+        CHECK(uint64_t);
         h = fold(h, (uint64_t)saturating((int64_t)next_random(), (int64_t)next_random()));
     }
     printf("%016llx\n", (unsigned long long)h);

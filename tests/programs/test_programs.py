@@ -1,0 +1,114 @@
+"""Our own C programs, built many ways, print translated what they print natively.
+
+A program's first comment may say how to run it: `args:`, `stdin:` (a file beside it), `env:` (NAME=value), `guests:`
+(all by default), `status:` (0), and `qemu:` (why qemu-user, where it stands in for Metaphrase, is known to print
+something else). In `make test` each program meets every tier, every optimisation level and both kinds of linking;
+METAPHRASE_TEST_FULL=1 runs all combinations.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from metaphrase.benchmarks.building import build
+from tests.programs.runner import CACHE, FULL, OTHER_RUNNER, TIERS, assert_same, environment, native, run, translated
+
+SOURCES = Path(__file__).parent / "c"
+LEVELS = ("-O0", "-O2", "-O3")
+LINKS = ("static", "dynamic")
+RISCV_EMULATOR = "qemu-riscv64"
+
+
+@dataclass(frozen=True)
+class Program:
+    source: Path
+    args: tuple[str, ...] = ()
+    stdin: bytes = b""
+    env: dict[str, str] = field(default_factory=dict)
+    guests: tuple[str, ...] = ("x86_64", "riscv64")
+    status: int = 0
+    unlike_qemu: str = ""
+
+
+def read_program(source: Path) -> Program:
+    comment = source.read_text().split("*/", 1)[0]
+    said = dict(re.findall(r"^ \* (args|stdin|env|guests|status|qemu): (.*)$", comment, re.MULTILINE))
+    name, _, value = said.get("env", "").partition("=")
+    return Program(
+        source,
+        args=tuple(shlex.split(said.get("args", ""))),
+        stdin=(SOURCES / said["stdin"]).read_bytes() if "stdin" in said else b"",
+        env={name: value} if name else {},
+        guests=tuple(said["guests"].split()) if "guests" in said else ("x86_64", "riscv64"),
+        status=int(said.get("status", "0")),
+        unlike_qemu=said.get("qemu", ""),
+    )
+
+
+PROGRAMS = [read_program(path) for path in sorted(SOURCES.glob("*.c"))]
+
+
+def matrix(index: int) -> list[tuple[str, str, str]]:
+    """(level, link, tier) of the runs of program number `index`; the pairing rotates from program to program."""
+    if FULL:
+        return list(product(LEVELS, LINKS, TIERS))
+    return [
+        (level, LINKS[(index + step) % 2], TIERS[(index // 2 + step) % len(TIERS)]) for step, level in enumerate(LEVELS)
+    ]
+
+
+def fresh(tmp_path: Path, name: str) -> Path:
+    folder = tmp_path / name
+    folder.mkdir()
+    return folder
+
+
+def test_the_matrix_covers_every_choice() -> None:
+    for index in range(len(PROGRAMS)):
+        levels, links, tiers = zip(*matrix(index))
+        assert (set(levels), set(links), set(tiers)) == (set(LEVELS), set(LINKS), set(TIERS))
+    assert {combination for index in range(len(PROGRAMS)) for combination in matrix(index)} == set(
+        product(LEVELS, LINKS, TIERS)
+    )
+
+
+@pytest.mark.parametrize("index", range(len(PROGRAMS)), ids=lambda index: PROGRAMS[index].source.stem)
+def test_x86_64(index: int, tmp_path: Path) -> None:
+    program = PROGRAMS[index]
+    if program.unlike_qemu and OTHER_RUNNER and Path(OTHER_RUNNER[0]).name.startswith("qemu"):
+        pytest.xfail(program.unlike_qemu)
+    env = environment(**program.env)
+    for level, link, tier in matrix(index):
+        flags = [level, *(["-static"] if link == "static" else [])]
+        command = [str(build(program.source, flags, folder=CACHE)), *program.args]
+        label = f"{program.source.stem} {level} {link} tier {tier}"
+        want = native(command, stdin=program.stdin, env=env, cwd=fresh(tmp_path, f"native{level}{link}{tier}"))
+        assert want.status == program.status, f"{label} ends natively with {want.status}: {want.stderr!r}"
+        assert want.stdout, f"{label} prints nothing natively"
+        got = translated(command, tier, stdin=program.stdin, env=env, cwd=fresh(tmp_path, f"run{level}{link}{tier}"))
+        assert_same(want, got, label)
+
+
+@pytest.mark.parametrize(
+    "index",
+    [index for index, program in enumerate(PROGRAMS) if "riscv64" in program.guests],
+    ids=lambda index: PROGRAMS[index].source.stem,
+)
+def test_riscv64(index: int, tmp_path: Path) -> None:
+    """Static riscv64 builds of the same sources; here qemu-user is the oracle."""
+    program = PROGRAMS[index]
+    env = environment(**program.env)
+    command = [str(build(program.source, ["-O2", "-static"], folder=CACHE, guest="riscv64")), *program.args]
+    want = run([RISCV_EMULATOR, *command], stdin=program.stdin, env=env, cwd=fresh(tmp_path, "qemu"))
+    assert want.status == program.status, f"qemu ends with {want.status}: {want.stderr!r}"
+    if OTHER_RUNNER:
+        return  # the other runner is for x86_64; that the oracle itself runs is checked above
+    for tier in TIERS if FULL else [TIERS[index % len(TIERS)]]:
+        got = translated(command, tier, stdin=program.stdin, env=env, cwd=fresh(tmp_path, f"tier{tier}"))
+        assert_same(want, got, f"{program.source.stem} riscv64 tier {tier}")
