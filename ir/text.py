@@ -173,10 +173,10 @@ class _Printer:
         op, imm = value.op, value.imm
         words = list(operands)
         type = self._needed_type(value)
-        if op.result == "R":
-            words = [_typed(arg, text, arg.is_const) for arg, text in zip(value.args, words)]
-        elif op.name == "select" and value.args[0].is_const:
-            words[0] = _typed(value.args[0], words[0], True)
+        for index, (word, arg) in enumerate(zip(op.operands, value.args)):
+            free = (word in ("T", "E") and op.result == "R") or (word == "B" and arg.type.is_vector)
+            if free and arg.is_const:
+                words[index] = f"{arg.type} {words[index]}"
         match op.immediate:
             case "offset":
                 words.insert(0, place_text(self.layout, imm))
@@ -191,7 +191,7 @@ class _Printer:
 
     def _needed_type(self, value: Value) -> Type | None:
         op = value.op
-        if op.result == "R":
+        if op.result == "R" or (op.name == "select" and value.args[0].is_const and value.args[0].type.is_vector):
             return value.type
         told = [arg for word, arg in zip(op.operands, value.args) if word == "T"]
         if not told or any(not arg.is_const for arg in told):
@@ -216,10 +216,6 @@ class _Printer:
         elif end.op.name == "goto" and end.imm != "jump":
             words.append(end.imm)
         return f"{end.op.name} {', '.join(words)}" if words else end.op.name
-
-
-def _typed(value: Value, text: str, needed: bool) -> str:
-    return f"{value.type} {text}" if needed else text
 
 
 def _origin(block: Block) -> str:

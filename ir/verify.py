@@ -201,7 +201,7 @@ _EXTRA: dict[str, Callable[[Op, Type, Sequence[Type], Imm], str | None]] = {
     "fconvert": _converts(True, True), "ftosi": _converts(True, False), "ftosi_trunc": _converts(True, False),
     "sitof": _converts(False, True),
     **dict.fromkeys(
-        ("fadd", "fsub", "fmul", "fdiv", "fsqrt", "fma", "feq", "flt", "fle", "funord", "fround"), _floats
+        ("fadd", "fsub", "fmul", "fdiv", "fsqrt", "fma", "feq", "flt", "flt_quiet", "fle", "funord", "fround"), _floats
     ),
 }  # fmt: skip
 
@@ -259,14 +259,17 @@ class _Verifier:
             end = block.terminator
             assert end is not None
             for root in (*block.effects, *end.args):
+                if root.function is not self.function:  # ids are those of its own function: don't look inside
+                    self.fail(block, f"{root!r} belongs to @{root.function.name}")
                 for value in postorder(root, seen):
                     self._value(block, value)
             self._terminator(block, end)
 
     def _value(self, block: Block, value: Value) -> None:
         function = self.function
-        if value.function is not function:
-            self.fail(block, f"{value!r} belongs to @{value.function.name}")
+        for arg in value.args:
+            if arg.function is not function:
+                self.fail(block, f"{arg!r} belongs to @{arg.function.name}")
         wrong = mismatch(value.op, value.type, [arg.type for arg in value.args], value.imm)
         if wrong:
             self.fail(block, f"{value!r}: {wrong}")
