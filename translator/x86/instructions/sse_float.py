@@ -1,0 +1,224 @@
+"""SSE and SSE2 floating point: arithmetic, comparison, logic, shuffles (SDM volume 1, 5.5.1 and 5.6.1).
+
+Arithmetic goes through the IR's float ops, which have x86's NaNs and the environment of MXCSR. Unmasked SIMD
+exceptions are not raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from metaphrase.ir.graph import Value
+from metaphrase.ir.types import F32, F64, I32, VOID, Type
+from metaphrase.translator.x86.emitter import Flags, Memory, Register, X86Emitter
+from metaphrase.translator.x86.table import insn
+from metaphrase.translator.x86.vectors import DOUBLES, LANES, SINGLES, WHOLE, chosen, interleaved, permuted
+
+PACKED_SINGLE: Final = ("ps", "NP", SINGLES, "Vx, Wdq")
+PACKED_DOUBLE: Final = ("pd", "66", DOUBLES, "Vx, Wdq")
+SCALAR_SINGLE: Final = ("ss", "F3", F32, "Vss, Wss")
+SCALAR_DOUBLE: Final = ("sd", "F2", F64, "Vsd, Wsd")
+"""Suffix, mandatory prefix, type and operands of the four kinds of float instruction."""
+PACKED: Final = (PACKED_SINGLE, PACKED_DOUBLE)
+SINGLE: Final = (PACKED_SINGLE, SCALAR_SINGLE)
+ALL: Final = (PACKED_SINGLE, PACKED_DOUBLE, SCALAR_SINGLE, SCALAR_DOUBLE)
+
+Kind = tuple[str, str, Type, str]
+Binary = Callable[[X86Emitter, Type, Value, Value], Value]
+Unary = Callable[[X86Emitter, Type, Value], Value]
+
+
+def _extension(prefix: str) -> str:
+    return "sse2" if prefix in ("66", "F2") else "sse"
+
+
+def binary(opcode: int, kinds: tuple[Kind, ...] = ALL) -> Callable[[Binary], Binary]:
+    """`target = meaning(m, type, target, source)` at 0F `opcode`, for each kind."""
+
+    def describe(meaning: Binary) -> Binary:
+        def semantics(m: X86Emitter, type: Type, target: Register, source: Register | Memory) -> None:
+            b = m.get(source, type)
+            m.put_xmm(target, meaning(m, type, m.get(target, type), b))
+
+        semantics.__doc__ = meaning.__doc__
+        for suffix, prefix, type, operands in kinds:
+            insn(f"{prefix} 0F {opcode:02X} /r", operands, name=meaning.__name__.rstrip("_") + suffix,
+                 extension=_extension(prefix), static=(type,))(semantics)  # fmt: skip
+        return meaning
+
+    return describe
+
+
+def unary(opcode: int, kinds: tuple[Kind, ...] = ALL, *, approximate: bool = False) -> Callable[[Unary], Unary]:
+    """`target = meaning(m, type, source)` at 0F `opcode`, for each kind; `approximate` results are compared loosely."""
+
+    def describe(meaning: Unary) -> Unary:
+        def semantics(m: X86Emitter, type: Type, target: Register, source: Register | Memory) -> None:
+            m.put_xmm(target, meaning(m, type, m.get(source, type)))
+
+        semantics.__doc__ = meaning.__doc__
+        for suffix, prefix, type, operands in kinds:
+            insn(f"{prefix} 0F {opcode:02X} /r", operands, name=meaning.__name__ + suffix,
+                 extension=_extension(prefix), static=(type,),
+                 undefined="approximate" if approximate else "")(semantics)  # fmt: skip
+        return meaning
+
+    return describe
+
+
+# --- arithmetic -------------------------------------------------------------------------------------------------------
+@binary(0x58)
+def add(m: X86Emitter, type: Type, a: Value, b: Value) -> Value:
+    """ADDPS, ADDPD, ADDSS, ADDSD: sum. SDM volume 2A, ADDPD to ADDSS."""
+    return m.effect("fadd", type, a, b)
+
+
+@binary(0x59)
+def mul(m: X86Emitter, type: Type, a: Value, b: Value) -> Value:
+    """MULPS, MULPD, MULSS, MULSD: product. SDM volume 2B, MULPD to MULSS."""
+    return m.effect("fmul", type, a, b)
+
+
+@binary(0x5C)
+def sub(m: X86Emitter, type: Type, a: Value, b: Value) -> Value:
+    """SUBPS, SUBPD, SUBSS, SUBSD: difference. SDM volume 2B, SUBPD to SUBSS."""
+    return m.effect("fsub", type, a, b)
+
+
+@binary(0x5E)
+def div(m: X86Emitter, type: Type, a: Value, b: Value) -> Value:
+    """DIVPS, DIVPD, DIVSS, DIVSD: quotient. SDM volume 2A, DIVPD to DIVSS."""
+    return m.effect("fdiv", type, a, b)
+
+
+@binary(0x5D)
+def min(m: X86Emitter, type: Type, a: Value, b: Value) -> Value:
+    """MINPS, MINPD, MINSS, MINSD: minimum; the source for NaNs and zeroes. SDM volume 2B, MINPD to MINSS."""
+    return m.effect("flt", type.boolean, a, b).select(a, b)
+
+
+@binary(0x5F)
+def max(m: X86Emitter, type: Type, a: Value, b: Value) -> Value:
+    """MAXPS, MAXPD, MAXSS, MAXSD: maximum; the source for NaNs and zeroes. SDM volume 2B, MAXPD to MAXSS."""
+    return m.effect("flt", type.boolean, b, a).select(a, b)
+
+
+@unary(0x51)
+def sqrt(m: X86Emitter, type: Type, a: Value) -> Value:
+    """SQRTPS, SQRTPD, SQRTSS, SQRTSD: square root. SDM volume 2B, SQRTPD to SQRTSS."""
+    return m.effect("fsqrt", type, a)
+
+
+APPROXIMATION_ENVIRONMENT: Final = 0x9FC0
+"""To nearest, everything masked, DAZ and FTZ: RCPPS and RSQRTPS heed no control bits and take denormals for zeroes."""
+
+
+def _reciprocal(m: X86Emitter, type: Type, a: Value, root: bool) -> Value:
+    environment = m.effect("get_fenv", I32)
+    m.effect("set_fenv", VOID, m.const(APPROXIMATION_ENVIRONMENT, 32))
+    one = m.function.const(type.as_int, 0x3F800000).bitcast(type)
+    result = m.effect("fdiv", type, one, m.effect("fsqrt", type, a) if root else a)
+    m.effect("set_fenv", VOID, environment)
+    return result
+
+
+@unary(0x53, SINGLE, approximate=True)
+def rcp(m: X86Emitter, type: Type, a: Value) -> Value:
+    """RCPPS, RCPSS: approximate reciprocal. SDM volume 2B, RCPPS and RCPSS.
+
+    The manual bounds the relative error by 1.5 * 2^-12 and processors differ; this result is the correctly rounded one.
+    """
+    return _reciprocal(m, type, a, root=False)
+
+
+@unary(0x52, SINGLE, approximate=True)
+def rsqrt(m: X86Emitter, type: Type, a: Value) -> Value:
+    """RSQRTPS, RSQRTSS: approximate reciprocal square root. SDM volume 2B, RSQRTPS and RSQRTSS.
+
+    The manual bounds the relative error by 1.5 * 2^-12 and processors differ; this one has the error of two roundings.
+    """
+    return _reciprocal(m, type, a, root=True)
+
+
+# --- logic ------------------------------------------------------------------------------------------------------------
+def _logic(opcode: int, name: str, meaning: Callable[[Value, Value], Value]) -> None:
+    def semantics(m: X86Emitter, target: Register, source: Register | Memory) -> None:
+        b = m.get(source, WHOLE)
+        m.put_xmm(target, meaning(m.get(target, WHOLE), b))
+
+    for suffix, prefix, _, operands in PACKED:
+        label = name + suffix
+        insn(f"{prefix} 0F {opcode:02X} /r", operands, name=label, extension=_extension(prefix),
+             manual=f"{label.upper()}: bitwise logic. SDM volume 2, {label.upper()}.")(semantics)  # fmt: skip
+
+
+_logic(0x54, "and", lambda a, b: a & b)
+_logic(0x55, "andn", lambda a, b: ~a & b)
+_logic(0x56, "or", lambda a, b: a | b)
+_logic(0x57, "xor", lambda a, b: a ^ b)
+
+
+# --- comparison -------------------------------------------------------------------------------------------------------
+def _compare(m: X86Emitter, type: Type, a: Value, b: Value, predicate: int) -> Value:
+    op = ("feq", "flt", "fle", "funord")[predicate & 3]
+    result = m.effect(op, type.boolean, a, b)
+    return ~result if predicate & 4 else result
+
+
+def _cmp(m: X86Emitter, type: Type, target: Register, source: Register | Memory, predicate: Value) -> None:
+    """CMPPS, CMPPD, CMPSS, CMPSD: compare; ones where the predicate holds. SDM volume 2A, CMPPD to CMPSS."""
+    b = m.get(source, type)
+    a = m.get(target, type)
+    holds = chosen(m, type.boolean, predicate, 8, lambda number: _compare(m, type, a, b, number))
+    m.put_xmm(target, holds.sext(type.element.bits))
+
+
+for _suffix, _prefix, _type, _operands in ALL:
+    insn(f"{_prefix} 0F C2 /r ib", f"{_operands}, Ib", name="cmp" + _suffix, extension=_extension(_prefix),
+         static=(_type,))(_cmp)  # fmt: skip
+
+
+@insn("NP 0F 2F /r", "Vss, Wss", name="comiss", static=(F32, "flt"), extension="sse")
+@insn("66 0F 2F /r", "Vsd, Wsd", name="comisd", static=(F64, "flt"), extension="sse2")
+@insn("NP 0F 2E /r", "Vss, Wss", name="ucomiss", static=(F32, "flt_quiet"), extension="sse")
+@insn("66 0F 2E /r", "Vsd, Wsd", name="ucomisd", static=(F64, "flt_quiet"), extension="sse2")
+def compare_to_flags(m: X86Emitter, type: Type, less: str, a: Register, b: Register | Memory) -> None:
+    """COMISS, COMISD, UCOMISS, UCOMISD: compare and set ZF, PF and CF; clear the rest. SDM volume 2, each.
+
+    The first two signal invalid for any NaN, the others for signalling ones only.
+    """
+    right = m.get(b, type)
+    left = m.get(a, type)
+    boolean = type.boolean
+    unordered = m.effect("funord", boolean, left, right)
+    below = m.effect(less, boolean, left, right)
+    equal = m.effect("feq", boolean, left, right)
+    zero, parity = m.flag(False), (~unordered).zext(8)
+    m.put_flags(Flags(unordered | below, parity, m.const(0, 8), unordered | equal, sf=zero, of=zero))
+
+
+# --- shuffle and unpack -----------------------------------------------------------------------------------------------
+@insn("NP 0F C6 /r ib", "Vx, Wdq, Ib", extension="sse")
+def shufps(m: X86Emitter, target: Register, source: Register | Memory, order: Value) -> None:
+    """SHUFPS: two lanes of the target, then two of the source, by the immediate. SDM volume 2B, SHUFPS."""
+    b = m.get(source, LANES[32])
+    a = m.get(target, LANES[32])
+    m.put_xmm(target, permuted(a, b, [(n // 2 * 4, 4, order.lshr(2 * n) & 3) for n in range(4)]))
+
+
+@insn("66 0F C6 /r ib", "Vx, Wdq, Ib", extension="sse2")
+def shufpd(m: X86Emitter, target: Register, source: Register | Memory, order: Value) -> None:
+    """SHUFPD: a lane of the target, then one of the source, by the immediate. SDM volume 2B, SHUFPD."""
+    b = m.get(source, WHOLE)
+    m.put_xmm(target, permuted(m.get(target, WHOLE), b, [(0, 2, order & 1), (2, 2, order.lshr(1) & 1)]))
+
+
+@insn("NP 0F 14 /r", "Vx, Wdq", name="unpcklps", static=(32, False), extension="sse")
+@insn("66 0F 14 /r", "Vx, Wdq", name="unpcklpd", static=(64, False), extension="sse2")
+@insn("NP 0F 15 /r", "Vx, Wdq", name="unpckhps", static=(32, True), extension="sse")
+@insn("66 0F 15 /r", "Vx, Wdq", name="unpckhpd", static=(64, True), extension="sse2")
+def unpack(m: X86Emitter, lane: int, high: bool, target: Register, source: Register | Memory) -> None:
+    """UNPCKLPS, UNPCKLPD, UNPCKHPS, UNPCKHPD: interleave the low or high lanes. SDM volume 2B, each."""
+    b = m.get(source, LANES[lane])
+    m.put_xmm(target, interleaved(m.get(target, LANES[lane]), b, high))

@@ -1,0 +1,174 @@
+"""SSE2 integer arithmetic, logic, shifts and shuffles on XMM registers (SDM volume 1, 5.6.3; 5.5.2's additions too).
+
+A described meaning is over vectors of lanes. The forms on MMX registers have the same encodings without the 66 prefix;
+they are not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from metaphrase.ir.graph import Value
+from metaphrase.translator.x86.emitter import Memory, Register, X86Emitter
+from metaphrase.translator.x86.table import insn
+from metaphrase.translator.x86.vectors import LANES, bytes_moved, interleaved, joined, permuted, pick, with_lane
+
+Meaning = Callable[[Value, Value], Value]
+
+
+def lanewise(name: str, opcode: int, lane: int, what: str, meaning: Meaning) -> None:
+    """`target = meaning(target, source)` over lanes of `lane` bits, at 66 0F `opcode`."""
+
+    def semantics(m: X86Emitter, target: Register, source: Register | Memory) -> None:
+        b = m.get(source, LANES[lane])
+        m.put_xmm(target, meaning(m.get(target, LANES[lane]), b))
+
+    insn(f"66 0F {opcode:02X} /r", "Vx, Wdq", name=name, extension="sse2",
+         manual=f"{name.upper()}: {what}. SDM volume 2B, {name.upper()}.")(semantics)  # fmt: skip
+
+
+# --- arithmetic -------------------------------------------------------------------------------------------------------
+for _letter, _lane, _add, _sub in (
+    ("b", 8, 0xFC, 0xF8), ("w", 16, 0xFD, 0xF9), ("d", 32, 0xFE, 0xFA), ("q", 64, 0xD4, 0xFB),
+):  # fmt: skip
+    lanewise("padd" + _letter, _add, _lane, "sum of each lane", lambda a, b: a + b)
+    lanewise("psub" + _letter, _sub, _lane, "difference of each lane", lambda a, b: a - b)
+for _letter, _lane, _signed, _unsigned in (("b", 8, 0xE8, 0xD8), ("w", 16, 0xE9, 0xD9)):
+    lanewise("padds" + _letter, _signed + 4, _lane, "signed sum, clamped", lambda a, b: a.binary("sadd_sat", b))
+    lanewise("paddus" + _letter, _unsigned + 4, _lane, "unsigned sum, clamped", lambda a, b: a.binary("uadd_sat", b))
+    lanewise("psubs" + _letter, _signed, _lane, "signed difference, clamped", lambda a, b: a.binary("ssub_sat", b))
+    lanewise("psubus" + _letter, _unsigned, _lane, "unsigned difference, clamped", lambda a, b: a.binary("usub_sat", b))
+
+
+def _pmaddwd(a: Value, b: Value) -> Value:
+    products = a.sext(32) * b.sext(32)
+    return products.shuffle(products, (0, 2, 4, 6)) + products.shuffle(products, (1, 3, 5, 7))
+
+
+def _average(a: Value, b: Value) -> Value:
+    wide = 2 * a.width
+    return (a.zext(wide) + b.zext(wide) + 1).lshr(1).trunc(a.width)
+
+
+def _psadbw(a: Value, b: Value) -> Value:
+    distance = a.binary("umax", b) - a.binary("umin", b)
+    quads = distance.bitcast(LANES[64])
+    pairs = (quads & 0x00FF_00FF_00FF_00FF) + (quads.lshr(8) & 0x00FF_00FF_00FF_00FF)
+    fours = pairs + pairs.lshr(16)
+    return (fours + fours.lshr(32)) & 0xFFFF
+
+
+lanewise("pmullw", 0xD5, 16, "low half of the product", lambda a, b: a * b)
+lanewise("pmulhw", 0xE5, 16, "high half of the signed product",
+         lambda a, b: (a.sext(32) * b.sext(32)).lshr(16).trunc(16))  # fmt: skip
+lanewise("pmulhuw", 0xE4, 16, "high half of the unsigned product",
+         lambda a, b: (a.zext(32) * b.zext(32)).lshr(16).trunc(16))  # fmt: skip
+lanewise("pmuludq", 0xF4, 64, "unsigned product of low doublewords", lambda a, b: (a & 0xFFFFFFFF) * (b & 0xFFFFFFFF))
+lanewise("pmaddwd", 0xF5, 16, "sums of neighbouring signed products", _pmaddwd)
+lanewise("psadbw", 0xF6, 8, "sums of eight absolute differences", _psadbw)
+lanewise("pavgb", 0xE0, 8, "average, rounded up", _average)
+lanewise("pavgw", 0xE3, 16, "average, rounded up", _average)
+lanewise("pminub", 0xDA, 8, "unsigned minimum", lambda a, b: a.binary("umin", b))
+lanewise("pmaxub", 0xDE, 8, "unsigned maximum", lambda a, b: a.binary("umax", b))
+lanewise("pminsw", 0xEA, 16, "signed minimum", lambda a, b: a.binary("smin", b))
+lanewise("pmaxsw", 0xEE, 16, "signed maximum", lambda a, b: a.binary("smax", b))
+
+# --- logic and comparison ---------------------------------------------------------------------------------------------
+lanewise("pand", 0xDB, 64, "bitwise and", lambda a, b: a & b)
+lanewise("pandn", 0xDF, 64, "bitwise and of the complemented target", lambda a, b: ~a & b)
+lanewise("por", 0xEB, 64, "bitwise or", lambda a, b: a | b)
+lanewise("pxor", 0xEF, 64, "bitwise exclusive or", lambda a, b: a ^ b)
+for _letter, _lane, _equal, _greater in (("b", 8, 0x74, 0x64), ("w", 16, 0x75, 0x65), ("d", 32, 0x76, 0x66)):
+    lanewise("pcmpeq" + _letter, _equal, _lane, "ones where equal", lambda a, b: a.eq(b).sext(a.width))
+    lanewise("pcmpgt" + _letter, _greater, _lane, "ones where greater, signed", lambda a, b: b.slt(a).sext(a.width))
+
+
+# --- pack and unpack --------------------------------------------------------------------------------------------------
+def _packed(signed: bool) -> Meaning:
+    """Signed lanes of both clamped to signed or unsigned ones of half the width."""
+
+    def meaning(a: Value, b: Value) -> Value:
+        half = a.width // 2
+        least, most = (-1 << half - 1, (1 << half - 1) - 1) if signed else (0, (1 << half) - 1)
+        narrow = [v.binary("smax", least).binary("smin", most).trunc(half) for v in (a, b)]
+        return joined(*narrow)
+
+    return meaning
+
+
+lanewise("packsswb", 0x63, 16, "words to signed bytes, clamped", _packed(signed=True))
+lanewise("packssdw", 0x6B, 32, "doublewords to signed words, clamped", _packed(signed=True))
+lanewise("packuswb", 0x67, 16, "words to unsigned bytes, clamped", _packed(signed=False))
+for _name, _lane, _low, _high in (
+    ("bw", 8, 0x60, 0x68), ("wd", 16, 0x61, 0x69), ("dq", 32, 0x62, 0x6A), ("qdq", 64, 0x6C, 0x6D),
+):  # fmt: skip
+    lanewise("punpckl" + _name, _low, _lane, "low lanes interleaved", lambda a, b: interleaved(a, b, high=False))
+    lanewise("punpckh" + _name, _high, _lane, "high lanes interleaved", lambda a, b: interleaved(a, b, high=True))
+
+
+# --- shuffle, insert, extract -----------------------------------------------------------------------------------------
+@insn("66 0F 70 /r ib", "Vx, Wdq, Ib", extension="sse2")
+def pshufd(m: X86Emitter, target: Register, source: Register | Memory, order: Value) -> None:
+    """PSHUFD: doublewords of the source in the order of the immediate. SDM volume 2B, PSHUFD."""
+    a = m.get(source, LANES[32])
+    m.put_xmm(target, permuted(a, a, [(0, 4, order.lshr(2 * n) & 3) for n in range(4)]))
+
+
+@insn("F2 0F 70 /r ib", "Vx, Wdq, Ib", name="pshuflw", static=(0,), extension="sse2")
+@insn("F3 0F 70 /r ib", "Vx, Wdq, Ib", name="pshufhw", static=(4,), extension="sse2")
+def shuffle_words(m: X86Emitter, first: int, target: Register, source: Register | Memory, order: Value) -> None:
+    """PSHUFLW, PSHUFHW: words of one half reordered; the other half is copied. SDM volume 2B, each."""
+    a = m.get(source, LANES[16])
+    moved = [(first, 4, order.lshr(2 * n) & 3) for n in range(4)]
+    kept = [((4 - first) + n, 1, 0) for n in range(4)]
+    m.put_xmm(target, permuted(a, a, [*kept, *moved] if first else [*moved, *kept]))
+
+
+@insn("66 0F C5 /r reg ib", "Gd, Ux, Ib", extension="sse2")
+def pextrw(m: X86Emitter, target: Register, source: Register, index: Value) -> None:
+    """PEXTRW: a word, zero-extended, to a general register. SDM volume 2B, PEXTRW."""
+    a = m.get(source, LANES[16])
+    m.put(target, pick([a.extract(lane) for lane in range(8)], index).zext(32))
+
+
+@insn("66 0F C4 /r ib", "Vx, Ew, Ib", extension="sse2")
+def pinsrw(m: X86Emitter, target: Register, source: Register | Memory, index: Value) -> None:
+    """PINSRW: a word of a general register or memory into a lane. SDM volume 2B, PINSRW."""
+    word = m.get(source)
+    m.put_xmm(target, with_lane(m.get(target, LANES[16]), index.zext(16), word))
+
+
+# --- shifts -----------------------------------------------------------------------------------------------------------
+def _shift(name: str, lane: int, opcode: int, extension: int, op: str) -> None:
+    """A shift of each lane: by a register or memory at 66 0F `opcode`, by an immediate at 66 0F 7x /`extension`."""
+
+    def shifted(a: Value, count: Value) -> Value:
+        amount = count.binary("umin", lane).trunc(lane) if count.width > lane else count.binary("umin", lane).zext(lane)
+        return a.binary(op, amount.splat(a.type.lanes))
+
+    def by_register(m: X86Emitter, target: Register, source: Register | Memory) -> None:
+        count = m.get(source, LANES[64]).extract(0)
+        m.put_xmm(target, shifted(m.get(target, LANES[lane]), count))
+
+    def by_immediate(m: X86Emitter, target: Register, count: Value) -> None:
+        m.put_xmm(target, shifted(m.get(target, LANES[lane]), count))
+
+    upper = name.upper()
+    manual = f"{upper}: shift each lane; counts of the width or more shift all out. SDM volume 2B, {upper}."
+    insn(f"66 0F {opcode:02X} /r", "Vx, Wdq", name=name, extension="sse2", manual=manual)(by_register)
+    group = {16: 0x71, 32: 0x72, 64: 0x73}[lane]
+    insn(f"66 0F {group:02X} /{extension} reg ib", "Ux, Ib", name=name, extension="sse2", manual=manual)(by_immediate)
+
+
+for _letter, _lane, _low in (("w", 16, 1), ("d", 32, 2), ("q", 64, 3)):
+    _shift("psrl" + _letter, _lane, 0xD0 + _low, 2, "lshr")
+    _shift("psll" + _letter, _lane, 0xF0 + _low, 6, "shl")
+    if _lane < 64:
+        _shift("psra" + _letter, _lane, 0xE0 + _low, 4, "ashr")
+
+
+@insn("66 0F 73 /3 reg ib", "Ux, Ib", name="psrldq", static=(False,), extension="sse2")
+@insn("66 0F 73 /7 reg ib", "Ux, Ib", name="pslldq", static=(True,), extension="sse2")
+def shift_bytes(m: X86Emitter, up: bool, target: Register, count: Value) -> None:
+    """PSRLDQ, PSLLDQ: shift the register by bytes; more than 15 clear it. SDM volume 2B, each."""
+    m.put_xmm(target, bytes_moved(m.get(target, LANES[64]), count, up))

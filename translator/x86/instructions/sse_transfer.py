@@ -1,0 +1,141 @@
+"""SSE and SSE2 data transfer (SDM volume 1, 5.5.1.1, 5.6.1.1, 5.6.3 and the cacheability control of 5.5.4 and 5.6.4).
+
+MOVQ2DQ, MOVDQ2Q and MOVNTQ belong to the MMX registers and are not here.
+"""
+
+from __future__ import annotations
+
+from metaphrase.ir.graph import Value
+from metaphrase.ir.types import I32, I64, Type, integer
+from metaphrase.translator.x86.emitter import Memory, Register, X86Emitter
+from metaphrase.translator.x86.table import insn
+from metaphrase.translator.x86.vectors import LANES, WHOLE, put_zero_extended
+
+
+def move(m: X86Emitter, target: Register | Memory, source: Register | Memory) -> None:
+    """A move of 128 bits."""
+    m.put(target, m.get(source, WHOLE))
+
+
+ALIGNED = "an aligned move of 128 bits; memory that is not aligned to 16 bytes raises #GP"
+UNALIGNED = "a move of 128 bits without regard to alignment"
+
+for _name, _prefix, _load, _store, _memory, _volume in (
+    ("movaps", "NP", "28", "29", "Wdq", "2B"), ("movapd", "66", "28", "29", "Wdq", "2B"),
+    ("movups", "NP", "10", "11", "Wx", "2B"), ("movupd", "66", "10", "11", "Wx", "2B"),
+    ("movdqa", "66", "6F", "7F", "Wdq", "2B"), ("movdqu", "F3", "6F", "7F", "Wx", "2B"),
+):  # fmt: skip
+    insn(
+        f"{_prefix} 0F {_load} /r | {_prefix} 0F {_store} /r", f"Vx, {_memory} | {_memory}, Vx", name=_name,
+        extension="sse2" if _prefix != "NP" else "sse",
+        manual=f"{_name.upper()}: {ALIGNED if _memory == 'Wdq' else UNALIGNED}. SDM volume {_volume}, {_name.upper()}.",
+    )(move)  # fmt: skip
+
+for _name, _pattern in (("movntps", "NP 0F 2B /r mem"), ("movntpd", "66 0F 2B /r mem"), ("movntdq", "66 0F E7 /r mem")):
+    insn(
+        _pattern, "Wdq, Vx", name=_name, extension="sse" if _name == "movntps" else "sse2",
+        manual=f"{_name.upper()}: store 128 aligned bits; the hint to pass by the caches is not needed. "
+        f"SDM volume 2B, {_name.upper()}.",
+    )(move)  # fmt: skip
+
+
+@insn("NP 0F C3 /r mem", "Ey, Gy", extension="sse2")
+def movnti(m: X86Emitter, target: Memory, source: Register) -> None:
+    """MOVNTI: store a doubleword or quadword with a hint to pass by the caches. SDM volume 2B, MOVNTI."""
+    m.put(target, m.get(source))
+
+
+@insn("F3 0F 10 /r", "Vss, Wss", static=(I32,), name="movss", extension="sse")
+@insn("F3 0F 11 /r", "Wss, Vss", static=(I32,), name="movss", extension="sse")
+@insn("F2 0F 10 /r", "Vsd, Wsd", static=(I64,), name="movsd", extension="sse2")
+@insn("F2 0F 11 /r", "Wsd, Vsd", static=(I64,), name="movsd", extension="sse2")
+def move_scalar(m: X86Emitter, type: Type, target: Register | Memory, source: Register | Memory) -> None:
+    """MOVSS, MOVSD: move a scalar; a load clears what is above it. SDM volume 2B, MOVSS and MOVSD."""
+    value = m.get(source, type)
+    if isinstance(target, Memory):
+        m.store(target.address, value)
+    elif isinstance(source, Memory):
+        put_zero_extended(m, target, value)
+    else:
+        m.put_xmm(target, value)
+
+
+@insn("66 W0 0F 6E /r", "Vx, Ed", name="movd", extension="sse2")
+@insn("66 REX.W 0F 6E /r", "Vx, Eq", name="movq", extension="sse2")
+def movd_load(m: X86Emitter, target: Register, source: Register | Memory) -> None:
+    """MOVD, MOVQ: a general register or memory to the bottom of an XMM register. SDM volume 2B, MOVD/MOVQ."""
+    put_zero_extended(m, target, m.get(source))
+
+
+@insn("66 W0 0F 7E /r", "Ed, Vx", name="movd", extension="sse2")
+@insn("66 REX.W 0F 7E /r", "Eq, Vx", name="movq", extension="sse2")
+def movd_store(m: X86Emitter, target: Register | Memory, source: Register) -> None:
+    """MOVD, MOVQ: the bottom of an XMM register to a general register or memory. SDM volume 2B, MOVD/MOVQ."""
+    m.put(target, m.get(source, integer(target.width)))
+
+
+@insn("F3 0F 7E /r | 66 0F D6 /r", "Vq, Wq | Wq, Vq", extension="sse2")
+def movq(m: X86Emitter, target: Register | Memory, source: Register | Memory) -> None:
+    """MOVQ: move the low quadword; a register's high quadword is cleared. SDM volume 2B, MOVQ."""
+    value = m.get(source, I64)
+    if isinstance(target, Memory):
+        m.store(target.address, value)
+    else:
+        put_zero_extended(m, target, value)
+
+
+@insn("NP 0F 12 /r mem", "Vx, Wq", name="movlps", static=(0,), extension="sse")
+@insn("66 0F 12 /r mem", "Vx, Wq", name="movlpd", static=(0,), extension="sse2")
+@insn("NP 0F 16 /r mem", "Vx, Wq", name="movhps", static=(1,), extension="sse")
+@insn("66 0F 16 /r mem", "Vx, Wq", name="movhpd", static=(1,), extension="sse2")
+def load_half(m: X86Emitter, half: int, target: Register, source: Memory) -> None:
+    """MOVLPS, MOVLPD, MOVHPS, MOVHPD: load the low or high quadword. SDM volume 2B, MOVLPS to MOVHPD."""
+    value = m.get(source, I64)
+    m.put_xmm(target, m.get(target, WHOLE).insert(half, value))
+
+
+@insn("NP 0F 13 /r mem", "Wq, Vx", name="movlps", static=(0,), extension="sse")
+@insn("66 0F 13 /r mem", "Wq, Vx", name="movlpd", static=(0,), extension="sse2")
+@insn("NP 0F 17 /r mem", "Wq, Vx", name="movhps", static=(1,), extension="sse")
+@insn("66 0F 17 /r mem", "Wq, Vx", name="movhpd", static=(1,), extension="sse2")
+def store_half(m: X86Emitter, half: int, target: Memory, source: Register) -> None:
+    """MOVLPS, MOVLPD, MOVHPS, MOVHPD: store the low or high quadword. SDM volume 2B, MOVLPS to MOVHPD."""
+    m.store(target.address, m.get(source, WHOLE).extract(half))
+
+
+@insn("NP 0F 12 /r reg", "Vx, Ux", extension="sse")
+def movhlps(m: X86Emitter, target: Register, source: Register) -> None:
+    """MOVHLPS: the high quadword to the low one. SDM volume 2B, MOVHLPS."""
+    m.put_xmm(target, m.get(target, WHOLE).insert(0, m.get(source, WHOLE).extract(1)))
+
+
+@insn("NP 0F 16 /r reg", "Vx, Ux", extension="sse")
+def movlhps(m: X86Emitter, target: Register, source: Register) -> None:
+    """MOVLHPS: the low quadword to the high one. SDM volume 2B, MOVLHPS."""
+    m.put_xmm(target, m.get(target, WHOLE).insert(1, m.get(source, WHOLE).extract(0)))
+
+
+def sign_mask(a: Value) -> Value:
+    """The signs of a vector's lanes as bits, lane 0 lowest, in 32 bits."""
+    return a.slt(0).bitcast(integer(a.type.lanes)).zext(32)
+
+
+@insn("NP 0F 50 /r reg", "Gd, Ux", name="movmskps", static=(32,), extension="sse")
+@insn("66 0F 50 /r reg", "Gd, Ux", name="movmskpd", static=(64,), extension="sse2")
+@insn("66 0F D7 /r reg", "Gd, Ux", name="pmovmskb", static=(8,), extension="sse2")
+def move_mask(m: X86Emitter, lane: int, target: Register, source: Register) -> None:
+    """MOVMSKPS, MOVMSKPD, PMOVMSKB: the sign bit of each lane to a general register. SDM volume 2B, each."""
+    m.put(target, sign_mask(m.get(source, LANES[lane])))
+
+
+@insn("66 0F F7 /r reg", "Vx, Ux", addresses=True, extension="sse2")
+def maskmovdqu(m: X86Emitter, source: Register, mask: Register) -> None:
+    """MASKMOVDQU: store the bytes whose mask byte has its sign set, at DS:RDI. SDM volume 2B, MASKMOVDQU.
+
+    Bytes that are not stored are not touched and do not fault.
+    """
+    address = m.linear(m.get_slot("rdi"))
+    values, signs = m.get(source, LANES[8]), m.get(mask, LANES[8]).slt(0)
+    for lane in range(16):
+        with m.if_(signs.extract(lane)):
+            m.store(address + lane, values.extract(lane))
