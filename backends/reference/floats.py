@@ -70,6 +70,7 @@ FLOAT_OPS: dict[str, LaneOp] = {
     "fma": _arithmetic(softfloat.fma),
     "feq": _comparison(frozenset({Relation.EQUAL}), signalling=False),
     "flt": _comparison(frozenset({Relation.LESS}), signalling=True),
+    "flt_quiet": _comparison(frozenset({Relation.LESS}), signalling=False),
     "fle": _comparison(frozenset({Relation.LESS, Relation.EQUAL}), signalling=True),
     "funord": _comparison(frozenset({Relation.UNORDERED}), signalling=False),
     "fconvert": _convert,
