@@ -40,6 +40,21 @@ def _comparison(relations: frozenset[Relation], signalling: bool) -> LaneOp:
     return run
 
 
+def _extreme(wanted: Relation) -> LaneOp:
+    """x86's MIN and MAX: the first operand if it is the wanted way from the second, else the second."""
+
+    def run(source: Type, target: Type, imm: None, environment: int, x: int, y: int) -> tuple[int, int]:
+        form = format_of(source)
+        relation, flags = softfloat.compare(form, x, y, environment, signalling=True)
+        bits = x if relation is wanted else y
+        denormal = not bits >> form.fraction_bits & form.exponent_mask
+        if denormal and form.flushes and environment & softfloat.DENORMALS_ARE_ZERO:
+            bits = form.zero(bits >> (form.width - 1))
+        return bits, flags
+
+    return run
+
+
 def _convert(source: Type, target: Type, imm: None, environment: int, x: int) -> tuple[int, int]:
     return softfloat.convert(format_of(source), format_of(target), x, environment)
 
@@ -67,6 +82,8 @@ FLOAT_OPS: dict[str, LaneOp] = {
     "fmul": _arithmetic(softfloat.mul),
     "fdiv": _arithmetic(softfloat.div),
     "fsqrt": _arithmetic(softfloat.sqrt),
+    "fmin": _extreme(Relation.LESS),
+    "fmax": _extreme(Relation.GREATER),
     "fma": _arithmetic(softfloat.fma),
     "feq": _comparison(frozenset({Relation.EQUAL}), signalling=False),
     "flt": _comparison(frozenset({Relation.LESS}), signalling=True),

@@ -95,13 +95,13 @@ def div(m: X86Emitter, type: Type, a: Value, b: Value) -> Value:
 @binary(0x5D)
 def min(m: X86Emitter, type: Type, a: Value, b: Value) -> Value:
     """MINPS, MINPD, MINSS, MINSD: minimum; the source for NaNs and zeroes. SDM volume 2B, MINPD to MINSS."""
-    return m.effect("flt", type.boolean, a, b).select(a, b)
+    return m.effect("fmin", type, a, b)
 
 
 @binary(0x5F)
 def max(m: X86Emitter, type: Type, a: Value, b: Value) -> Value:
     """MAXPS, MAXPD, MAXSS, MAXSD: maximum; the source for NaNs and zeroes. SDM volume 2B, MAXPD to MAXSS."""
-    return m.effect("flt", type.boolean, b, a).select(a, b)
+    return m.effect("fmax", type, a, b)
 
 
 @unary(0x51)
