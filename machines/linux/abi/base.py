@@ -1,0 +1,104 @@
+"""The shape of an architecture's binary interface to the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from metaphrase.machines.linux.cpu import Cpu
+from metaphrase.machines.linux.memory import Window
+
+U64 = 0xFFFF_FFFF_FFFF_FFFF
+
+
+@dataclass(frozen=True, slots=True)
+class FaultDetail:
+    """What a signal frame tells about the access that raised it; zeros for other signals."""
+
+    address: int = 0
+    #: The processor's own error description: x86's page fault error code (SDM volume 3, 4.7).
+    error_code: int = 0
+    #: x86's vector number.
+    trap_number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SignalDelivery:
+    """Everything that goes into a signal frame."""
+
+    signal: int
+    info: bytes
+    handler: int
+    restorer: int
+    mask: int
+    stack_pointer: int
+    on_alternate_stack: bool
+    alternate_stack: tuple[int, int, int]
+    detail: FaultDetail
+    trampoline: int
+
+
+@dataclass(frozen=True, slots=True)
+class RestoredContext:
+    """What the return from a handler brings back besides registers."""
+
+    mask: int
+    alternate_stack: tuple[int, int, int]
+
+
+class Frames(Protocol):
+    """How this architecture lays a signal frame on the stack and takes it off."""
+
+    def push(self, cpu: Cpu, window: Window, delivery: SignalDelivery) -> None:
+        """Save the context below `stack_pointer` and enter the handler; GuestFault when the stack is not writable."""
+
+    def pop(self, cpu: Cpu, window: Window) -> RestoredContext:
+        """Bring back the context of the frame that the stack pointer points to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Abi:
+    """One architecture's interface to the kernel."""
+
+    name: str
+    #: System calls by number.
+    numbers: Mapping[int, str]
+    number_register: str
+    argument_registers: tuple[str, str, str, str, str, str]
+    result_register: str
+    stack_pointer: str
+    program_counter: str
+    thread_pointer: str
+    #: Bytes of the system call instruction, to go back over it.
+    syscall_length: int
+    #: AT_PLATFORM, if the kernel passes one.
+    platform: str | None
+    #: AT_HWCAP for a CPU that does not say.
+    hardware_capabilities: int
+    #: AT_MINSIGSTKSZ, if the kernel passes one.
+    minimum_signal_stack: int | None
+    #: clone's arguments by name, in this architecture's order.
+    clone_arguments: tuple[str, str, str, str, str]
+    #: struct sigaction has sa_restorer; other architectures return through `trampoline`.
+    has_restorer: bool
+    #: Code that makes the rt_sigreturn call, mapped for the guest where there is no restorer.
+    trampoline: bytes
+    #: Signal and si_code by the CPU's name of a trap.
+    traps: Mapping[str, tuple[int, int]]
+    #: How far behind the instruction the pc of a breakpoint's signal lies.
+    breakpoint_length: int
+    #: Whether an address can be formed at all; others raise a fault that carries no address.
+    is_canonical: Callable[[int], bool]
+    #: The detail a frame tells about a fault: (address, access, mapped).
+    fault_detail: Callable[[int, str, bool], FaultDetail]
+    #: struct stat from the host's: None when they are the same.
+    convert_stat: Callable[[bytes], bytes] | None
+    #: Bytes of struct epoll_event, which x86-64 packs.
+    epoll_event_size: int
+    frames: Frames
+
+    @property
+    def by_name(self) -> dict[str, int]:
+        """Numbers by name."""
+        return {name: number for number, name in self.numbers.items()}

@@ -1,0 +1,126 @@
+"""Linux on x86-64: System V psABI appendix A, and the kernel's arch/x86 headers."""
+
+from __future__ import annotations
+
+import struct
+from signal import SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP
+
+from metaphrase.machines.linux.abi.base import Abi, FaultDetail, RestoredContext, SignalDelivery
+from metaphrase.machines.linux.abi.numbers import X86_64
+from metaphrase.machines.linux.cpu import Cpu, SavesFloatingPoint
+from metaphrase.machines.linux.memory import Window
+
+_SI_KERNEL = 0x80
+_RED_ZONE = 128
+_DIRECTION_TRAP_RESUME = 0x400 | 0x100 | 0x1_0000
+#: Flags that a handler's context may change (FIX_EFLAGS): AC, OF, DF, TF, SF, ZF, AF, PF, CF, RF.
+_RESTORABLE_FLAGS = 0x5_0DD5 & ~0x1_0000
+_FXSAVE_SIZE = 512
+
+#: struct sigcontext's general registers, in its order.
+_CONTEXT_REGISTERS = (
+    "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "rdi", "rsi", "rbp", "rbx", "rdx", "rax", "rcx", "rsp", "rip",
+)  # fmt: skip
+#: struct ucontext: flags, link, stack (pointer, flags, size), registers, rflags, cs gs fs ss, err, trapno, oldmask,
+#: cr2, fpstate, reserved, and the signal mask.
+_UCONTEXT = struct.Struct("<QQ QiiQ 17Q Q 4H Q Q Q Q Q 64x Q")
+_INFO_OFFSET = 8 + _UCONTEXT.size
+_FRAME_SIZE = _INFO_OFFSET + 128
+_UC_SIGCONTEXT_SS, _UC_STRICT_RESTORE_SS = 2, 4
+_USER_CS, _USER_SS = 0x33, 0x2B
+
+
+class X8664Frames:
+    """struct rt_sigframe (arch/x86/include/asm/sigframe.h), with the FXSAVE form of the floating-point state."""
+
+    def push(self, cpu: Cpu, window: Window, delivery: SignalDelivery) -> None:
+        """Save the context and enter the handler."""
+        stack = delivery.stack_pointer
+        if not delivery.on_alternate_stack:
+            stack -= _RED_ZONE
+        fpstate = 0
+        if isinstance(cpu, SavesFloatingPoint):
+            fpstate = (stack - _FXSAVE_SIZE) & ~63
+            window.write(fpstate, _clean_fxsave(cpu.save_fp()))
+            stack = fpstate
+        frame = ((stack - _FRAME_SIZE) & ~15) - 8
+        flags = cpu.get("rflags")
+        pointer, stack_flags, size = delivery.alternate_stack
+        context = _UCONTEXT.pack(
+            _UC_SIGCONTEXT_SS | _UC_STRICT_RESTORE_SS, 0, pointer, stack_flags, 0, size,
+            *(cpu.get(name) for name in _CONTEXT_REGISTERS), flags, _USER_CS, 0, 0, _USER_SS,
+            delivery.detail.error_code, delivery.detail.trap_number, delivery.mask, delivery.detail.address,
+            fpstate, delivery.mask,
+        )  # fmt: skip
+        window.write(frame, delivery.restorer.to_bytes(8, "little") + context + delivery.info)
+        cpu.set("rdi", delivery.signal)
+        cpu.set("rsi", frame + _INFO_OFFSET)
+        cpu.set("rdx", frame + 8)
+        cpu.set("rax", 0)
+        cpu.set("rsp", frame)
+        cpu.set("rflags", flags & ~_DIRECTION_TRAP_RESUME)
+        cpu.set("rip", delivery.handler)
+
+    def pop(self, cpu: Cpu, window: Window) -> RestoredContext:
+        """Bring back the context; the handler's return has popped the first word of the frame."""
+        fields = _UCONTEXT.unpack(window.read(cpu.get("rsp"), _UCONTEXT.size))
+        fpstate = fields[32]
+        if fpstate and isinstance(cpu, SavesFloatingPoint):
+            cpu.load_fp(window.read(fpstate, _FXSAVE_SIZE))
+        for name, value in zip(_CONTEXT_REGISTERS, fields[6:23]):
+            cpu.set(name, value)
+        kept = cpu.get("rflags") & ~_RESTORABLE_FLAGS
+        cpu.set("rflags", kept | fields[23] & _RESTORABLE_FLAGS)
+        return RestoredContext(fields[33], (fields[2], fields[3], fields[5]))
+
+
+def _clean_fxsave(image: bytes) -> bytes:
+    """The last 48 bytes are software's: zeros say that no XSAVE area follows."""
+    return image[:464] + bytes(48)
+
+
+def _is_canonical(address: int) -> bool:
+    return address < 1 << 47 or address >= (1 << 64) - (1 << 47)
+
+
+def _fault_detail(address: int, access: str, mapped: bool) -> FaultDetail:
+    """Page fault error code: bit 0 protection, 1 write, 2 user, 4 instruction fetch; vector 14."""
+    code = 4 | mapped | (2 if access == "write" else 0) | (16 if access == "execute" else 0)
+    return FaultDetail(address, code, 14)
+
+
+ABI = Abi(
+    name="x86_64",
+    numbers=X86_64,
+    number_register="rax",
+    argument_registers=("rdi", "rsi", "rdx", "r10", "r8", "r9"),
+    result_register="rax",
+    stack_pointer="rsp",
+    program_counter="rip",
+    thread_pointer="fs_base",
+    syscall_length=2,
+    platform="x86_64",
+    # CPUID.1:EDX of a plain x86-64: FPU, TSC, CX8, CMOV, FXSR, SSE, SSE2 (SDM volume 2, CPUID).
+    hardware_capabilities=1 << 0 | 1 << 4 | 1 << 8 | 1 << 15 | 1 << 24 | 1 << 25 | 1 << 26,
+    minimum_signal_stack=2048,
+    clone_arguments=("flags", "stack", "parent_tid", "child_tid", "tls"),
+    has_restorer=True,
+    trampoline=b"",
+    traps={
+        "divide_error": (SIGFPE, 1),  # FPE_INTDIV
+        "single_step": (SIGTRAP, 2),  # TRAP_TRACE
+        "breakpoint": (SIGTRAP, _SI_KERNEL),
+        "overflow": (SIGSEGV, _SI_KERNEL),
+        "invalid_opcode": (SIGILL, 2),  # ILL_ILLOPN
+        "general_protection": (SIGSEGV, _SI_KERNEL),
+        "simd_exception": (SIGFPE, 7),  # FPE_FLTINV
+        "x87_exception": (SIGFPE, 7),
+        "alignment": (SIGBUS, 1),  # BUS_ADRALN
+    },
+    breakpoint_length=1,
+    is_canonical=_is_canonical,
+    fault_detail=_fault_detail,
+    convert_stat=None,
+    epoll_event_size=12,
+    frames=X8664Frames(),
+)

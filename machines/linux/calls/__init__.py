@@ -1,0 +1,60 @@
+"""The system calls, one module a topic, grouped as in the manual. Importing a module declares its calls."""
+
+from __future__ import annotations
+
+from metaphrase.machines.linux.calls import (
+    clock,
+    descriptors,
+    directories,
+    files,
+    forking,
+    identity,
+    memory,
+    polling,
+    process,
+    signals,
+    sockets,
+    system,
+    transfer,
+)
+from metaphrase.machines.linux.calls.table import SYSTEM_CALLS
+
+TOPICS = (
+    clock, descriptors, directories, files, forking, identity, memory, polling, process, signals, sockets, system,
+    transfer,
+)  # fmt: skip
+
+#: Calls that programs try and do without: answered with ENOSYS and no word in the log.
+ABSENT = frozenset(
+    [
+        "clone3",
+        "rseq",
+        "membarrier",
+        "openat2",
+        "io_uring_setup",
+        "io_uring_enter",
+        "io_uring_register",
+        "landlock_create_ruleset",
+        "landlock_add_rule",
+        "landlock_restrict_self",
+        "futex_waitv",
+        "map_shadow_stack",
+        "mseal",
+        "statmount",
+        "listmount",
+        "cachestat",
+        "process_vm_readv",
+        "process_vm_writev",
+        "userfaultfd",
+        "bpf",
+        "perf_event_open",
+        "seccomp",
+        "riscv_hwprobe",
+        "pkey_alloc",
+        "pkey_free",
+        "pkey_mprotect",
+        "io_setup",
+    ]
+)
+
+__all__ = ["ABSENT", "SYSTEM_CALLS", "TOPICS"]

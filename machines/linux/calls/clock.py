@@ -1,0 +1,56 @@
+"""Time: clock_gettime(2), nanosleep(2), timers."""
+
+from __future__ import annotations
+
+import ctypes
+from errno import EINTR
+from typing import TYPE_CHECKING
+
+from metaphrase.machines.linux.abi.numbers import HOST
+from metaphrase.machines.linux.calls.table import IN, VALUE, out, passthrough, syscall
+
+if TYPE_CHECKING:
+    from metaphrase.machines.linux.process import LinuxProcess
+
+_TIMER_ABSTIME = 1
+_CLOCK_MONOTONIC = 1
+
+passthrough("clock_gettime", VALUE, out(16))
+passthrough("clock_getres", VALUE, out(16))
+passthrough("clock_settime", VALUE, IN)
+passthrough("gettimeofday", out(16), out(8))
+passthrough("time", out(8))
+passthrough("times", out(32))
+passthrough("getitimer", VALUE, out(32))
+passthrough("setitimer", VALUE, IN, out(32))
+passthrough("alarm", VALUE)
+passthrough("timer_create", VALUE, IN, out(4))
+passthrough("timer_settime", VALUE, VALUE, IN, out(32))
+passthrough("timer_gettime", VALUE, out(32))
+passthrough("timer_getoverrun", VALUE)
+passthrough("timer_delete", VALUE)
+
+
+@syscall("nanosleep", restart=False)
+def nanosleep(process: LinuxProcess, request: int, remaining: int) -> int:
+    """nanosleep(2)."""
+    return clock_nanosleep(process, _CLOCK_MONOTONIC, 0, request, remaining)
+
+
+@syscall("clock_nanosleep", restart=False)
+def clock_nanosleep(process: LinuxProcess, clock: int, flags: int, request: int, remaining: int) -> int:
+    """clock_nanosleep(2). An interruption that no handler of the guest sees does not end the sleep."""
+    window = process.window
+    time = ctypes.create_string_buffer(window.read(request, 16), 16)
+    address = ctypes.addressof(time)
+    while True:
+        # The remaining time lands where the next attempt takes it from.
+        left = 0 if flags & _TIMER_ABSTIME else address
+        result = process.blocking_call(HOST["clock_nanosleep"], clock, flags, address, left)
+        if result != -EINTR:
+            return result
+        if process.signals.deliverable() is not None:
+            break
+    if remaining and not flags & _TIMER_ABSTIME:
+        window.write(remaining, time.raw)
+    return -EINTR

@@ -1,0 +1,135 @@
+"""File descriptors: close(2), dup(2), fcntl(2), ioctl(2), pipe(2), and the descriptors that are no files."""
+
+from __future__ import annotations
+
+from errno import EBADF, EFAULT, EINVAL, ENOTTY
+from typing import TYPE_CHECKING
+
+from metaphrase.machines.linux import host
+from metaphrase.machines.linux.abi.numbers import HOST
+from metaphrase.machines.linux.calls.table import IN, PATH, VALUE, out, passthrough, signed32, syscall
+
+if TYPE_CHECKING:
+    from metaphrase.machines.linux.process import LinuxProcess
+
+passthrough("dup", VALUE)
+passthrough("pipe", out(8))
+passthrough("pipe2", out(8), VALUE)
+passthrough("flock", VALUE, VALUE, blocking=True)
+passthrough("eventfd", VALUE)
+passthrough("eventfd2", VALUE, VALUE)
+passthrough("memfd_create", IN, VALUE)
+passthrough("signalfd4", VALUE, IN, VALUE, VALUE)
+passthrough("signalfd", VALUE, IN, VALUE)
+passthrough("timerfd_create", VALUE, VALUE)
+passthrough("timerfd_settime", VALUE, VALUE, IN, out(32))
+passthrough("timerfd_gettime", VALUE, out(32))
+passthrough("inotify_init")
+passthrough("inotify_init1", VALUE)
+passthrough("inotify_add_watch", VALUE, PATH, VALUE)
+passthrough("inotify_rm_watch", VALUE, VALUE)
+
+_CLOSE_RANGE_UNSHARE, _CLOSE_RANGE_CLOEXEC = 2, 4
+
+# fcntl(2) commands by what their argument is.
+_FCNTL_NUMBERS = {0, 1, 2, 3, 4, 8, 9, 10, 11, 1024, 1025, 1026, 1030, 1031, 1032, 1033, 1034}
+_FCNTL_POINTERS = {5: 32, 6: 32, 7: 32, 15: 8, 16: 8, 36: 32, 37: 32, 38: 32, 1035: 8, 1036: 8, 1037: 8, 1038: 8}
+_F_DUPFD, _F_DUPFD_CLOEXEC = 0, 1030
+_FCNTL_WAITS = {7, 38}
+
+# ioctl(2) requests that are known to take a number, or a pointer to a plain structure of at most so many bytes. Others
+# are refused: a structure with pointers inside would lead the kernel out of the window.
+_IOCTL_NUMBERS = {
+    0x5409, 0x540A, 0x540B, 0x540C, 0x540D, 0x540E, 0x5422, 0x5425, 0x5427, 0x5428,  # TCSBRK ... TIOCCBRK
+    0x5450, 0x5451,  # FIONCLEX, FIOCLEX
+    0x40049409,  # FICLONE
+}  # fmt: skip
+_IOCTL_POINTERS = {
+    0x5401: 60, 0x5402: 60, 0x5403: 60, 0x5404: 60,  # TCGETS, TCSETS, TCSETSW, TCSETSF
+    0x5405: 18, 0x5406: 18, 0x5407: 18, 0x5408: 18,  # TCGETA ...
+    0x540F: 4, 0x5410: 4, 0x5411: 4, 0x5412: 1,  # TIOCGPGRP, TIOCSPGRP, TIOCOUTQ, TIOCSTI
+    0x5413: 8, 0x5414: 8, 0x5415: 4, 0x5416: 4, 0x5417: 4, 0x5418: 4, 0x5419: 4, 0x541A: 4,  # TIOCGWINSZ ...
+    0x541B: 4, 0x5420: 4, 0x5421: 4, 0x5423: 4, 0x5424: 4, 0x5429: 4, 0x5452: 4,  # FIONREAD, FIONBIO, TIOCGSID ...
+    0x802C542A: 44, 0x402C542B: 44, 0x402C542C: 44, 0x402C542D: 44,  # TCGETS2 ...
+    0x80045430: 4, 0x40045431: 4, 0x80045432: 4, 0x80045438: 4, 0x80045439: 4, 0x80045440: 4,  # TIOCGPTN, TIOCSPTLCK
+    0x80086601: 8, 0x40086602: 8, 0x801C581F: 28, 0x401C5820: 28,  # FS_IOC_GETFLAGS, ... FSGETXATTR
+    0x1260: 8, 0x1268: 4, 0x80081272: 8, 0x127B: 4,  # BLKGETSIZE, BLKSSZGET, BLKGETSIZE64, BLKPBSZGET
+    0x8905: 4, 0x8906: 16, 0x8907: 16, 0x8913: 40, 0x8915: 40, 0x891B: 40, 0x8927: 40, 0x8933: 40, 0x8921: 40,  # SIOC*
+    0x4020940D: 32,  # FICLONERANGE
+}  # fmt: skip
+_TIOCGPTPEER = 0x5441
+
+
+@syscall("close", restart=False)
+def close(process: LinuxProcess, descriptor: int) -> int:
+    """close(2); our own descriptors are not there for the guest."""
+    if process.descriptors.is_private(signed32(descriptor)):
+        return -EBADF
+    return host.call(HOST["close"], descriptor)
+
+
+@syscall("close_range")
+def close_range(process: LinuxProcess, first: int, last: int, flags: int) -> int:
+    """close_range(2), around our own descriptors."""
+    first, last = first & 0xFFFF_FFFF, last & 0xFFFF_FFFF
+    if first > last or flags & ~(_CLOSE_RANGE_UNSHARE | _CLOSE_RANGE_CLOEXEC):
+        return -EINVAL
+    for descriptor in process.descriptors.guests_in(first, last):
+        if flags & _CLOSE_RANGE_CLOEXEC:
+            host.call(HOST["fcntl"], descriptor, 2, 1)  # F_SETFD, FD_CLOEXEC
+        else:
+            host.call(HOST["close"], descriptor)
+    return 0
+
+
+@syscall("dup2")
+def dup2(process: LinuxProcess, old: int, new: int) -> int:
+    """dup2(2)."""
+    if process.descriptors.is_private(signed32(new)):
+        return -EBADF
+    return host.call(HOST["dup2"], old, new)
+
+
+@syscall("dup3")
+def dup3(process: LinuxProcess, old: int, new: int, flags: int) -> int:
+    """dup3(2)."""
+    if process.descriptors.is_private(signed32(new)):
+        return -EBADF
+    return host.call(HOST["dup3"], old, new, flags)
+
+
+@syscall("fcntl")
+def fcntl(process: LinuxProcess, descriptor: int, command: int, argument: int) -> int:
+    """fcntl(2), for the commands whose arguments are known."""
+    command = signed32(command)
+    if command in _FCNTL_POINTERS:
+        window = process.window
+        if not argument:
+            return -EFAULT
+        pointer = window.host_pointer(argument)
+        window.will_write(argument, _FCNTL_POINTERS[command])
+        if command in _FCNTL_WAITS:
+            return process.blocking_call(HOST["fcntl"], descriptor, command, pointer)
+        return host.call(HOST["fcntl"], descriptor, command, pointer)
+    if command not in _FCNTL_NUMBERS:
+        return -EINVAL
+    if command in (_F_DUPFD, _F_DUPFD_CLOEXEC) and signed32(argument) >= host.private_floor():
+        return -EINVAL
+    return host.call(HOST["fcntl"], descriptor, command, argument)
+
+
+@syscall("ioctl")
+def ioctl(process: LinuxProcess, descriptor: int, request: int, argument: int) -> int:
+    """ioctl(2), for the requests whose arguments are known."""
+    request &= 0xFFFF_FFFF
+    size = _IOCTL_POINTERS.get(request)
+    if size is not None:
+        window = process.window
+        pointer = window.host_pointer(argument)
+        window.will_write(argument, size)
+        return process.blocking_call(HOST["ioctl"], descriptor, request, pointer)
+    if request in _IOCTL_NUMBERS or request == _TIOCGPTPEER:
+        return process.blocking_call(HOST["ioctl"], descriptor, request, argument)
+    # A bad descriptor is still the first thing to complain about.
+    flags = host.call(HOST["fcntl"], descriptor, 1)  # F_GETFD
+    return flags if flags < 0 else -ENOTTY

@@ -1,0 +1,122 @@
+"""Files by name and what is known of them: open(2), stat(2), readlink(2), access(2), statfs(2), xattr(7)."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Sequence
+from errno import EINVAL
+from typing import TYPE_CHECKING
+
+from metaphrase.machines.linux import host, procfs
+from metaphrase.machines.linux.abi.numbers import HOST
+from metaphrase.machines.linux.calls.table import IN, OUT, PATH, SIZE, VALUE, host_path, out, passthrough, syscall
+
+if TYPE_CHECKING:
+    from metaphrase.machines.linux.process import LinuxProcess
+
+_AT_FDCWD = -100
+_STAT_SIZE = 144
+_STATFS_SIZE = 120
+_STATX_SIZE = 256
+_O_CREAT_WRONLY_TRUNC = os.O_CREAT | os.O_WRONLY | os.O_TRUNC
+
+passthrough("access", PATH, VALUE)
+passthrough("faccessat", VALUE, PATH, VALUE)
+passthrough("faccessat2", VALUE, PATH, VALUE, VALUE)
+passthrough("statx", VALUE, PATH, VALUE, VALUE, out(_STATX_SIZE))
+passthrough("statfs", PATH, out(_STATFS_SIZE))
+passthrough("fstatfs", VALUE, out(_STATFS_SIZE))
+passthrough("getxattr", PATH, IN, OUT, SIZE)
+passthrough("lgetxattr", PATH, IN, OUT, SIZE)
+passthrough("fgetxattr", VALUE, IN, OUT, SIZE)
+passthrough("listxattr", PATH, OUT, SIZE)
+passthrough("llistxattr", PATH, OUT, SIZE)
+passthrough("flistxattr", VALUE, OUT, SIZE)
+passthrough("setxattr", IN, IN, IN, SIZE, VALUE)
+passthrough("lsetxattr", IN, IN, IN, SIZE, VALUE)
+passthrough("fsetxattr", VALUE, IN, IN, SIZE, VALUE)
+passthrough("removexattr", IN, IN)
+passthrough("lremovexattr", IN, IN)
+passthrough("fremovexattr", VALUE, IN)
+
+
+@syscall("openat")
+def openat(process: LinuxProcess, directory: int, path: int, flags: int, mode: int) -> int:
+    """openat(2). Files of /proc that tell about this process tell about the guest instead."""
+    pointer, _keep = host_path(process, path)
+    descriptor = process.blocking_call(HOST["openat"], directory, pointer, flags, mode)
+    return procfs.guest_view(process, descriptor, flags) if descriptor >= 0 else descriptor
+
+
+@syscall("open")
+def open_(process: LinuxProcess, path: int, flags: int, mode: int) -> int:
+    """open(2)."""
+    return openat(process, _AT_FDCWD, path, flags, mode)
+
+
+@syscall("creat")
+def creat(process: LinuxProcess, path: int, mode: int) -> int:
+    """creat(2)."""
+    return openat(process, _AT_FDCWD, path, _O_CREAT_WRONLY_TRUNC, mode)
+
+
+def _status_call(process: LinuxProcess, buffer: int, number: int, before: Sequence[int], after: Sequence[int]) -> int:
+    """Make a host call that fills a struct stat between its other arguments, in the guest's layout."""
+    convert = process.abi.convert_stat
+    window = process.window
+    if convert is None:
+        window.will_write(buffer, _STAT_SIZE)
+        return host.call(number, *(*before, window.host_pointer(buffer), *after))
+    area = ctypes.create_string_buffer(_STAT_SIZE)
+    result = host.call(number, *(*before, ctypes.addressof(area), *after))
+    if result >= 0:
+        window.write(buffer, convert(area.raw))
+    return result
+
+
+@syscall("stat")
+def stat(process: LinuxProcess, path: int, buffer: int) -> int:
+    """stat(2)."""
+    return newfstatat(process, _AT_FDCWD, path, buffer, 0)
+
+
+@syscall("lstat")
+def lstat(process: LinuxProcess, path: int, buffer: int) -> int:
+    """lstat(2)."""
+    return newfstatat(process, _AT_FDCWD, path, buffer, 0x100)  # AT_SYMLINK_NOFOLLOW
+
+
+@syscall("fstat")
+def fstat(process: LinuxProcess, descriptor: int, buffer: int) -> int:
+    """fstat(2)."""
+    return _status_call(process, buffer, HOST["fstat"], (descriptor,), ())
+
+
+@syscall("newfstatat")
+def newfstatat(process: LinuxProcess, directory: int, path: int, buffer: int, flags: int) -> int:
+    """fstatat(2)."""
+    pointer, _keep = host_path(process, path) if path else (0, None)
+    return _status_call(process, buffer, HOST["newfstatat"], (directory, pointer), (flags,))
+
+
+@syscall("readlink")
+def readlink(process: LinuxProcess, path: int, buffer: int, size: int) -> int:
+    """readlink(2)."""
+    return readlinkat(process, _AT_FDCWD, path, buffer, size)
+
+
+@syscall("readlinkat")
+def readlinkat(process: LinuxProcess, directory: int, path: int, buffer: int, size: int) -> int:
+    """readlinkat(2); /proc/self/exe is the guest's program."""
+    size &= 0xFFFF_FFFF
+    if not 0 < size < 1 << 31:
+        return -EINVAL
+    name = process.window.read_cstring(path, host.PATH_MAX)
+    if process.paths.is_own_executable(name):
+        target = process.paths.executable[:size]
+        process.window.write(buffer, target)
+        return len(target)
+    pointer, _keep = host.string(process.paths.host(name))
+    process.window.will_write(buffer, size)
+    return host.call(HOST["readlinkat"], directory, pointer, process.window.host_pointer(buffer), size)

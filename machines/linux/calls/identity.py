@@ -1,0 +1,49 @@
+"""Who the process is: user and group ids, sessions and process groups, capabilities (credentials(7))."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from metaphrase.machines.linux import host
+from metaphrase.machines.linux.abi.numbers import HOST
+from metaphrase.machines.linux.calls.table import IN, VALUE, out, passthrough, signed32, syscall
+
+if TYPE_CHECKING:
+    from metaphrase.machines.linux.process import LinuxProcess
+
+_GROUP_SIZE = 4
+
+for _name in ("getuid", "geteuid", "getgid", "getegid", "getppid", "getpgrp", "setsid"):
+    passthrough(_name)
+for _name in ("setuid", "setgid", "setfsuid", "setfsgid", "getpgid", "getsid"):
+    passthrough(_name, VALUE)
+for _name in ("setreuid", "setregid", "setpgid"):
+    passthrough(_name, VALUE, VALUE)
+for _name in ("setresuid", "setresgid"):
+    passthrough(_name, VALUE, VALUE, VALUE)
+for _name in ("getresuid", "getresgid"):
+    passthrough(_name, out(4), out(4), out(4))
+passthrough("setgroups", VALUE, IN)
+passthrough("capget", IN, out(24))
+passthrough("capset", IN, IN)
+
+
+@syscall("getpid", "gettid")
+def getpid(process: LinuxProcess) -> int:
+    """getpid(2), and gettid(2): the process has one thread, whichever thread of ours runs it."""
+    return os.getpid()
+
+
+@syscall("set_tid_address")
+def set_tid_address(process: LinuxProcess, pointer: int) -> int:
+    """set_tid_address(2)."""
+    process.clear_child_tid = pointer
+    return os.getpid()
+
+
+@syscall("getgroups")
+def getgroups(process: LinuxProcess, count: int, groups: int) -> int:
+    """getgroups(2)."""
+    process.window.will_write(groups, max(signed32(count), 0) * _GROUP_SIZE)
+    return host.call(HOST["getgroups"], count, process.window.host_pointer(groups))

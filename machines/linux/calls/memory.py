@@ -1,0 +1,237 @@
+"""The address space: brk(2), mmap(2), mprotect(2), mremap(2), madvise(2)."""
+
+from __future__ import annotations
+
+import os
+from errno import EBADF, EFAULT, EINVAL, ENOMEM
+from typing import TYPE_CHECKING
+
+from metaphrase.machines.linux import host
+from metaphrase.machines.linux.abi.numbers import HOST
+from metaphrase.machines.linux.calls.table import signed32, syscall
+from metaphrase.machines.linux.host import MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, MAP_SHARED
+from metaphrase.machines.linux.memory import PAGE_MASK, page_up
+from metaphrase.machines.linux.regions import Region
+
+if TYPE_CHECKING:
+    from metaphrase.machines.linux.process import LinuxProcess
+
+_MAP_TYPE, _MAP_SHARED_VALIDATE = 0xF, 3
+_MAP_32BIT, _MAP_FIXED_NOREPLACE = 0x40, 0x10_0000
+#: Flags that the host is told too: LOCKED, POPULATE, NONBLOCK.
+_MAP_PASSED = 0x2000 | 0x8000 | 0x1_0000
+_PROTECTION = 7
+_MREMAP_MAYMOVE, _MREMAP_FIXED, _MREMAP_DONTUNMAP = 1, 2, 4
+
+_MADV_DONTNEED, _MADV_FREE = 4, 8
+#: Hints without a meaning for the contents; passed on where harmless, otherwise agreed with.
+_MADV_HINTS = {0, 1, 2, 3, 12, 13, 14, 15, 16, 17, 20, 21, 25}
+#: DONTFORK, DOFORK, WIPEONFORK, KEEPONFORK, POPULATE_READ, POPULATE_WRITE: the host does them.
+_MADV_PASSED = {10, 11, 18, 19, 22, 23}
+
+
+@syscall("brk")
+def brk(process: LinuxProcess, value: int) -> int:
+    """brk(2): the end of the heap."""
+    return process.space.set_break(value)
+
+
+@syscall("mmap")
+def mmap(
+    process: LinuxProcess, address: int, length: int, protection: int, flags: int, descriptor: int, offset: int
+) -> int:
+    """mmap(2). PROT_EXEC is noted for the translator; the host gets readable pages."""
+    window, space = process.window, process.space
+    kind = flags & _MAP_TYPE
+    if not length or kind not in (MAP_SHARED, MAP_PRIVATE, _MAP_SHARED_VALIDATE) or offset & PAGE_MASK:
+        return -EINVAL
+    if length > window.size:
+        return -ENOMEM
+    length = page_up(length)
+    if flags & (MAP_FIXED | _MAP_FIXED_NOREPLACE):
+        if address & PAGE_MASK:
+            return -EINVAL
+        address = space.place_fixed(address, length, replace=not flags & _MAP_FIXED_NOREPLACE)
+    else:
+        address = space.place(address, length, low=bool(flags & _MAP_32BIT))
+    shared = kind != MAP_PRIVATE
+    protection &= _PROTECTION
+    if flags & MAP_ANONYMOUS:
+        window.map_anonymous(address, length, protection, shared=shared, flags=flags & _MAP_PASSED)
+        return address
+    descriptor = signed32(descriptor)
+    if process.descriptors.is_private(descriptor):
+        return -EBADF
+    status = os.fstat(descriptor)
+    window.map_file(
+        address, length, protection, descriptor, offset, shared=shared, name=_name_of(descriptor),
+        device=status.st_dev, inode=status.st_ino, flags=flags & _MAP_PASSED,
+    )  # fmt: skip
+    return address
+
+
+def _name_of(descriptor: int) -> str:
+    """What /proc/self/maps calls a mapped file."""
+    try:
+        return os.readlink(f"/proc/self/fd/{descriptor}")
+    except OSError:
+        return ""
+
+
+@syscall("munmap")
+def munmap(process: LinuxProcess, address: int, length: int) -> int:
+    """munmap(2)."""
+    if address & PAGE_MASK or not length or address + length > process.window.size:
+        return -EINVAL
+    process.window.unmap(address, page_up(length))
+    return 0
+
+
+@syscall("mprotect")
+def mprotect(process: LinuxProcess, address: int, length: int, protection: int) -> int:
+    """mprotect(2)."""
+    if address & PAGE_MASK or protection & ~0x0300_0007:
+        return -EINVAL
+    if not length:
+        return 0
+    if address + length > process.window.size:
+        return -ENOMEM
+    process.window.protect(address, page_up(length), protection & _PROTECTION)
+    return 0
+
+
+@syscall("mremap")
+def mremap(process: LinuxProcess, old: int, old_length: int, new_length: int, flags: int, target: int) -> int:
+    """mremap(2)."""
+    window, space = process.window, process.space
+    if old & PAGE_MASK or not new_length or flags & ~(_MREMAP_MAYMOVE | _MREMAP_FIXED) or not old_length:
+        return -EINVAL
+    if max(old_length, new_length) > window.size:
+        return -ENOMEM
+    old_length, new_length = page_up(old_length), page_up(new_length)
+    region = window.regions.find(old)
+    if region is None or region.end < old + old_length:
+        return -EFAULT
+    fixed = bool(flags & _MREMAP_FIXED)
+    if fixed:
+        if not flags & _MREMAP_MAYMOVE or target & PAGE_MASK:
+            return -EINVAL
+        if target < old + old_length and old < target + new_length:
+            return -EINVAL
+        target = space.place_fixed(target, new_length, replace=True)
+    if new_length < old_length:
+        window.unmap(old + new_length, old_length - new_length)
+        old_length = new_length
+    end = old + old_length
+    grown = new_length - old_length
+    if not fixed:
+        if not grown:
+            return old
+        free = end + grown <= window.size and not window.regions.overlapping(end, end + grown)
+        if free and region.end == end:
+            _extend(process, region.part(old, end), end, grown)
+            return old
+        if not flags & _MREMAP_MAYMOVE:
+            return -ENOMEM
+        target = space.place(0, new_length)
+    part = region.part(old, end)
+    if grown:
+        # Growth first: when it cannot be had, nothing has changed yet.
+        _extend(process, part, target + old_length, grown)
+    window.move(old, old_length, target)
+    return target
+
+
+def _extend(process: LinuxProcess, region: Region, at: int, length: int) -> None:
+    """Map what follows a region, at an address."""
+    window = process.window
+    if not region.inode:
+        if region.shared:
+            raise OSError(ENOMEM, "shared anonymous memory does not grow here")
+        window.map_anonymous(at, length, region.protection, name=region.name)
+        return
+    descriptor = os.open(region.name, os.O_RDWR if region.shared and region.protection & 2 else os.O_RDONLY)
+    try:
+        status = os.fstat(descriptor)
+        if (status.st_dev, status.st_ino) != (region.device, region.inode):
+            raise OSError(ENOMEM, f"{region.name} is no longer the file that was mapped")
+        offset = region.offset + region.end - region.start
+        window.map_file(
+            at, length, region.protection, descriptor, offset, shared=region.shared, name=region.name,
+            device=region.device, inode=region.inode,
+        )  # fmt: skip
+    finally:
+        os.close(descriptor)
+
+
+@syscall("madvise")
+def madvise(process: LinuxProcess, address: int, length: int, advice: int) -> int:
+    """madvise(2): what changes contents is done, hints are agreed with."""
+    advice = signed32(advice)
+    if address & PAGE_MASK:
+        return -EINVAL
+    if not length:
+        return 0
+    refusal = _refuse_unmapped(process, address, length)
+    if advice in _MADV_HINTS or refusal:
+        return refusal
+    if advice in (_MADV_DONTNEED, _MADV_FREE) or advice in _MADV_PASSED:
+        process.window.contents_change(address, page_up(length))
+        return host.call(HOST["madvise"], process.window.base + address, length, advice)
+    return -EINVAL
+
+
+@syscall("msync")
+def msync(process: LinuxProcess, address: int, length: int, flags: int) -> int:
+    """msync(2)."""
+    refusal = _refuse_unmapped(process, address, length)
+    return refusal or process.blocking_call(HOST["msync"], process.window.base + address, length, flags)
+
+
+@syscall("mincore")
+def mincore(process: LinuxProcess, address: int, length: int, vector: int) -> int:
+    """mincore(2)."""
+    refusal = _refuse_unmapped(process, address, length)
+    if refusal:
+        return refusal
+    process.window.will_write(vector, page_up(length) >> 12)
+    return host.call(HOST["mincore"], process.window.base + address, length, process.window.host_pointer(vector))
+
+
+@syscall("mlock", "munlock")
+def mlock(process: LinuxProcess, address: int, length: int) -> int:
+    """mlock(2): agreed with; translation makes promises about memory's speed idle."""
+    return _refuse_unmapped(process, address & ~PAGE_MASK, length)
+
+
+@syscall("mlock2")
+def mlock2(process: LinuxProcess, address: int, length: int, flags: int) -> int:
+    """mlock2(2)."""
+    return _refuse_unmapped(process, address & ~PAGE_MASK, length)
+
+
+@syscall("mlockall")
+def mlockall(process: LinuxProcess, flags: int) -> int:
+    """mlockall(2)."""
+    return 0
+
+
+@syscall("munlockall")
+def munlockall(process: LinuxProcess) -> int:
+    """munlockall(2)."""
+    return 0
+
+
+@syscall("riscv_flush_icache")
+def riscv_flush_icache(process: LinuxProcess, start: int, end: int, flags: int) -> int:
+    """riscv_flush_icache(2): code in the range has changed."""
+    if start < end <= process.window.size:
+        process.cpu.invalidate(start, end)
+    return 0
+
+
+def _refuse_unmapped(process: LinuxProcess, address: int, length: int) -> int:
+    """-ENOMEM unless a whole range is mapped."""
+    if length > process.window.size or address + length > process.window.size:
+        return -ENOMEM
+    return 0 if process.window.regions.covered(address, address + page_up(length)) else -ENOMEM

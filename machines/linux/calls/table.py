@@ -1,0 +1,152 @@
+"""How system calls are declared: a decorated function, or one line that hands the call to the host's kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from errno import EFAULT
+from inspect import signature
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from metaphrase.machines.linux import host
+from metaphrase.machines.linux.abi.numbers import HOST
+
+if TYPE_CHECKING:
+    from metaphrase.machines.linux.process import LinuxProcess
+
+#: A handler takes the process and the raw register values (unsigned, 64 bits) of as many arguments as it names. It
+#: returns the result or minus an error number; None leaves every register alone (execve, rt_sigreturn). It may raise
+#: OSError, and GuestFault for EFAULT.
+Handler = Callable[..., "int | None"]
+_Declared = TypeVar("_Declared", bound=Handler)
+
+
+@dataclass(frozen=True, slots=True)
+class SystemCall:
+    """A declared system call."""
+
+    name: str
+    handler: Handler
+    arity: int
+    #: After a signal handler with SA_RESTART the call starts again; others report EINTR (signal(7)).
+    restart: bool
+
+
+#: Every declared system call by name.
+SYSTEM_CALLS: dict[str, SystemCall] = {}
+
+
+def _declare(name: str, handler: Handler, arity: int, restart: bool) -> None:
+    if name in SYSTEM_CALLS:
+        raise ValueError(f"system call {name} is declared twice")
+    SYSTEM_CALLS[name] = SystemCall(name, handler, arity, restart)
+
+
+def syscall(*names: str, restart: bool = True) -> Callable[[_Declared], _Declared]:
+    """Declare a handler, under more than one name where the kernel does the same for each."""
+
+    def declare(handler: _Declared) -> _Declared:
+        arity = len(signature(handler).parameters) - 1
+        for name in names:
+            _declare(name, handler, arity, restart)
+        return handler
+
+    return declare
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """How one argument of a passed-through call is translated."""
+
+    kind: str
+    #: Bytes that the kernel writes, for `out(size)`; bytes of an element, for `array(size)`.
+    size: int = 0
+
+
+#: A number, passed as it is.
+VALUE = Argument("value")
+#: The size of the buffer before it; clamped to what the kernel moves at most.
+SIZE = Argument("size")
+#: A pointer that the kernel reads from.
+IN = Argument("pointer")
+#: A pointer to a buffer that the kernel fills; the next argument is its SIZE.
+OUT = Argument("buffer", 1)
+#: The path of something that should exist: looked for in the sysroot first.
+PATH = Argument("path")
+
+
+def out(size: int) -> Argument:
+    """A pointer to a structure of `size` bytes that the kernel fills."""
+    return Argument("structure", size)
+
+
+def array(size: int) -> Argument:
+    """A pointer to elements of `size` bytes that the kernel reads and fills; the next argument is their number."""
+    return Argument("buffer", size)
+
+
+def passthrough(name: str, *arguments: Argument, blocking: bool = False, restart: bool = True) -> None:
+    """Declare a call that the host answers; structures it names must be laid out alike on all guests.
+
+    Pointers move into the window; null stays null. A pointer outside the window is EFAULT; one to unmapped pages is
+    the host kernel's to refuse.
+    """
+    number = HOST[name]
+    pointers = [
+        index for index, argument in enumerate(arguments) if argument.kind in ("pointer", "buffer", "structure")
+    ]
+    sizes = [index for index, argument in enumerate(arguments) if argument.kind == "size"]
+    outputs = [(index, argument.size) for index, argument in enumerate(arguments) if argument.kind == "structure"]
+    buffers = [(index, argument.size) for index, argument in enumerate(arguments) if argument.kind == "buffer"]
+    paths = [index for index, argument in enumerate(arguments) if argument.kind == "path"]
+
+    def plain(process: LinuxProcess, *values: int) -> int:
+        return process.blocking_call(number, *values) if blocking else host.call(number, *values)
+
+    def translated(process: LinuxProcess, *values: int) -> int:
+        window = process.window
+        base, limit = window.base, window.size
+        translation = list(values)
+        for index in pointers:
+            pointer = translation[index]
+            if pointer:
+                if pointer >= limit:
+                    return -EFAULT
+                translation[index] = base + pointer
+        for index in sizes:
+            if translation[index] > host.MAX_TRANSFER:
+                translation[index] = host.MAX_TRANSFER
+        if window.may_have_writable_code():
+            for index, size in outputs:
+                window.will_write(values[index], size)
+            for index, size in buffers:
+                window.will_write(values[index], size * translation[index + 1])
+        if paths:
+            # The strings must live until the call returns.
+            strings = []
+            for index in paths:
+                if values[index]:
+                    translation[index], string = host_path(process, values[index])
+                    strings.append(string)
+        if blocking:
+            return process.blocking_call(number, *translation)
+        return host.call(number, *translation)
+
+    handler = translated if pointers or sizes or paths else plain
+    _declare(name, handler, len(arguments), restart)
+
+
+def host_path(process: LinuxProcess, address: int) -> tuple[int, Any]:
+    """A pointer for the kernel to the host's path for a guest's path, and what keeps it alive."""
+    return host.string(process.paths.host(process.window.read_cstring(address, host.PATH_MAX)))
+
+
+def signed32(value: int) -> int:
+    """An `int` argument: the low 32 bits of a register, signed."""
+    value &= 0xFFFF_FFFF
+    return value - 0x1_0000_0000 if value & 0x8000_0000 else value
+
+
+def signed64(value: int) -> int:
+    """A `long` argument: a register, signed."""
+    return value - (1 << 64) if value >> 63 else value

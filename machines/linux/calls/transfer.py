@@ -1,0 +1,87 @@
+"""Reading and writing: read(2), readv(2), sendfile(2) and their kin."""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from errno import EINVAL
+from typing import TYPE_CHECKING
+
+from metaphrase.machines.linux import host
+from metaphrase.machines.linux.abi.numbers import HOST
+from metaphrase.machines.linux.calls.table import IN, OUT, SIZE, VALUE, Handler, out, passthrough, syscall
+from metaphrase.machines.linux.errors import GuestFault
+
+if TYPE_CHECKING:
+    from metaphrase.machines.linux.process import LinuxProcess
+
+_IOV_MAX = 1024
+_IOVEC = struct.Struct("<QQ")
+
+passthrough("read", VALUE, OUT, SIZE, blocking=True)
+passthrough("write", VALUE, IN, SIZE, blocking=True)
+passthrough("pread64", VALUE, OUT, SIZE, VALUE, blocking=True)
+passthrough("pwrite64", VALUE, IN, SIZE, VALUE, blocking=True)
+passthrough("lseek", VALUE, VALUE, VALUE)
+passthrough("sendfile", VALUE, VALUE, out(8), SIZE, blocking=True)
+passthrough("copy_file_range", VALUE, out(8), VALUE, out(8), SIZE, VALUE, blocking=True)
+passthrough("splice", VALUE, out(8), VALUE, out(8), SIZE, VALUE, blocking=True)
+passthrough("tee", VALUE, VALUE, SIZE, VALUE, blocking=True)
+passthrough("readahead", VALUE, VALUE, VALUE)
+passthrough("fadvise64", VALUE, VALUE, VALUE, VALUE)
+passthrough("fallocate", VALUE, VALUE, VALUE, VALUE, blocking=True)
+passthrough("ftruncate", VALUE, VALUE)
+passthrough("fsync", VALUE, blocking=True)
+passthrough("fdatasync", VALUE, blocking=True)
+passthrough("syncfs", VALUE, blocking=True)
+passthrough("sync_file_range", VALUE, VALUE, VALUE, VALUE, blocking=True)
+passthrough("sync", blocking=True)
+
+
+def host_iovec(process: LinuxProcess, address: int, count: int, *, fills: bool) -> tuple[int, object]:
+    """A struct iovec list for the host from the guest's: its address and what keeps it alive."""
+    if count > _IOV_MAX:
+        raise OSError(EINVAL, "too many buffers")
+    window = process.window
+    words: list[int] = []
+    for pointer, length in _IOVEC.iter_unpack(window.read(address, count * _IOVEC.size)):
+        if pointer >= window.size:
+            raise GuestFault(pointer)
+        if length >> 63:
+            raise OSError(EINVAL, "negative length")
+        length = min(length, host.MAX_TRANSFER)
+        if fills:
+            window.will_write(pointer, length)
+        words += (window.base + pointer if pointer else 0, length)
+    buffer = (ctypes.c_uint64 * max(len(words), 1))(*words)
+    return ctypes.addressof(buffer), buffer
+
+
+def _vectored(name: str, *, fills: bool, extra: int) -> None:
+    number = HOST[name]
+
+    def handler(process: LinuxProcess, descriptor: int, vector: int, count: int, *rest: int) -> int:
+        address, _keep = host_iovec(process, vector, count & 0xFFFF_FFFF, fills=fills)
+        return process.blocking_call(number, descriptor, address, count, *rest)
+
+    def with_position(process: LinuxProcess, descriptor: int, vector: int, count: int, low: int, high: int) -> int:
+        return handler(process, descriptor, vector, count, low, high)
+
+    def with_flags(
+        process: LinuxProcess, descriptor: int, vector: int, count: int, low: int, high: int, flags: int
+    ) -> int:
+        return handler(process, descriptor, vector, count, low, high, flags)
+
+    def plain(process: LinuxProcess, descriptor: int, vector: int, count: int) -> int:
+        return handler(process, descriptor, vector, count)
+
+    shapes: dict[int, Handler] = {0: plain, 2: with_position, 3: with_flags}
+    syscall(name)(shapes[extra])
+
+
+_vectored("readv", fills=True, extra=0)
+_vectored("writev", fills=False, extra=0)
+_vectored("preadv", fills=True, extra=2)
+_vectored("pwritev", fills=False, extra=2)
+_vectored("preadv2", fills=True, extra=3)
+_vectored("pwritev2", fills=False, extra=3)

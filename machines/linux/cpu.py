@@ -1,0 +1,86 @@
+"""What a Linux process asks of the CPU that runs it, and what the CPU reports back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+ExitKind = Literal["syscall", "fault", "trap", "interrupt", "budget"]
+Access = Literal["read", "write", "execute", ""]
+
+
+@dataclass(slots=True)
+class Exit:
+    """Why `Cpu.run` came back. Every guest register is exact by then.
+
+    kind     "syscall": the system call instruction has been executed, pc is behind it (x86: rcx and r11 are set).
+             "fault": the instruction at pc touched `address`, which is not mapped for `access`.
+             "trap": the instruction at pc raised `trap`; pc is that of the instruction itself, also for a breakpoint.
+             "interrupt": `Cpu.interrupt` was called. "budget": the CPU wanted to come up for air; just run again.
+    trap     x86: "divide_error", "invalid_opcode", "breakpoint", "general_protection", "single_step", "overflow",
+             "simd_exception", "x87_exception", "alignment"; riscv: "illegal", "breakpoint".
+    """
+
+    kind: ExitKind
+    pc: int
+    address: int = 0
+    access: Access = ""
+    trap: str = ""
+
+
+class Cpu(Protocol):
+    """One guest hardware thread.
+
+    Register names are the manual's ("rax", "rip", "fs_base", "rflags"; "a0", "sp", "pc"); values are unsigned 64-bit.
+    Threads that an implementation starts for itself must block every signal and should hold their own descriptor
+    table (`host.leave_descriptor_table`), because descriptors and signals of this process are the guest's.
+    """
+
+    name: str
+
+    def get(self, register: str) -> int:
+        """The value of a register."""
+
+    def set(self, register: str, value: int) -> None:
+        """Change a register; values are taken modulo 2^64."""
+
+    def run(self) -> Exit:
+        """Run until something needs the machine."""
+
+    def invalidate(self, start: int, end: int) -> None:
+        """Forget code translated from [start, end): its bytes are about to change or it is no longer executable.
+
+        Afterwards none of these pages may be write-protected on the CPU's behalf: the machine itself writes next.
+        """
+
+    def interrupt(self) -> None:
+        """Make `run` return soon, or at once when it is entered next; called from any thread or signal handler."""
+
+    def reset(self) -> None:
+        """Return every register to its state at the start of a process and forget all translated code (execve)."""
+
+    def after_fork(self) -> None:
+        """Called in the child of a fork: threads are gone, memory is a private copy."""
+
+
+@runtime_checkable
+class SavesFloatingPoint(Protocol):
+    """Optional: a CPU that hands its floating-point state to signal frames.
+
+    x86: the 512 bytes of the FXSAVE64 image; riscv: f0 to f31 (32 x 8 bytes) and fcsr (4 bytes).
+    """
+
+    def save_fp(self) -> bytes: ...
+
+    def load_fp(self, image: bytes) -> None: ...
+
+
+@runtime_checkable
+class HasCapabilities(Protocol):
+    """Optional: a CPU that announces what it implements, as AT_HWCAP and AT_HWCAP2."""
+
+    def hardware_capabilities(self) -> tuple[int, int]: ...
+
+
+CodeListener = Callable[[int, int], None]

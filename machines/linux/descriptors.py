@@ -1,0 +1,63 @@
+"""Which file descriptors are the guest's. They are the host's, with the same numbers; a few are not to be touched."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+from metaphrase.machines.linux import host
+
+
+def _open_descriptors() -> list[int]:
+    """The open descriptors below the host's own."""
+    floor = host.private_floor()
+    return [number for number in map(int, os.listdir("/proc/self/fd")) if number < floor]
+
+
+def _flags(descriptor: int) -> int | None:
+    try:
+        return fcntl.fcntl(descriptor, fcntl.F_GETFD)
+    except OSError:
+        return None
+
+
+class Descriptors:
+    """Tells the guest's descriptors from ours: those that close on execve when the run starts, and private ones."""
+
+    def __init__(self) -> None:
+        self._private: frozenset[int] = frozenset()
+        self._before: frozenset[int] = frozenset()
+
+    def start(self) -> None:
+        """A native program would not see what closes on execve, so neither does the guest."""
+        numbers = _open_descriptors()
+        self._before = frozenset(numbers)
+        self._private = frozenset(number for number in numbers if (_flags(number) or 0) & fcntl.FD_CLOEXEC)
+
+    def stop(self) -> None:
+        """Close what the guest left open. What it opened to be closed on execve may be another thread's, and stays."""
+        for number in _open_descriptors():
+            if number not in self._before and _flags(number) == 0:
+                os.close(number)
+
+    def is_private(self, descriptor: int) -> bool:
+        """Whether the guest must not close or replace this one."""
+        return descriptor >= host.private_floor() or descriptor in self._private
+
+    def close_on_execve(self) -> None:
+        """What execve closes."""
+        for number in _open_descriptors():
+            if number not in self._private and (_flags(number) or 0) & fcntl.FD_CLOEXEC:
+                os.close(number)
+
+    def close_range(self, first: int, last: int) -> None:
+        """Close the guest's descriptors in [first, last]."""
+        for number in _open_descriptors():
+            if first <= number <= last and number not in self._private and _flags(number) is not None:
+                os.close(number)
+
+    def guests_in(self, first: int, last: int) -> list[int]:
+        """The guest's open descriptors in [first, last]."""
+        return [
+            n for n in _open_descriptors() if first <= n <= last and n not in self._private and _flags(n) is not None
+        ]

@@ -1,0 +1,79 @@
+"""From an instruction's fault to the guest's signal, and the message when that ends the process."""
+
+from __future__ import annotations
+
+import os
+from signal import SIGBUS, SIGILL, SIGSEGV, SIGTRAP
+from typing import TYPE_CHECKING
+
+from metaphrase.machines.linux import delivery
+from metaphrase.machines.linux.abi.base import FaultDetail
+from metaphrase.machines.linux.cpu import Exit
+from metaphrase.machines.linux.errors import GuestFault
+from metaphrase.machines.linux.host import PROT_EXEC, PROT_READ, PROT_WRITE
+from metaphrase.machines.linux.signals import SI_KERNEL, SIG_DFL, SIG_IGN, Pending, bit, information
+
+if TYPE_CHECKING:
+    from metaphrase.machines.linux.process import LinuxProcess
+
+_SEGV_MAPERR, _SEGV_ACCERR, _BUS_ADRERR = 1, 2, 2
+_NEEDED = {"read": PROT_READ, "write": PROT_WRITE, "execute": PROT_EXEC, "": PROT_READ}
+_SHOWN_BYTES = 8
+_NAMES = {4: "illegal instruction", 5: "trap", 7: "bus error", 8: "arithmetic exception", 11: "segmentation fault"}
+
+
+def raise_signal(process: LinuxProcess, event: Exit) -> None:
+    """Turn a fault or trap into the guest's signal and deliver it; a fatal one is reported and ends the process."""
+    pending, what = _fault(process, event) if event.kind == "fault" else _trap(process, event)
+    action = process.signals.actions[pending.signal]
+    if action.handler in (SIG_DFL, SIG_IGN) or process.signals.mask & bit(pending.signal):
+        name = _NAMES.get(pending.signal, f"signal {pending.signal}")
+        process.kill(pending, f"{name} at pc {event.pc:#x} ({_code_at(process, event.pc)}): {what}")
+    else:
+        delivery.force(process, pending)
+
+
+def report(process: LinuxProcess, text: str) -> None:
+    """One line on standard error. A forked child tells its parent by its status, as natively; illegal instructions,
+    which may be a gap of the translator, are told in any case."""
+    if process.is_fork_child and not text.startswith(_NAMES[SIGILL]):
+        return
+    line = f"metaphrase: {os.fsdecode(process.image.name)}: {text}\n"
+    try:
+        os.write(2, line.encode(errors="replace"))
+    except OSError:
+        return
+
+
+def _fault(process: LinuxProcess, event: Exit) -> tuple[Pending, str]:
+    access = event.access or "read"
+    what = f"{'execution' if access == 'execute' else access} of address {event.address:#x}"
+    if not process.abi.is_canonical(event.address):
+        return Pending(SIGSEGV, information(SIGSEGV, SI_KERNEL, 0), FaultDetail(0, 0, 13)), what + " (not canonical)"
+    region = process.window.regions.find(event.address)
+    detail = process.abi.fault_detail(event.address, access, region is not None)
+    if region is None:
+        return Pending(SIGSEGV, information(SIGSEGV, _SEGV_MAPERR, event.address), detail), what + " (not mapped)"
+    if region.protection & _NEEDED[access]:
+        # Mapped for this, and yet refused: the page lies past the end of its file.
+        return Pending(SIGBUS, information(SIGBUS, _BUS_ADRERR, event.address), detail), what + " (no page behind it)"
+    return Pending(SIGSEGV, information(SIGSEGV, _SEGV_ACCERR, event.address), detail), what + " (not permitted)"
+
+
+def _trap(process: LinuxProcess, event: Exit) -> tuple[Pending, str]:
+    number, code = process.abi.traps.get(event.trap, (SIGILL, 1))
+    address = event.pc if code != SI_KERNEL else 0
+    if number == SIGTRAP:
+        process.cpu.set(process.abi.program_counter, event.pc + process.abi.breakpoint_length)
+    return Pending(number, information(number, code, address)), event.trap.replace("_", " ")
+
+
+def _code_at(process: LinuxProcess, pc: int) -> str:
+    """The bytes at pc, for the message."""
+    try:
+        region = process.window.regions.find(pc)
+        if region is None:
+            return "no code there"
+        return "bytes " + process.window.read(pc, min(_SHOWN_BYTES, region.end - pc)).hex(" ")
+    except GuestFault:
+        return "unreadable"

@@ -1,0 +1,144 @@
+"""The host kernel, called directly.
+
+Guest file descriptors are host file descriptors, and most system calls are the host's own with pointers moved into
+the window, so this module is deliberately thin: `libc.syscall` twice, once keeping the GIL (for calls that never
+block: taking it back from a compiling thread can cost milliseconds) and once releasing it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import functools
+import os
+import resource
+
+PROT_NONE, PROT_READ, PROT_WRITE, PROT_EXEC = 0, 1, 2, 4
+MAP_SHARED, MAP_PRIVATE, MAP_FIXED, MAP_ANONYMOUS, MAP_NORESERVE = 0x01, 0x02, 0x10, 0x20, 0x4000
+MREMAP_MAYMOVE, MREMAP_FIXED, MREMAP_DONTUNMAP = 1, 2, 4
+
+#: The kernel never moves more than this in one call (MAX_RW_COUNT), so a clamped size cannot leave the guard zone.
+MAX_TRANSFER = 0x7FFF_F000
+
+_LONG = ctypes.c_long
+_FAST_LIBC = ctypes.PyDLL(None, use_errno=True)
+_SLOW_LIBC = ctypes.CDLL(None, use_errno=True)
+
+_fast_syscall = _FAST_LIBC.syscall
+_slow_syscall = _SLOW_LIBC.syscall
+for _function in (_fast_syscall, _slow_syscall):
+    # Values are taken modulo 2^64 by ctypes, so unsigned register contents pass as they are.
+    _function.argtypes = [_LONG] * 7
+    _function.restype = _LONG
+
+_mmap = _FAST_LIBC.mmap
+_mmap.argtypes = [_LONG, _LONG, ctypes.c_int, ctypes.c_int, ctypes.c_int, _LONG]
+_mmap.restype = _LONG
+_strnlen = _FAST_LIBC.strnlen
+_strnlen.argtypes = [_LONG, _LONG]
+_strnlen.restype = _LONG
+_get_errno = ctypes.get_errno
+
+_NR_MPROTECT, _NR_MREMAP, _NR_PROCESS_VM_READV, _NR_PROCESS_VM_WRITEV, _NR_CLOSE_RANGE = 10, 25, 310, 311, 436
+_CLOSE_RANGE_UNSHARE = 2
+
+
+def call(number: int, a: int = 0, b: int = 0, c: int = 0, d: int = 0, e: int = 0, f: int = 0) -> int:
+    """A host system call that never blocks: its result, or minus the error number."""
+    result: int = _fast_syscall(number, a, b, c, d, e, f)
+    return result if result != -1 else -_get_errno()
+
+
+def blocking_call(number: int, a: int = 0, b: int = 0, c: int = 0, d: int = 0, e: int = 0, f: int = 0) -> int:
+    """A host system call that may block; other Python threads run meanwhile."""
+    result: int = _slow_syscall(number, a, b, c, d, e, f)
+    return result if result != -1 else -_get_errno()
+
+
+def check(result: int) -> int:
+    """The result of a host call, or the OSError it stands for."""
+    if result < 0:
+        raise OSError(-result, os.strerror(-result))
+    return result
+
+
+def mmap(address: int, length: int, protection: int, flags: int, descriptor: int = -1, offset: int = 0) -> int:
+    """Map host memory: its address; raises OSError."""
+    result: int = _mmap(address, length, protection, flags, descriptor, offset)
+    if result == -1:
+        errno = _get_errno()
+        raise OSError(errno, os.strerror(errno))
+    return result
+
+
+def mprotect(address: int, length: int, protection: int) -> None:
+    """Change the protection of host pages; raises OSError."""
+    check(call(_NR_MPROTECT, address, length, protection))
+
+
+def mremap(old: int, old_length: int, new_length: int, flags: int, new: int) -> int:
+    """Move or resize a host mapping; raises OSError."""
+    return check(call(_NR_MREMAP, old, old_length, new_length, flags, new))
+
+
+def string_length(address: int, limit: int) -> int:
+    """Bytes before the first NUL at a host address, at most `limit`."""
+    result: int = _strnlen(address, limit)
+    return result
+
+
+class _Iovec(ctypes.Structure):
+    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
+
+
+def _copy(number: int, local: int, remote: int, length: int) -> int:
+    here, there = _Iovec(local, length), _Iovec(remote, length)
+    return call(number, os.getpid(), ctypes.addressof(here), 1, ctypes.addressof(there), 1)
+
+
+def careful_read(address: int, length: int) -> bytes | None:
+    """Bytes at a host address that may raise SIGBUS (a file mapping past the file's end); None when it would."""
+    buffer = ctypes.create_string_buffer(length)
+    done = _copy(_NR_PROCESS_VM_READV, ctypes.addressof(buffer), address, length)
+    return buffer.raw if done == length else None
+
+
+def careful_write(address: int, data: bytes) -> bool:
+    """Write where a plain store might raise SIGBUS; False when it would."""
+    buffer = ctypes.create_string_buffer(data, len(data))
+    return _copy(_NR_PROCESS_VM_WRITEV, ctypes.addressof(buffer), address, len(data)) == len(data)
+
+
+@functools.cache
+def private_floor() -> int:
+    """Descriptors from this number up are the host's own; guests cannot open, close or replace them."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return min(soft, 1 << 20) - 32 if soft > 64 else soft
+
+
+def private_descriptor(descriptor: int) -> int:
+    """Move a descriptor of ours out of the guest's way: the new number; closes the old one."""
+    try:
+        return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, private_floor())
+    finally:
+        os.close(descriptor)
+
+
+def leave_descriptor_table() -> None:
+    """Give the calling thread an empty descriptor table of its own, but for standard error.
+
+    A helper thread that opens files would otherwise take numbers that the guest expects, and keep pipes of the guest
+    open. Hosts without close_range (before Linux 5.9) answer with an error, and the table stays shared.
+    """
+    if call(_NR_CLOSE_RANGE, 3, 0xFFFF_FFFF, _CLOSE_RANGE_UNSHARE) == 0:
+        call(_NR_CLOSE_RANGE, 0, 1, 0)
+
+
+#: The longest path the kernel takes, with its NUL.
+PATH_MAX = 4096
+
+
+def string(value: bytes) -> tuple[int, object]:
+    """The host address of a NUL-terminated copy, and the object that keeps it alive."""
+    buffer = ctypes.create_string_buffer(value)
+    return ctypes.addressof(buffer), buffer

@@ -1,0 +1,83 @@
+"""Files of /proc that tell about this process: the guest is shown its own view, and never our memory."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from collections.abc import Callable
+from errno import EACCES
+from typing import TYPE_CHECKING
+
+from metaphrase.machines.linux.host import PROT_EXEC, PROT_READ, PROT_WRITE
+
+if TYPE_CHECKING:
+    from metaphrase.machines.linux.process import LinuxProcess
+
+_ENTRY = re.compile(r"/proc/([0-9]+)(?:/task/[0-9]+)?/(\w+)\Z")
+
+
+@functools.cache
+def _proc_device() -> int:
+    """The device number of /proc; 0 where it is not mounted."""
+    try:
+        return os.stat("/proc").st_dev
+    except OSError:
+        return 0
+
+
+def guest_view(process: LinuxProcess, descriptor: int, flags: int) -> int:
+    """Look at a file that the guest has opened: the same descriptor, perhaps with other contents, or an error.
+
+    What was opened is looked at, not the name: links and relative names lead here as well.
+    """
+    if os.fstat(descriptor).st_dev != _proc_device():
+        return descriptor
+    match = _ENTRY.match(os.readlink(f"/proc/self/fd/{descriptor}"))
+    if match is None:
+        return descriptor
+    owner, entry = int(match[1]), match[2]
+    if entry == "mem":
+        # The way around every page protection; for our own children and parents too.
+        os.close(descriptor)
+        return -EACCES
+    if owner != os.getpid():
+        return descriptor
+    show = _VIEWS.get(entry)
+    if show is None:
+        return descriptor
+    view = os.memfd_create(f"proc-{entry}", os.MFD_CLOEXEC)
+    try:
+        os.write(view, show(process))
+        os.lseek(view, 0, os.SEEK_SET)
+        os.dup2(view, descriptor, inheritable=not flags & os.O_CLOEXEC)
+    finally:
+        os.close(view)
+    return descriptor
+
+
+def _maps(process: LinuxProcess) -> bytes:
+    """proc_pid_maps(5)."""
+    lines = []
+    for region in process.window.regions:
+        permissions = "".join(
+            letter if region.protection & bit else "-"
+            for letter, bit in (("r", PROT_READ), ("w", PROT_WRITE), ("x", PROT_EXEC))
+        ) + ("s" if region.shared else "p")
+        device = f"{os.major(region.device):02x}:{os.minor(region.device):02x}"
+        line = f"{region.start:x}-{region.end:x} {permissions} {region.offset:08x} {device} {region.inode} "
+        lines.append(line.ljust(73) + region.name if region.name else line)
+    return ("\n".join(lines) + "\n").encode(errors="surrogateescape")
+
+
+def _comm(process: LinuxProcess) -> bytes:
+    return process.thread_name + b"\n"
+
+
+_VIEWS: dict[str, Callable[[LinuxProcess], bytes]] = {
+    "maps": _maps,
+    "auxv": lambda process: process.initial.auxiliary_vector,
+    "cmdline": lambda process: process.initial.arguments,
+    "environ": lambda process: process.initial.environment,
+    "comm": _comm,
+}

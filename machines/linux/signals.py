@@ -1,0 +1,163 @@
+"""The guest's signals: dispositions, mask, what is pending, and how a handler is entered and left (signal(7))."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from signal import (
+    SIGBUS,
+    SIGCHLD,
+    SIGCONT,
+    SIGFPE,
+    SIGILL,
+    SIGKILL,
+    SIGSEGV,
+    SIGSTOP,
+    SIGTRAP,
+    SIGTSTP,
+    SIGTTIN,
+    SIGTTOU,
+    SIGURG,
+    SIGWINCH,
+)
+
+from metaphrase.machines.linux.abi.base import FaultDetail
+
+SIG_DFL, SIG_IGN = 0, 1
+SA_NOCLDSTOP, SA_NOCLDWAIT, SA_SIGINFO, SA_RESTORER = 1, 2, 4, 0x0400_0000
+SA_ONSTACK, SA_RESTART, SA_NODEFER, SA_RESETHAND = 0x0800_0000, 0x1000_0000, 0x4000_0000, 0x8000_0000
+SS_ONSTACK, SS_DISABLE, SS_AUTODISARM = 1, 2, 1 << 31
+SI_USER, SI_TKILL, SI_KERNEL = 0, -6, 0x80
+
+COUNT = 64
+_REAL_TIME = 34
+#: Raised by what an instruction does: the host's dispositions of these belong to the execution engine.
+SYNCHRONOUS = frozenset({SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP})
+#: Their default action is nothing.
+HARMLESS = frozenset({SIGCHLD, SIGURG, SIGWINCH, SIGCONT})
+STOPPING = frozenset({SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU})
+_UNBLOCKABLE = 1 << SIGKILL - 1 | 1 << SIGSTOP - 1
+
+
+@dataclass(slots=True)
+class Action:
+    """struct sigaction."""
+
+    handler: int = SIG_DFL
+    flags: int = 0
+    restorer: int = 0
+    mask: int = 0
+
+
+@dataclass(slots=True)
+class Pending:
+    """A signal on its way to the guest, with its siginfo_t (128 bytes)."""
+
+    signal: int
+    info: bytes
+    detail: FaultDetail = field(default_factory=FaultDetail)
+
+
+def bit(signal: int) -> int:
+    """A signal's bit in a mask."""
+    return 1 << signal - 1
+
+
+def information(signal: int, code: int, *fields: int) -> bytes:
+    """A siginfo_t whose union starts with these 64-bit words (include/uapi/asm-generic/siginfo.h)."""
+    words = struct.pack(f"<{len(fields)}Q", *(value & 0xFFFF_FFFF_FFFF_FFFF for value in fields))
+    return (struct.pack("<iii4x", signal, 0, code) + words).ljust(128, b"\0")
+
+
+def sent_by(signal: int, code: int, process: int, user: int, value: int = 0) -> bytes:
+    """The siginfo_t of a signal that a process sent."""
+    return information(signal, code, process | user << 32, value)
+
+
+def is_ignored_by_default(signal: int) -> bool:
+    """Whether nothing happens when there is no handler."""
+    return signal in HARMLESS
+
+
+class SignalState:
+    """The state of one guest process. The host's dispositions and mask follow it (see `host_signals`)."""
+
+    def __init__(self) -> None:
+        self.actions = [Action() for _ in range(COUNT + 1)]
+        self.mask = 0
+        #: The mask to go back to once a handler has run, while a call such as ppoll has put in another one.
+        self.mask_to_restore: int | None = None
+        self.alternate_stack = (0, SS_DISABLE, 0)
+        #: Set whenever there may be something to deliver; the run loop looks at nothing else.
+        self.attention = False
+        self._pending: list[Pending] = []
+
+    def reset_for_execve(self) -> None:
+        """Handlers go back to the default; what is ignored, the mask and pending signals stay."""
+        for action in self.actions:
+            if action.handler != SIG_IGN:
+                action.handler = SIG_DFL
+            action.flags = action.restorer = action.mask = 0
+        self.alternate_stack = (0, SS_DISABLE, 0)
+
+    def forget_pending(self) -> None:
+        """The child of a fork starts with nothing pending."""
+        self._pending.clear()
+        self.attention = False
+
+    def queue(self, pending: Pending) -> None:
+        """Make a signal pending. Ordinary ones are pending once; real-time ones queue."""
+        action = self.actions[pending.signal]
+        ignored = action.handler == SIG_IGN or (action.handler == SIG_DFL and is_ignored_by_default(pending.signal))
+        if ignored and not self.mask & bit(pending.signal):
+            return
+        if pending.signal < _REAL_TIME and any(other.signal == pending.signal for other in self._pending):
+            return
+        self._pending.append(pending)
+        self.attention = True
+
+    def pending_mask(self) -> int:
+        """The signals that are pending here (the host may hold more)."""
+        mask = 0
+        for pending in self._pending:
+            mask |= bit(pending.signal)
+        return mask
+
+    def deliverable(self, mask: int | None = None) -> Pending | None:
+        """The next signal to deliver under a mask, left pending: synchronous ones first, then by number."""
+        blocked = self.mask if mask is None else mask
+        candidates = [pending for pending in self._pending if not blocked & bit(pending.signal)]
+        if not candidates:
+            return None
+        return min(candidates, key=lambda pending: (pending.signal not in SYNCHRONOUS, pending.signal))
+
+    def take(self, wanted: int) -> Pending | None:
+        """Remove and return the first pending signal of a set (sigtimedwait)."""
+        for pending in self._pending:
+            if wanted & bit(pending.signal):
+                self._pending.remove(pending)
+                return pending
+        return None
+
+    def remove(self, pending: Pending) -> None:
+        """A signal has been delivered."""
+        self._pending.remove(pending)
+
+    def discard(self, signal: int) -> None:
+        """A signal has become ignored: forget it if it is pending."""
+        self._pending = [pending for pending in self._pending if pending.signal != signal]
+
+    def set_mask(self, mask: int) -> None:
+        """Change the mask; the host's follows by the caller's hand."""
+        self.mask = mask & ~_UNBLOCKABLE
+        self.attention = True
+
+    def handlers(self) -> Iterator[int]:
+        """The signals that the guest handles itself."""
+        return (signal for signal, action in enumerate(self.actions) if action.handler > SIG_IGN)
+
+    def on_alternate_stack(self, stack_pointer: int) -> bool:
+        """Whether the stack pointer lies on the alternate stack."""
+        base, flags, size = self.alternate_stack
+        return not flags & (SS_DISABLE | SS_AUTODISARM) and base < stack_pointer <= base + size
