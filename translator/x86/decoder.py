@@ -20,7 +20,7 @@ from metaphrase.translator.x86.table import Encoding
 
 MAP_COUNT: Final = 4
 BY_PREFIX, BY_REG, BY_FORM, BY_RM, BY_W = 1, 2, 4, 8, 16
-"""Which fields select a row, in the order in which they index level two: prefix (4), reg (8), form (2), rm (8), W (2)."""
+"""Which fields select a row, in the order in which they index level two, as DIMENSIONS says."""
 DIMENSIONS: Final = ((BY_PREFIX, 4), (BY_REG, 8), (BY_FORM, 2), (BY_RM, 8), (BY_W, 2))
 HAS_MODRM: Final = 32
 LEVEL_ONE: Final = 0
@@ -99,10 +99,11 @@ class Tables:
 
 
 def row_facts(encoding: Encoding) -> int:
-    """A row's facts as eight bytes: modrm, size rule, immediate, class of reg, class of rm, opcode register, lock/repeat."""
+    """A row's facts as eight bytes: modrm, size rule, immediate, class of reg, class of rm, opcode register,
+    lock, repeat and addresses as bits."""
     values = (
         encoding.modrm, encoding.size_rule, encoding.immediate, encoding.reg_class, encoding.rm_class,
-        encoding.opcode_register, encoding.lockable | encoding.repeatable << 1, 0,
+        encoding.opcode_register, encoding.lockable | encoding.repeatable << 1 | encoding.addresses << 2, 0,
     )  # fmt: skip
     return int.from_bytes(bytes(int(value) for value in values), "little")
 
@@ -210,6 +211,8 @@ def decode(tables: Tables, code: bytes, pc: int) -> Decoded:
         memory, displacement, relative = _memory_operand(reader, modrm, rex, registers)
     if encoding.immediate == 8:
         displacement, memory = reader.unsigned(4 if address32 else 8), 1
+    if encoding.addresses:
+        memory = 1
     if memory:
         if segment:
             memory += 2

@@ -119,7 +119,9 @@ class X86Emitter(Emitter):
     def check_aligned(self, operand: Memory) -> None:
         self.trap_if((operand.address & (operand.width // 8 - 1)).ne(0), "general_protection")
 
-    def update(self, operand: Register | Memory, change: Callable[[Value], Value], rmw: str = "", by: Value | None = None) -> Value:
+    def update(
+        self, operand: Register | Memory, change: Callable[[Value], Value], rmw: str = "", by: Value | None = None
+    ) -> Value:
         """Read, change and write an operand, atomically under a LOCK prefix; gives the old value.
 
         `rmw` and `by` name the atomic operation that is the same as `change`, if there is one.
@@ -142,10 +144,10 @@ class X86Emitter(Emitter):
         return expected.get()
 
     # --- addresses ----------------------------------------------------------------------------------------------------
-    def effective_address(self) -> Value:
-        """The linear address of the ModRM memory operand (SDM volume 1, 3.7.5)."""
+    def effective_address(self, bias: Operand = 0) -> Value:
+        """The linear address of the ModRM memory operand (SDM volume 1, 3.7.5), `bias` bytes further on."""
         kind = self.statics.memory
-        address = self._offset_part(kind)
+        address = self._offset_part(kind) + bias
         if kind == MEMORY_32:
             address = address.trunc(32).zext(64)
         if kind in (MEMORY_BASE_SEGMENT, MEMORY_INDEX_SEGMENT, MEMORY_32):
@@ -169,6 +171,29 @@ class X86Emitter(Emitter):
             address = address + (index << scale)
         return address
 
+    def linear(self, offset: Value) -> Value:
+        """The linear address of an offset that the instruction implies: XLAT, MASKMOVDQU."""
+        return offset.trunc(self.address_size).zext(64) + self._segment_base()
+
+    @property
+    def address_size(self) -> int:
+        """The address size in bits, for forms with a memory operand (or described with `addresses`)."""
+        return 32 if self.statics.memory == MEMORY_32 else 64
+
+    def string_source(self) -> Value:
+        """Address of the source element of a string instruction: rSI, in a segment that may be overridden."""
+        address = self.get(self.gpr(6, self.address_size)).zext(64)
+        return address + self._segment_base()
+
+    def string_destination(self) -> Value:
+        """Address of the destination element of a string instruction: rDI."""
+        return self.get(self.gpr(7, self.address_size)).zext(64)
+
+    def _segment_base(self) -> Operand:
+        """Base of the segment that an override prefix names, for implicit memory operands."""
+        plain = self.statics.memory in (MEMORY_BASE, MEMORY_INDEX)
+        return 0 if plain else self._address_register(SEGMENT)
+
     def _address_register(self, number: int) -> Value:
         offset = self.binding.register(number)
         return self.const(0, 64) if isinstance(offset, int) and offset == s.ZERO else self.get_state(offset, I64)
@@ -179,6 +204,14 @@ class X86Emitter(Emitter):
         for slot, value in zip((s.CF, s.PARITY, s.ADJUST, s.ZF, s.SF, s.OF), flags, strict=True):
             if value is not None:
                 self.put_state(slot, value.zext(8))
+
+    def put_flags_if(self, condition: Value, flags: Flags) -> None:
+        """Commit flags where `condition` is set, and leave them alone elsewhere."""
+        for slot, value in zip((s.CF, s.PARITY, s.ADJUST, s.ZF, s.SF, s.OF), flags, strict=True):
+            if value is not None:
+                new = value.zext(8)
+                self.put_state(slot, new if condition.is_const and condition.imm else condition.select(
+                    new, self.get_state(slot, I8)))  # fmt: skip
 
     def _flag(self, slot: int) -> Value:
         return self.get_state(slot, I8).ne(0)
@@ -210,6 +243,29 @@ class X86Emitter(Emitter):
     @property
     def df(self) -> Value:
         return self._flag(s.DF)
+
+    def rflags(self) -> Value:
+        """The RFLAGS register, an i32."""
+        value = (self.get_slot("eflags_rest") & ~s.FLAG_BITS) | 2
+        flags = ((self.cf, 0), (self.pf, 2), (self.af, 4), (self.zf, 6), (self.sf, 7), (self.df, 10), (self.of, 11))
+        for flag, bit in flags:
+            value = value | flag.zext(32) << bit
+        return value
+
+    def put_rflags(self, value: Value) -> None:
+        """Set the flags that have slots of their own from an RFLAGS value."""
+        self.put_low_flags(value)
+        self.put_state(s.DF, value.lshr(10).trunc(8) & 1)
+        self.put_state(s.OF, value.lshr(11).trunc(8) & 1)
+
+    def put_low_flags(self, value: Value) -> None:
+        """Set SF, ZF, AF, PF and CF from the low byte of an RFLAGS value."""
+        low = value.trunc(8)
+        self.put_state(s.CF, low & 1)
+        self.put_state(s.PARITY, (low.lshr(2) & 1) ^ 1)
+        self.put_state(s.ADJUST, low & 0x10)
+        self.put_state(s.ZF, low.lshr(6) & 1)
+        self.put_state(s.SF, low.lshr(7))
 
     def flag(self, value: bool) -> Value:
         """A constant flag."""

@@ -75,9 +75,15 @@ class X86Guest(Guest):
                 return m.effective_address()
             case "O":
                 return Memory(m.effective_address(), width)
+            case "X":
+                return Memory(m.string_source(), width)
+            case "Y":
+                return Memory(m.string_destination(), width)
+            case "U" | "N" | "R":  # a register whatever else the form addresses
+                return Register(m.binding.register(RM), width)
             case "G" | "V" | "Z" | "P" | "S":
                 return Register(m.binding.register(REG), width)
-            case "E" | "W" | "U" | "R" | "Q" | "N":
+            case "E" | "W" | "Q":
                 if m.statics.memory:
                     return Memory(m.effective_address(), width, aligned=letter == "W" and size == "dq")
                 return Register(m.binding.register(RM), width)

@@ -95,6 +95,8 @@ def build(tables: Tables) -> Function:
             lambda: m.poke_field(r.REGISTERS + 2, _register_offset(m, _fact(facts, 4), rm.get(), rex), I16),
         )
     _absolute_operand(m, facts, address32, memory, displacement)
+    with m.if_((_fact(facts, 6) & 4).ne(0)):
+        memory.set(1)
     with m.if_(memory.get().ne(0)):
         with m.if_(segment.get().ne(s.ZERO)):
             memory.set(memory.get() + 2)

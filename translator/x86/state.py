@@ -40,6 +40,8 @@ LAYOUT.add("ftw", I16)
 XMM: Final = [LAYOUT.add(f"xmm{n}", vector(I64, 2), align=64, size=64) for n in range(16)]
 X87: Final = [LAYOUT.add(f"st_physical{n}", F80, align=16, size=16) for n in range(8)]
 
+FLAG_BITS: Final = 0xCD5
+"""The bits of RFLAGS that have slots of their own; `eflags_rest` holds the others."""
 HIDDEN: Final = frozenset({"zero", "zero_pc"})
 """Slots that no program can see."""
 
@@ -57,7 +59,7 @@ def rflags(read: dict[str, int]) -> int:
         | read["sf"] << 7
         | read["df"] << 10
         | read["of"] << 11
-        | (read["eflags_rest"] & ~0xCD5)
+        | (read["eflags_rest"] & ~FLAG_BITS)
         | 2
     )
 
@@ -72,5 +74,5 @@ def flag_slots(value: int) -> dict[str, int]:
         "sf": value >> 7 & 1,
         "df": value >> 10 & 1,
         "of": value >> 11 & 1,
-        "eflags_rest": value & ~0xCD5,
+        "eflags_rest": value & ~FLAG_BITS,
     }

@@ -12,11 +12,13 @@ A pattern is written as the manual's opcode column, SDM volume 2, section 3.1.1.
     cb cz           a relative branch target: byte, 32 bits          mo     a 64-bit absolute address
 
 Operands are written in the codes of the opcode maps, SDM volume 2, appendix A.2.1: a letter for where the operand is and
-one for its size. E: ModRM r/m, general register or memory; G: ModRM reg; Z: register in the opcode; M: memory only, passed as its
-address; W: ModRM r/m, XMM or memory; V: ModRM reg, XMM; U: ModRM r/m, XMM only; N/P/Q: MMX; I: immediate; J: branch target; O: absolute
-address. Sizes: b w d q (8 to 64 bits), v (16, 32 or 64 by operand size), y (32 or 64), z (v for a register; the
-immediate 32 bits sign-extended), dq (128 bits, for W: must be aligned), x (128 bits, alignment not checked), ss sd (the scalar at the bottom: 32, 64 bits). A
-general register by name (AL, CL, DX, rAX of size v) and the constant 1 stand for themselves.
+one for its size. E: ModRM r/m, general register or memory; R: ModRM r/m, general register only; G: ModRM reg, general;
+Z: register in the opcode; M: memory only, passed as its address; W: ModRM r/m, XMM or memory; V: ModRM reg, XMM;
+U: ModRM r/m, XMM only; N, P, Q: MMX; S: ModRM reg, segment register; I: immediate; J: branch target; O: absolute
+address; X, Y: memory at rSI (its segment may be overridden), at rDI.
+Sizes: b w d q (8 to 64 bits), v (16, 32 or 64 by operand size), y (32 or 64), z (v for a register; the immediate 32 bits
+sign-extended), dq (128 bits, for W: must be aligned), x (128 bits, alignment not checked), ss sd (the scalar at the
+bottom: 32, 64 bits). A general register by name (AL, AX, CL, DX, rAX of size v) and the constant 1 stand for themselves.
 """
 
 from __future__ import annotations
@@ -33,6 +35,8 @@ PREFIXES: Final = {"NP": 0, "66": 1, "F3": 2, "F2": 3}
 IMMEDIATES: Final = {"": 0, "ib": 1, "iub": 2, "iw": 3, "iz": 4, "iv": 5, "cb": 6, "cz": 7, "mo": 8, "iw ib": 9}
 SIZE_RULES: Final = {"none": 0, "v": 1, "d64": 2, "f64": 3, "y": 4}
 CLASSES: Final = {"none": 0, "gpr": 1, "byte": 2, "xmm": 3, "mmx": 4, "segment": 5, "control": 6}
+CONDITIONS: Final = ("o", "no", "b", "ae", "e", "ne", "be", "a", "s", "ns", "p", "np", "l", "ge", "le", "g")
+"""Suffixes of Jcc, SETcc and CMOVcc by their code (SDM volume 1, appendix B)."""
 MAPS: Final = {(): 0, (0x0F,): 1, (0x0F, 0x38): 2, (0x0F, 0x3A): 3}
 
 
@@ -55,6 +59,7 @@ class Encoding:
     rm_class: int
     lockable: bool
     repeatable: bool
+    addresses: bool  # memory without a ModRM byte: address size and segment select the form
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +91,16 @@ def parse_operand(text: str) -> OperandKind:
     return OperandKind(match[1], match[2])
 
 
-def parse(pattern: str, operands: tuple[OperandKind, ...], size: str, lock: bool, repeat: bool) -> Encoding:
+def parse(
+    pattern: str, operands: tuple[OperandKind, ...], size: str, lock: bool, repeat: bool, addresses: bool = False
+) -> Encoding:
     """Parse a pattern; raises MetaphraseError naming it if a token is unknown."""
     prefix = wide = extension = form = exact_rm = None
     opcode: list[int] = []
     opcode_register = modrm = False
     immediates: list[str] = []
     for token in pattern.split():
-        if token in ("NP", "F3", "F2") and not opcode or token == "66" and not opcode:
+        if token in PREFIXES and not opcode:
             prefix = PREFIXES[token]
         elif token in ("REX.W", "W0"):
             wide = int(token == "REX.W")
@@ -119,12 +126,13 @@ def parse(pattern: str, operands: tuple[OperandKind, ...], size: str, lock: bool
         prefix, wide, map_number, opcode[-1], opcode_register, modrm, extension, form, exact_rm, immediate,
         SIZE_RULES[size or _size_rule(operands)],
         _register_class(operands, "GVPZS"), _register_class(operands, "EWUQNMR"), lock, repeat,
+        addresses or any(kind.letter in ("X", "Y") for kind in operands),
     )  # fmt: skip
 
 
 def _size_rule(operands: tuple[OperandKind, ...]) -> str:
     for kind in operands:
-        if kind.size in _IMPLICIT_SIZE_RULES and kind.letter in "EGZIM" or kind.letter == "rAX":
+        if (kind.size in _IMPLICIT_SIZE_RULES and kind.letter in "EGZIMXYR") or kind.letter == "rAX":
             return _IMPLICIT_SIZE_RULES.get(kind.size, "v")
     return "none"
 
@@ -151,6 +159,7 @@ def insn(
     size: str = "",
     lock: bool = False,
     repeat: bool = False,
+    addresses: bool = False,
     extension: str = "base",
     manual: str = "",
     ends_block: bool = False,
@@ -161,8 +170,10 @@ def insn(
 
     `size` is the operand-size rule where the operands do not tell: "d64" (64 bits by default, 16 with a 66 prefix),
     "f64" (always 64), "v", "y". `lock` allows the LOCK prefix on a memory destination, `repeat` gives REP prefixes to
-    the semantics. `undefined` names flags that the manual leaves undefined ("af", "of sf zf pf", ...), which tests do not compare.
-    `static` is passed to the semantics after the emitter. The docstring's first line names the instruction and SDM section.
+    the semantics, `addresses` gives address size and segment to one without a memory operand (X and Y do so anyway).
+    `undefined` names flags that the manual leaves undefined ("af", "of sf zf pf", ...), which tests do not compare.
+    `static` is passed to the semantics after the emitter. The docstring's first line names the instruction and
+    the manual's section.
     """
 
     def describe(semantics: Callable[..., None]) -> Callable[..., None]:
@@ -172,7 +183,7 @@ def insn(
             operand_lists *= len(patterns)
         for one, codes in zip(patterns, operand_lists, strict=True):
             kinds = tuple(parse_operand(code.strip()) for code in codes.split(",") if code.strip())
-            encoding = parse(one, kinds, size, lock, repeat)
+            encoding = parse(one, kinds, size, lock, repeat, addresses)
             label = name or semantics.__name__.rstrip("_")
             ROWS.append(
                 Description(
@@ -180,7 +191,7 @@ def insn(
                     asm=asm or label, manual=manual or (semantics.__doc__ or "").strip().split("\n")[0],
                     extension=extension, row=len(ROWS), detail=Row(encoding, undefined, static, codes),
                     ends_block=ends_block,
-                )  # fmt: skip
+                )
             )
         return semantics
 

@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
-from metaphrase.translator.x86.instructions import arithmetic, conversions, sse_float, sse_integer, sse_transfer
+from metaphrase.translator.x86.instructions import (
+    arithmetic,
+    bits,
+    control,
+    conversions,
+    data_transfer,
+    flags,
+    multiplication,
+    shifts,
+    sse_float,
+    sse_integer,
+    sse_transfer,
+    stack,
+    strings,
+    system,
+)
 from metaphrase.translator.x86.table import ROWS
 
-CHAPTERS = (arithmetic, sse_transfer, sse_float, conversions, sse_integer)
+CHAPTERS = (
+    data_transfer, stack, arithmetic, multiplication, shifts, bits, strings, control, flags, system,
+    sse_transfer, sse_float, conversions, sse_integer,
+)  # fmt: skip
 
 __all__ = ["CHAPTERS", "ROWS"]

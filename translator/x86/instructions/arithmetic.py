@@ -1,4 +1,4 @@
-"""Binary arithmetic and logic: ADD to CMP, TEST, INC, DEC, NOT, NEG, MUL, DIV (SDM volume 1, 5.1.2 and 5.1.4)."""
+"""Binary arithmetic and logic: ADD to CMP, TEST, INC, DEC, NOT, NEG (SDM volume 1, 5.1.2 and 5.1.4)."""
 
 from __future__ import annotations
 
@@ -107,3 +107,32 @@ alu(7)(cmp)
 def test(m: X86Emitter, target: Register | Memory, source: Any) -> None:
     """TEST: logical compare. SDM volume 2D, TEST."""
     m.put_flags(m.logic_flags(m.get(target) & m.get(source)))
+
+
+@insn("FE /0 | FF /0", "Eb | Ev", lock=True)
+def inc(m: X86Emitter, target: Register | Memory) -> None:
+    """INC: add 1, without CF. SDM volume 2A, INC."""
+    one = m.const(1, target.width)
+    old = m.update(target, lambda a: a + 1, "add", one)
+    m.put_flags(m.add_flags(old, one)._replace(cf=None))
+
+
+@insn("FE /1 | FF /1", "Eb | Ev", lock=True)
+def dec(m: X86Emitter, target: Register | Memory) -> None:
+    """DEC: subtract 1, without CF. SDM volume 2A, DEC."""
+    one = m.const(1, target.width)
+    old = m.update(target, lambda a: a - 1, "sub", one)
+    m.put_flags(m.sub_flags(old, one)._replace(cf=None))
+
+
+@insn("F6 /2 | F7 /2", "Eb | Ev", lock=True, name="not")
+def not_(m: X86Emitter, target: Register | Memory) -> None:
+    """NOT: one's complement; no flags. SDM volume 2B, NOT."""
+    m.update(target, lambda a: ~a, "xor", m.const(-1, target.width))
+
+
+@insn("F6 /3 | F7 /3", "Eb | Ev", lock=True)
+def neg(m: X86Emitter, target: Register | Memory) -> None:
+    """NEG: two's complement. SDM volume 2B, NEG."""
+    old = m.update(target, lambda a: -a)
+    m.put_flags(m.sub_flags(m.const(0, old.width), old))

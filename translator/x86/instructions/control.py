@@ -1,0 +1,101 @@
+"""Control transfer: jumps, calls, returns, loops, system calls and software interrupts (SDM volume 1, 5.1.7)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from metaphrase.ir.graph import Value
+from metaphrase.translator.x86.emitter import Memory, Register, X86Emitter
+from metaphrase.translator.x86.table import CONDITIONS, insn
+
+
+def _jcc(m: X86Emitter, code: int, target: Value) -> None:
+    """Jcc: jump if a condition is met. SDM volume 2A, Jcc."""
+    m.goto_if(m.condition(code), target)
+
+
+for _code, _name in enumerate(CONDITIONS):
+    insn(f"{0x70 + _code:02X} cb | 0F {0x80 + _code:02X} cz", "Jb | Jz", name=f"j{_name}", static=(_code,),
+         ends_block=True)(_jcc)  # fmt: skip
+
+
+@insn("EB cb | E9 cz | FF /4", "Jb | Jz | Ev", size="f64", ends_block=True)
+def jmp(m: X86Emitter, target: Any) -> None:
+    """JMP: jump, near. SDM volume 2A, JMP."""
+    m.goto(m.get(target))
+
+
+@insn("E8 cz | FF /2", "Jz | Ev", size="f64", ends_block=True)
+def call(m: X86Emitter, target: Any) -> None:
+    """CALL: call a procedure, near. SDM volume 2A, CALL."""
+    address = m.get(target)
+    m.push(m.next_pc)
+    m.goto(address, "call")
+
+
+@insn("C3", size="f64", ends_block=True)
+def ret(m: X86Emitter) -> None:
+    """RET: return from a procedure, near. SDM volume 2B, RET."""
+    address = m.peek(64)
+    m.drop(8)
+    m.goto(address, "return")
+
+
+@insn("C2 iw", "Iw", size="f64", ends_block=True, name="ret")
+def ret_and_drop(m: X86Emitter, amount: Value) -> None:
+    """RET imm16: return and drop so many bytes of arguments. SDM volume 2B, RET."""
+    address = m.peek(64)
+    m.drop(amount.zext(64) + 8)
+    m.goto(address, "return")
+
+
+def _loop(m: X86Emitter, condition: str, target: Value) -> None:
+    """LOOP, LOOPE, LOOPNE: decrement rCX and jump while it is not zero. SDM volume 2A, LOOP/LOOPcc."""
+    counter = m.gpr(1, m.address_size)
+    left = m.get(counter) - 1
+    taken = left.ne(0)
+    if condition:
+        taken = taken & (m.zf if condition == "e" else ~m.zf)
+    m.put(counter, left)
+    m.goto_if(taken, target)
+
+
+for _opcode, _name in ((0xE0, "ne"), (0xE1, "e"), (0xE2, "")):
+    insn(f"{_opcode:02X} cb", "Jb", name=f"loop{_name}", static=(_name,), addresses=True, ends_block=True)(_loop)
+
+
+@insn("E3 cb", "Jb", addresses=True, ends_block=True)
+def jrcxz(m: X86Emitter, target: Value) -> None:
+    """JECXZ, JRCXZ: jump if rCX is zero. SDM volume 2A, Jcc."""
+    m.goto_if(m.get(m.gpr(1, m.address_size)).eq(0), target)
+
+
+@insn("0F 05", ends_block=True)
+def syscall(m: X86Emitter) -> None:
+    """SYSCALL: fast system call; RCX gets the return address and R11 the flags. SDM volume 2B, SYSCALL."""
+    flags = m.rflags()
+    m.put(m.gpr(1), m.next_pc)
+    m.put(m.gpr(11), flags.zext(64))
+    m.leave("syscall", m.next_pc)
+
+
+@insn("CC | F1", ends_block=True)
+def int3(m: X86Emitter) -> None:
+    """INT3, INT1: breakpoint, a trap: the program counter is already behind it. SDM volume 2A, INT n/INT1/INT3."""
+    m.leave("breakpoint", m.next_pc)
+
+
+@insn("CD ib", "Ib", ends_block=True, name="int")
+def int_(m: X86Emitter, vector: Value) -> None:
+    """INT n: user mode may raise 3 and 4; 80, the system calls of 32-bit programs, is not offered. SDM volume 2A."""
+    with m.if_(vector.eq(3)):
+        m.leave("breakpoint", m.next_pc)
+    with m.if_(vector.eq(4)):
+        m.leave("overflow", m.next_pc)
+    m.trap("general_protection")
+
+
+@insn("0F 0B | 0F B9 /r | 0F FF /r", " | Gv, Ev | Gv, Ev", ends_block=True)
+def ud(m: X86Emitter, *operands: Register | Memory) -> None:
+    """UD2, UD1, UD0: undefined on purpose. SDM volume 2D, UD."""
+    m.trap("invalid_opcode")

@@ -1,0 +1,106 @@
+"""The stack: PUSH, POP, PUSHF, POPF, ENTER, LEAVE (SDM volume 1, chapter 6 and 5.1.1)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from metaphrase.ir.graph import Value
+from metaphrase.ir.types import I64, integer
+from metaphrase.translator.x86 import state as s
+from metaphrase.translator.x86.emitter import BASE, Memory, Register, X86Emitter
+from metaphrase.translator.x86.table import insn
+
+RSP: Final = 4
+RBP: Final = 5
+USER_FLAGS: Final = 0x244000
+"""The bits of `eflags_rest` that POPF changes in user mode: NT, AC, ID. TF, single stepping, is not offered."""
+
+
+@insn("50+r | FF /6 | 68 iz | 6A ib", "Zv | Ev | Iz | Iz", size="d64")
+def push(m: X86Emitter, source: Any) -> None:
+    """PUSH: store on the stack. SDM volume 2B, PUSH."""
+    m.push(m.get(source))
+
+
+@insn("0F A0 | 0F A8", size="d64", name="push")
+def push_segment(m: X86Emitter) -> None:
+    """PUSH FS, PUSH GS, whose selectors are null in a 64-bit Linux process. SDM volume 2B, PUSH."""
+    m.push(m.const(0, m.size))
+
+
+@insn("58+r", "Zv", size="d64")
+def pop(m: X86Emitter, target: Register) -> None:
+    """POP into a register; RSP is incremented before it is written. SDM volume 2B, POP."""
+    value = m.peek(m.size)
+    m.drop(m.size // 8)
+    m.put(target, value)
+
+
+@insn("8F /0", "Ev", size="d64", name="pop")
+def pop_operand(m: X86Emitter, target: Register | Memory) -> None:
+    """POP; an address that is based on RSP is computed with RSP incremented. SDM volume 2B, POP."""
+    value = m.peek(m.size)
+    amount = m.size // 8
+    if isinstance(target, Register):
+        m.drop(amount)
+        m.put(target, value)
+        return
+    base = m.binding.register(BASE)
+    if isinstance(base, Value):
+        bias: Value | int = base.eq(s.GPR[RSP]).select(m.const(amount, 64), 0)
+    else:
+        bias = amount if base == s.GPR[RSP] else 0
+    m.store(m.effective_address(bias), value)
+    m.drop(amount)
+
+
+@insn("9C", size="d64")
+def pushf(m: X86Emitter) -> None:
+    """PUSHF, PUSHFQ: push the flags; RF and VM are pushed as zero. SDM volume 2B, PUSHF/PUSHFD/PUSHFQ."""
+    m.push((m.rflags() & ~0x30000).trunc(m.size))
+
+
+@insn("9D", size="d64", ends_block=True)
+def popf(m: X86Emitter) -> None:
+    """POPF, POPFQ: pop the flags, of which user mode changes some. SDM volume 2B, POPF/POPFD/POPFQ."""
+    value = m.peek(m.size).zext(32)
+    m.drop(m.size // 8)
+    m.put_rflags(value)
+    changed = USER_FLAGS & ((1 << m.size) - 1)
+    m.put_slot("eflags_rest", (m.get_slot("eflags_rest") & ~changed) | (value & changed))
+
+
+@insn("C8 iw ib", "Iw", size="d64")
+def enter(m: X86Emitter, allocated: Value) -> None:
+    """ENTER: make a stack frame, nested or not. SDM volume 2A, ENTER."""
+    width = m.size
+    step = width // 8
+    level = m.binding.immediate().lshr(16) & 31
+    old_frame = m.get(m.gpr(RBP))
+    stack, frame, left = m.local(I64), m.local(I64), m.local(I64)
+    top = m.get(m.gpr(RSP)) - step
+    m.store(top, old_frame.trunc(width))
+    stack.set(top)
+    with m.if_(level.ne(0)):
+        left.set(level - 1)
+        frame.set(old_frame)
+        with m.while_(lambda: left.get().ne(0)):
+            frame.set(frame.get() - step)
+            stack.set(stack.get() - step)
+            m.store(stack.get(), m.load(frame.get(), integer(width)))
+            left.set(left.get() - 1)
+        stack.set(stack.get() - step)
+        m.store(stack.get(), top.trunc(width))
+    end = stack.get() - allocated.zext(64)
+    m.atomic("or", end, m.const(0, width))  # the new top of the stack must be writable
+    m.put(m.gpr(RBP, width), top.trunc(width))
+    m.put(m.gpr(RSP), end)
+
+
+@insn("C9", size="d64")
+def leave(m: X86Emitter) -> None:
+    """LEAVE: drop the stack frame. SDM volume 2A, LEAVE."""
+    frame = m.get(m.gpr(RBP))
+    value = m.load(frame, integer(m.size))
+    m.put(m.gpr(RSP), frame + m.size // 8)
+    m.put(m.gpr(RBP, m.size), value)

@@ -1,0 +1,100 @@
+"""Identification, clocks, fences, hints, segment bases; and what user mode may not execute.
+
+SDM volume 1, 5.1.12 to 5.1.15, 5.20; volume 3, 2.8.
+"""
+
+from __future__ import annotations
+
+from metaphrase.ir.graph import Value
+from metaphrase.ir.types import I64, VOID
+from metaphrase.translator.x86.emitter import Memory, Register, X86Emitter
+from metaphrase.translator.x86.table import insn
+
+
+@insn("F3 90", name="pause")
+@insn("0F 1F /r | 0F 1E /r | 0F 18 /r | 0F 19 /r | 0F 1A /r | 0F 1B /r | 0F 1C /r | 0F 1D /r", "Ev", name="nop")
+@insn("0F 0D /r mem", "Eb", name="prefetchw")
+@insn("NP 0F AE /7 mem", "Eb", name="clflush")
+def nop(m: X86Emitter, *operands: Register | Memory) -> None:
+    """NOP, hints and prefetches: nothing is accessed. SDM volume 2B, NOP; PREFETCHh; PREFETCHW; PAUSE; 2A, CLFLUSH."""
+
+
+@insn("NP 0F AE /5 reg | NP 0F AE /6 reg | NP 0F AE /7 reg", "Ed", extension="sse2", name="fence")
+def fence(m: X86Emitter, *operands: Register) -> None:
+    """LFENCE, MFENCE, SFENCE. SDM volume 2A, LFENCE; 2B, MFENCE, SFENCE."""
+    m.effect("fence", VOID)
+
+
+@insn("0F A2", ends_block=True)
+def cpuid(m: X86Emitter) -> None:
+    """CPUID: processor identification; answered by `metaphrase.translator.x86.cpuid`. SDM volume 2A, CPUID."""
+    m.leave("cpuid", m.next_pc)
+
+
+@insn("NP 0F 01 (D0)", ends_block=True, extension="xsave")
+def xgetbv(m: X86Emitter) -> None:
+    """XGETBV: extended control register. SDM volume 2D, XGETBV."""
+    m.leave("xgetbv", m.next_pc)
+
+
+def _put_counter(m: X86Emitter) -> None:
+    count = m.effect("cycles", I64)
+    m.put(m.gpr(0), count & 0xFFFFFFFF)
+    m.put(m.gpr(2), count.lshr(32))
+
+
+@insn("0F 31", extension="tsc")
+def rdtsc(m: X86Emitter) -> None:
+    """RDTSC: the time stamp counter, the host's. SDM volume 2B, RDTSC."""
+    _put_counter(m)
+
+
+@insn("0F 01 (F9)", extension="rdtscp")
+def rdtscp(m: X86Emitter) -> None:
+    """RDTSCP: the time stamp counter and the processor's number, always 0. SDM volume 2B, RDTSCP."""
+    _put_counter(m)
+    m.put(m.gpr(1), m.const(0, 64))
+
+
+def _segment_base(m: X86Emitter, slot: str, write: bool, register: Register) -> None:
+    """RDFSBASE, RDGSBASE, WRFSBASE, WRGSBASE: the base of FS or GS. SDM volume 2B, 2D."""
+    if not write:
+        m.put(register, m.get_slot(slot).trunc(register.width))
+        return
+    value = m.get(register).zext(64)
+    if register.width == 64:
+        m.trap_if((value + (1 << 47)).lshr(48).ne(0), "general_protection")
+    m.put_slot(slot, value)
+
+
+for _number, (_slot, _write) in enumerate((("fs", False), ("gs", False), ("fs", True), ("gs", True))):
+    insn(f"F3 0F AE /{_number} reg", "Ry", name=f"{'wr' if _write else 'rd'}{_slot}base", extension="fsgsbase",
+         static=(f"{_slot}_base", _write))(_segment_base)  # fmt: skip
+
+
+PRIVILEGED = {
+    "hlt": "F4", "cli": "FA", "sti": "FB", "ins": "6C | 6D", "outs": "6E | 6F", "in": "E4 ib | E5 ib | EC | ED",
+    "out": "E6 ib | E7 ib | EE | EF", "clts": "0F 06", "sysret": "0F 07", "invd": "0F 08", "wbinvd": "0F 09",
+    "wrmsr": "0F 30", "rdmsr": "0F 32", "rdpmc": "0F 33", "sysexit": "0F 35", "swapgs": "0F 01 (F8)",
+}  # fmt: skip
+"""Instructions that raise #GP(0) outside ring 0 or, for ports, without I/O privilege (SDM volume 3, 5.9)."""
+
+PRIVILEGED_OPERANDS = {
+    "sldt": "0F 00 /0", "str": "0F 00 /1", "lldt": "0F 00 /2", "ltr": "0F 00 /3", "sgdt": "0F 01 /0 mem",
+    "sidt": "0F 01 /1 mem", "lgdt": "0F 01 /2 mem", "lidt": "0F 01 /3 mem", "smsw": "0F 01 /4", "lmsw": "0F 01 /6",
+    "invlpg": "0F 01 /7 mem",
+}  # fmt: skip
+"""The same with a ModRM operand. SLDT, STR, SGDT, SIDT and SMSW fault under UMIP, which Linux turns on."""
+
+
+def _privileged(m: X86Emitter, *operands: Value | Register | Memory) -> None:
+    """An instruction that user mode may not execute: #GP(0). SDM volume 3, 5.9."""
+    m.trap("general_protection")
+
+
+for _name, _pattern in PRIVILEGED.items():
+    insn(_pattern, name=_name, ends_block=True)(_privileged)
+for _name, _pattern in PRIVILEGED_OPERANDS.items():
+    insn(_pattern, "Ew", name=_name, ends_block=True)(_privileged)
+for _name, _opcode in (("mov_cr", 0x20), ("mov_dr", 0x21), ("mov_cr", 0x22), ("mov_dr", 0x23)):
+    insn(f"0F {_opcode:02X} /r", "Rq", name=_name, ends_block=True)(_privileged)
