@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from errno import EACCES, ENOENT, ENOEXEC, ENOTDIR
 
+from metaphrase.machines.linux import host
 from metaphrase.machines.linux.errors import STATUS_NOT_FOUND, LoadError
 
 EM_X86_64, EM_RISCV = 62, 243
@@ -99,7 +100,8 @@ def open_program(path: str, shown: str | None = None) -> int:
     if problem:
         os.close(descriptor)
         raise LoadError(f"{shown}: cannot be started: {problem}", EACCES)
-    return descriptor
+    # Out of the guest's numbers, whose own are closed before the file is mapped.
+    return host.private_descriptor(descriptor)
 
 
 def parse(descriptor: int, path: str) -> ElfFile:

@@ -40,6 +40,7 @@ _strnlen.restype = _LONG
 _get_errno = ctypes.get_errno
 
 _NR_MPROTECT, _NR_MREMAP, _NR_PROCESS_VM_READV, _NR_PROCESS_VM_WRITEV, _NR_CLOSE_RANGE = 10, 25, 310, 311, 436
+_NR_RT_SIGPROCMASK, _SIG_SETMASK = 14, 2
 _CLOSE_RANGE_UNSHARE = 2
 
 
@@ -107,6 +108,19 @@ def careful_write(address: int, data: bytes) -> bool:
     """Write where a plain store might raise SIGBUS; False when it would."""
     buffer = ctypes.create_string_buffer(data, len(data))
     return _copy(_NR_PROCESS_VM_WRITEV, ctypes.addressof(buffer), address, len(data)) == len(data)
+
+
+def signal_mask() -> int:
+    """The signal mask of the calling thread, bit n - 1 for signal n."""
+    old = ctypes.c_uint64()
+    check(call(_NR_RT_SIGPROCMASK, _SIG_SETMASK, 0, ctypes.addressof(old), 8))
+    return old.value
+
+
+def set_signal_mask(mask: int) -> None:
+    """Change the signal mask of the calling thread (Python's own call warns of glibc's two signals)."""
+    new = ctypes.c_uint64(mask)
+    check(call(_NR_RT_SIGPROCMASK, _SIG_SETMASK, ctypes.addressof(new), 0, 8))
 
 
 @functools.cache

@@ -10,7 +10,6 @@ wake-up descriptor; it interrupts the CPU, and when the signal came just before 
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import threading
@@ -33,13 +32,12 @@ from metaphrase.machines.linux.signals import (
     information,
 )
 
-_NR_RT_SIGPROCMASK = 14
-_SIG_SETMASK = 2
 #: Sent to the main thread to end a blocking call. The guest keeps all others.
 _NUDGE = SIGRTMAX - 1
 #: glibc keeps these two for itself and refuses them.
 _RESERVED = frozenset({32, 33})
 _NEVER_BLOCKED = sum(bit(number) for number in SYNCHRONOUS) | bit(_NUDGE)
+_EVERYTHING = (1 << 64) - 1 & ~_NEVER_BLOCKED
 
 
 class HostSignals:
@@ -51,11 +49,9 @@ class HostSignals:
         self._active = False
         self._is_child = False
         self._saved: dict[int, Any] = {}
-        self._saved_mask: set[int] = set()
+        self._saved_mask = 0
         self._saved_wakeup = -1
         self._wake_write = self._wake_read = -1
-        self._mask_buffer = ctypes.c_uint64()
-        self._mask_address = ctypes.addressof(self._mask_buffer)
         #: Odd while the main thread is in a blocking call.
         self.call_sequence = 0
 
@@ -69,8 +65,7 @@ class HostSignals:
         if threading.current_thread() is not threading.main_thread():
             return
         self._active = True
-        self._saved_mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
-        self._state.mask = sum(bit(number) for number in self._saved_mask)
+        self._saved_mask = self._state.mask = host.signal_mask()
         for number in range(1, SIGRTMAX + 1):
             # Python ignores these two for its own convenience.
             if number in (SIGPIPE, SIGXFSZ) or not self._is_ours(number):
@@ -89,7 +84,7 @@ class HostSignals:
             return
         self._active = False
         signal.set_wakeup_fd(self._saved_wakeup)
-        signal.pthread_sigmask(signal.SIG_SETMASK, self._saved_mask)
+        host.set_signal_mask(self._saved_mask)
         for number, handler in self._saved.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
         self._saved.clear()
@@ -116,15 +111,13 @@ class HostSignals:
 
     def apply_mask(self, mask: int) -> None:
         """Make the host's mask of this thread the guest's."""
-        if not self._active:
-            return
-        self._mask_buffer.value = mask & ~_NEVER_BLOCKED
-        host.call(_NR_RT_SIGPROCMASK, _SIG_SETMASK, self._mask_address, 0, 8)
+        if self._active:
+            host.set_signal_mask(self.host_mask(mask))
 
     def fork(self) -> int:
         """fork(2) with no signal lost to the wrong process: the result of os.fork."""
-        self._mask_buffer.value = ~_NEVER_BLOCKED & (1 << 64) - 1
-        host.call(_NR_RT_SIGPROCMASK, _SIG_SETMASK, self._mask_address, 0, 8)
+        before = host.signal_mask()
+        host.set_signal_mask(_EVERYTHING)
         try:
             child = os.fork()
             if child == 0:
@@ -132,7 +125,7 @@ class HostSignals:
                 self._after_fork()
             return child
         finally:
-            self.apply_mask(self._state.mask)
+            host.set_signal_mask(before)
 
     def _after_fork(self) -> None:
         self._is_child = True
@@ -170,14 +163,15 @@ class HostSignals:
         previous = signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         if not self._is_child:
             self._saved_wakeup = previous
-        previous_mask = signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals() - SYNCHRONOUS)
+        before = host.signal_mask()
+        host.set_signal_mask(_EVERYTHING)
         try:
             # The thread inherits the mask: signals are for the main thread.
             threading.Thread(
                 target=self._watch, args=(self._wake_read,), name="metaphrase-signals", daemon=True
             ).start()
         finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
+            host.set_signal_mask(before)
 
     def _watch(self, wake_read: int) -> None:
         main = threading.main_thread().ident

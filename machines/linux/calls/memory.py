@@ -128,36 +128,36 @@ def mremap(process: LinuxProcess, old: int, old_length: int, new_length: int, fl
         if not grown:
             return old
         free = end + grown <= window.size and not window.regions.overlapping(end, end + grown)
-        if free and region.end == end:
+        if free and region.end == end and not region.shared:
             _extend(process, region.part(old, end), end, grown)
             return old
         if not flags & _MREMAP_MAYMOVE:
             return -ENOMEM
         target = space.place(0, new_length)
-    part = region.part(old, end)
+    if grown and region.shared:
+        window.move_shared(old, old_length, target, new_length)
+        return target
     if grown:
         # Growth first: when it cannot be had, nothing has changed yet.
-        _extend(process, part, target + old_length, grown)
+        _extend(process, region.part(old, end), target + old_length, grown)
     window.move(old, old_length, target)
     return target
 
 
 def _extend(process: LinuxProcess, region: Region, at: int, length: int) -> None:
-    """Map what follows a region, at an address."""
+    """Map what follows a private region, at an address."""
     window = process.window
     if not region.inode:
-        if region.shared:
-            raise OSError(ENOMEM, "shared anonymous memory does not grow here")
         window.map_anonymous(at, length, region.protection, name=region.name)
         return
-    descriptor = os.open(region.name, os.O_RDWR if region.shared and region.protection & 2 else os.O_RDONLY)
+    descriptor = os.open(region.name, os.O_RDONLY | os.O_CLOEXEC)
     try:
         status = os.fstat(descriptor)
         if (status.st_dev, status.st_ino) != (region.device, region.inode):
             raise OSError(ENOMEM, f"{region.name} is no longer the file that was mapped")
         offset = region.offset + region.end - region.start
         window.map_file(
-            at, length, region.protection, descriptor, offset, shared=region.shared, name=region.name,
+            at, length, region.protection, descriptor, offset, name=region.name,
             device=region.device, inode=region.inode,
         )  # fmt: skip
     finally:
