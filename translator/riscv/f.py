@@ -28,55 +28,55 @@ def fsw(m: RiscvEmitter, rs1: X, rs2: F, imm: Imm) -> None:
 
 
 # --- 11.6 Computation -------------------------------------------------------------------------------------------------
-@insn("rs3:5 00 rs2:5 rs1:5 rm:3 rd:5 1000011 rm!=5,6", asm="fmadd.s {rd}, {rs1}, {rs2}, {rs3}, {rm:mode}")
+@insn("rs3:5 00 rs2:5 rs1:5 rm:3 rd:5 1000011 rm!=5,6", asm="fmadd.s {rd}, {rs1}, {rs2}, {rs3}{rm:mode}")
 def fmadd_s(m: RiscvEmitter, rd: F, rs1: F, rs2: F, rs3: F, rm: Static) -> None:
     """FMADD.S, section 11.6: rs1 * rs2 + rs3."""
     floating.fused(m, F32, rm, rd, rs1, rs2, rs3)
 
 
-@insn("rs3:5 00 rs2:5 rs1:5 rm:3 rd:5 1000111 rm!=5,6", asm="fmsub.s {rd}, {rs1}, {rs2}, {rs3}, {rm:mode}")
+@insn("rs3:5 00 rs2:5 rs1:5 rm:3 rd:5 1000111 rm!=5,6", asm="fmsub.s {rd}, {rs1}, {rs2}, {rs3}{rm:mode}")
 def fmsub_s(m: RiscvEmitter, rd: F, rs1: F, rs2: F, rs3: F, rm: Static) -> None:
     """FMSUB.S, section 11.6: rs1 * rs2 - rs3."""
     floating.fused(m, F32, rm, rd, rs1, rs2, rs3, negate_addend=True)
 
 
-@insn("rs3:5 00 rs2:5 rs1:5 rm:3 rd:5 1001011 rm!=5,6", asm="fnmsub.s {rd}, {rs1}, {rs2}, {rs3}, {rm:mode}")
+@insn("rs3:5 00 rs2:5 rs1:5 rm:3 rd:5 1001011 rm!=5,6", asm="fnmsub.s {rd}, {rs1}, {rs2}, {rs3}{rm:mode}")
 def fnmsub_s(m: RiscvEmitter, rd: F, rs1: F, rs2: F, rs3: F, rm: Static) -> None:
     """FNMSUB.S, section 11.6: -(rs1 * rs2) + rs3."""
     floating.fused(m, F32, rm, rd, rs1, rs2, rs3, negate_product=True)
 
 
-@insn("rs3:5 00 rs2:5 rs1:5 rm:3 rd:5 1001111 rm!=5,6", asm="fnmadd.s {rd}, {rs1}, {rs2}, {rs3}, {rm:mode}")
+@insn("rs3:5 00 rs2:5 rs1:5 rm:3 rd:5 1001111 rm!=5,6", asm="fnmadd.s {rd}, {rs1}, {rs2}, {rs3}{rm:mode}")
 def fnmadd_s(m: RiscvEmitter, rd: F, rs1: F, rs2: F, rs3: F, rm: Static) -> None:
     """FNMADD.S, section 11.6: -(rs1 * rs2) - rs3."""
     floating.fused(m, F32, rm, rd, rs1, rs2, rs3, negate_product=True, negate_addend=True)
 
 
-@insn("0000000 rs2:5 rs1:5 rm:3 rd:5 1010011 rm!=5,6", asm="fadd.s {rd}, {rs1}, {rs2}, {rm:mode}")
+@insn("0000000 rs2:5 rs1:5 rm:3 rd:5 1010011 rm!=5,6", asm="fadd.s {rd}, {rs1}, {rs2}{rm:mode}")
 def fadd_s(m: RiscvEmitter, rd: F, rs1: F, rs2: F, rm: Static) -> None:
     """FADD.S, section 11.6."""
     floating.arithmetic(m, "fadd", F32, rm, rd, rs1, rs2)
 
 
-@insn("0000100 rs2:5 rs1:5 rm:3 rd:5 1010011 rm!=5,6", asm="fsub.s {rd}, {rs1}, {rs2}, {rm:mode}")
+@insn("0000100 rs2:5 rs1:5 rm:3 rd:5 1010011 rm!=5,6", asm="fsub.s {rd}, {rs1}, {rs2}{rm:mode}")
 def fsub_s(m: RiscvEmitter, rd: F, rs1: F, rs2: F, rm: Static) -> None:
     """FSUB.S, section 11.6."""
     floating.arithmetic(m, "fsub", F32, rm, rd, rs1, rs2)
 
 
-@insn("0001000 rs2:5 rs1:5 rm:3 rd:5 1010011 rm!=5,6", asm="fmul.s {rd}, {rs1}, {rs2}, {rm:mode}")
+@insn("0001000 rs2:5 rs1:5 rm:3 rd:5 1010011 rm!=5,6", asm="fmul.s {rd}, {rs1}, {rs2}{rm:mode}")
 def fmul_s(m: RiscvEmitter, rd: F, rs1: F, rs2: F, rm: Static) -> None:
     """FMUL.S, section 11.6."""
     floating.arithmetic(m, "fmul", F32, rm, rd, rs1, rs2)
 
 
-@insn("0001100 rs2:5 rs1:5 rm:3 rd:5 1010011 rm!=5,6", asm="fdiv.s {rd}, {rs1}, {rs2}, {rm:mode}")
+@insn("0001100 rs2:5 rs1:5 rm:3 rd:5 1010011 rm!=5,6", asm="fdiv.s {rd}, {rs1}, {rs2}{rm:mode}")
 def fdiv_s(m: RiscvEmitter, rd: F, rs1: F, rs2: F, rm: Static) -> None:
     """FDIV.S, section 11.6."""
     floating.arithmetic(m, "fdiv", F32, rm, rd, rs1, rs2)
 
 
-@insn("0101100 00000 rs1:5 rm:3 rd:5 1010011 rm!=5,6", asm="fsqrt.s {rd}, {rs1}, {rm:mode}")
+@insn("0101100 00000 rs1:5 rm:3 rd:5 1010011 rm!=5,6", asm="fsqrt.s {rd}, {rs1}{rm:mode}")
 def fsqrt_s(m: RiscvEmitter, rd: F, rs1: F, rm: Static) -> None:
     """FSQRT.S, section 11.6."""
     floating.arithmetic(m, "fsqrt", F32, rm, rd, rs1)
@@ -95,49 +95,49 @@ def fmax_s(m: RiscvEmitter, rd: F, rs1: F, rs2: F) -> None:
 
 
 # --- 11.7 Conversion and moves ----------------------------------------------------------------------------------------
-@insn("1100000 00000 rs1:5 rm:3 rd:5 1010011 rm!=5,6", asm="fcvt.w.s {rd}, {rs1}, {rm:mode}")
+@insn("1100000 00000 rs1:5 rm:3 rd:5 1010011 rm!=5,6", asm="fcvt.w.s {rd}, {rs1}{rm:mode}")
 def fcvt_w_s(m: RiscvEmitter, rd: X, rs1: F, rm: Static) -> None:
     """FCVT.W.S, section 11.7."""
     floating.to_integer(m, F32, 32, True, rm, rd, rs1)
 
 
-@insn("1100000 00001 rs1:5 rm:3 rd:5 1010011 rm!=5,6", asm="fcvt.wu.s {rd}, {rs1}, {rm:mode}")
+@insn("1100000 00001 rs1:5 rm:3 rd:5 1010011 rm!=5,6", asm="fcvt.wu.s {rd}, {rs1}{rm:mode}")
 def fcvt_wu_s(m: RiscvEmitter, rd: X, rs1: F, rm: Static) -> None:
     """FCVT.WU.S, section 11.7."""
     floating.to_integer(m, F32, 32, False, rm, rd, rs1)
 
 
-@insn("1100000 00010 rs1:5 rm:3 rd:5 1010011 rm!=5,6", asm="fcvt.l.s {rd}, {rs1}, {rm:mode}")
+@insn("1100000 00010 rs1:5 rm:3 rd:5 1010011 rm!=5,6", asm="fcvt.l.s {rd}, {rs1}{rm:mode}")
 def fcvt_l_s(m: RiscvEmitter, rd: X, rs1: F, rm: Static) -> None:
     """FCVT.L.S, section 11.7."""
     floating.to_integer(m, F32, 64, True, rm, rd, rs1)
 
 
-@insn("1100000 00011 rs1:5 rm:3 rd:5 1010011 rm!=5,6", asm="fcvt.lu.s {rd}, {rs1}, {rm:mode}")
+@insn("1100000 00011 rs1:5 rm:3 rd:5 1010011 rm!=5,6", asm="fcvt.lu.s {rd}, {rs1}{rm:mode}")
 def fcvt_lu_s(m: RiscvEmitter, rd: X, rs1: F, rm: Static) -> None:
     """FCVT.LU.S, section 11.7."""
     floating.to_integer(m, F32, 64, False, rm, rd, rs1)
 
 
-@insn("1101000 00000 rs1:5 rm:3 rd:5 1010011 rm!=5,6", asm="fcvt.s.w {rd}, {rs1}, {rm:mode}")
+@insn("1101000 00000 rs1:5 rm:3 rd:5 1010011 rm!=5,6", asm="fcvt.s.w {rd}, {rs1}{rm:mode}")
 def fcvt_s_w(m: RiscvEmitter, rd: F, rs1: X, rm: Static) -> None:
     """FCVT.S.W, section 11.7."""
     floating.from_integer(m, F32, 32, True, rm, rd, rs1)
 
 
-@insn("1101000 00001 rs1:5 rm:3 rd:5 1010011 rm!=5,6", asm="fcvt.s.wu {rd}, {rs1}, {rm:mode}")
+@insn("1101000 00001 rs1:5 rm:3 rd:5 1010011 rm!=5,6", asm="fcvt.s.wu {rd}, {rs1}{rm:mode}")
 def fcvt_s_wu(m: RiscvEmitter, rd: F, rs1: X, rm: Static) -> None:
     """FCVT.S.WU, section 11.7."""
     floating.from_integer(m, F32, 32, False, rm, rd, rs1)
 
 
-@insn("1101000 00010 rs1:5 rm:3 rd:5 1010011 rm!=5,6", asm="fcvt.s.l {rd}, {rs1}, {rm:mode}")
+@insn("1101000 00010 rs1:5 rm:3 rd:5 1010011 rm!=5,6", asm="fcvt.s.l {rd}, {rs1}{rm:mode}")
 def fcvt_s_l(m: RiscvEmitter, rd: F, rs1: X, rm: Static) -> None:
     """FCVT.S.L, section 11.7."""
     floating.from_integer(m, F32, 64, True, rm, rd, rs1)
 
 
-@insn("1101000 00011 rs1:5 rm:3 rd:5 1010011 rm!=5,6", asm="fcvt.s.lu {rd}, {rs1}, {rm:mode}")
+@insn("1101000 00011 rs1:5 rm:3 rd:5 1010011 rm!=5,6", asm="fcvt.s.lu {rd}, {rs1}{rm:mode}")
 def fcvt_s_lu(m: RiscvEmitter, rd: F, rs1: X, rm: Static) -> None:
     """FCVT.S.LU, section 11.7."""
     floating.from_integer(m, F32, 64, False, rm, rd, rs1)

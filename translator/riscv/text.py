@@ -6,7 +6,7 @@ from metaphrase.translator.guest import Description
 from metaphrase.translator.pattern_table import ImmediateKind, RegisterKind, StaticKind, TargetKind, Unsigned
 from metaphrase.translator.riscv import state as s
 
-_MODES = {s.RNE: "rne", s.RTZ: "rtz", s.RDN: "rdn", s.RUP: "rup", s.RMM: "rmm", s.DYNAMIC: "dyn"}
+_MODES = {s.RNE: ", rne", s.RTZ: ", rtz", s.RDN: ", rdn", s.RUP: ", rup", s.RMM: ", rmm", s.DYNAMIC: ""}
 _ORDERS = {0: "", 1: ".rl", 2: ".aq", 3: ".aqrl"}
 
 
