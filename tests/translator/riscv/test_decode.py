@@ -46,7 +46,7 @@ CAPSTONE_LACKS = {
 NOT_DESCRIBED = {
     "c.lui": "an immediate of zero is reserved",
     "c.unimp": "the all-zero word is defined to be no instruction",
-    **{f"csr{rest}": "a CSR that user mode has not" for rest in "r w s c wi si ci rw rs rc rwi rsi rci".split()},
+    **{name: "a CSR that user mode has not" for name in [*ALIASES, *ALIASES.values()] if name.startswith("csr")},
     "mret": "privileged", "sret": "privileged", "uret": "privileged", "wfi": "privileged", "sfence.vma": "privileged",
 }  # fmt: skip
 
@@ -58,7 +58,7 @@ def guest() -> RiscvGuest:
 
 def is_hint(row: Description, code: bytes) -> bool:
     """Words whose reserved or hint fields binutils prints as data or under another name."""
-    if row.name in ("pause", "fcvt.d.w", "fcvt.d.wu", "fcvt.d.s"):
+    if row.name in ("pause", "c.nop", "fcvt.d.w", "fcvt.d.wu", "fcvt.d.s"):
         return True
     word = int.from_bytes(code, "little")
     return row.name in ("fence", "fence.i") and (word >> 28 != 0 or word >> 7 & 31 != 0 or word >> 15 & 31 != 0)
