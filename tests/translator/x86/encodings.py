@@ -1,0 +1,219 @@
+"""Random encodings of a described x86 instruction, with memory operands that can be aimed at a chosen address.
+
+This is the inverse of the decoder, written from the manual (SDM volume 2, chapter 2) and not from the decoder.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+from metaphrase.translator.guest import Description
+from metaphrase.translator.x86.decoder import encoding_of
+from metaphrase.translator.x86.table import Encoding
+
+_MAP_BYTES = (b"", b"\x0f", b"\x0f\x38", b"\x0f\x3a")
+_SEGMENTS = (0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65)
+_MASK64 = (1 << 64) - 1
+EDGES = (0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 0x7F, 0x80, 0x81, 0xFF)
+
+
+@dataclass(slots=True)
+class MemoryOperand:
+    """How the encoding computes its address; register numbers, None where absent."""
+
+    target: int
+    """The address that it is to give, modulo 2^64 (2^32 with `address32`)."""
+    base: int | None = None
+    index: int | None = None
+    scale: int = 1
+    displacement: int = 0
+    address32: bool = False
+    segment: str = ""
+    """"fs", "gs" or nothing."""
+
+
+@dataclass(slots=True)
+class Encoded:
+    """One drawn encoding. `reg` and `rm` are the register numbers of the ModRM byte or the opcode, if registers."""
+
+    code: bytes
+    memory: MemoryOperand | None = None
+    reg: int | None = None
+    rm: int | None = None
+    rex: int = 0
+    lock: bool = False
+    repeat: bool = False
+    immediate: int | None = None
+    prefixes: tuple[int, ...] = field(default=())
+
+    @property
+    def operand16(self) -> bool:
+        return 0x66 in self.prefixes
+
+    @property
+    def address32(self) -> bool:
+        return 0x67 in self.prefixes
+
+    @property
+    def segment(self) -> str:
+        """"fs" or "gs" where such a prefix is in force."""
+        found = [p for p in self.prefixes if p in (0x64, 0x65)]
+        return {0x64: "fs", 0x65: "gs"}[found[-1]] if found else ""
+
+    def register_width(self, size_rule: int) -> int:
+        """The operand size in bits under a size rule of the table."""
+        wide = bool(self.rex & 8)
+        if size_rule == 1:
+            return 64 if wide else 16 if self.operand16 else 32
+        if size_rule == 2:
+            return 16 if self.operand16 and not wide else 64
+        return {0: 0, 3: 64}.get(size_rule, 64 if wide else 32)
+
+
+def edge(rng: random.Random, bits: int) -> int:
+    """A number of so many bits, often one at which something changes."""
+    kind = rng.randrange(8)
+    if kind == 0:
+        value = rng.choice(EDGES)
+    elif kind == 1:
+        value = -rng.choice(EDGES)
+    elif kind == 2:
+        value = (1 << rng.randrange(bits)) + rng.choice((-1, 0, 1))
+    elif kind == 3:
+        value = -(1 << rng.randrange(bits)) + rng.choice((-1, 0, 1))
+    elif kind == 4:
+        value = rng.getrandbits(bits) & rng.getrandbits(bits) & rng.getrandbits(bits)
+    elif kind == 5:
+        value = rng.getrandbits(rng.randint(1, bits))
+    else:
+        value = rng.getrandbits(bits)
+    return value & ((1 << bits) - 1)
+
+
+def draw_encoding(rng: random.Random, row: Description, target: int, entry: int, code_area: tuple[int, int]) -> Encoded:
+    """An encoding of `row` placed at `entry`; its memory operand aims at `target`, its branch into `code_area`."""
+    e = encoding_of(row)
+    is_memory = e.modrm and (e.form == 0 or (e.form is None and rng.random() < 0.5))
+    has_address = is_memory or e.addresses or e.immediate == 8
+    out = Encoded(b"", lock=e.lockable and is_memory and rng.random() < 0.3)
+    prefixes = _draw_prefixes(rng, e, has_address, out)
+    rex = _draw_rex(rng, e)
+    opcode = e.opcode
+    if e.opcode_register:
+        low = rng.randrange(8)
+        opcode += low
+        out.reg = low | (rex & 1) << 3
+    body, patch = bytearray(_MAP_BYTES[e.map] + bytes([opcode])), None
+    if e.modrm:
+        reg = e.extension if e.extension is not None else rng.randrange(8)
+        out.reg = reg | (rex & 4) << 1
+        if is_memory:
+            out.memory = MemoryOperand(target, address32=0x67 in prefixes)
+            tail, patch = _draw_memory(rng, out.memory, rex)
+            patch = len(body) + 1 + patch if patch is not None else None
+            body += bytes([tail[0] | reg << 3]) + tail[1:]
+        else:
+            rm = e.exact_rm if e.exact_rm is not None else rng.randrange(8)
+            out.rm = rm | (rex & 1) << 3
+            body.append(0xC0 | reg << 3 | rm)
+    out.rex, out.prefixes = rex, tuple(prefixes)
+    if out.memory:
+        out.memory.segment = out.segment
+    size = out.register_width(e.size_rule)
+    head = bytes(prefixes) + (bytes([rex]) if rex else b"")
+    if e.immediate == 8:
+        out.memory = MemoryOperand(target, address32=out.address32, segment=out.segment)
+        out.memory.displacement = target
+        body += (target & _MASK64).to_bytes(8, "little")[: 4 if out.address32 else 8]
+    else:
+        at = entry + len(head) + len(body)
+        body += _draw_immediate(rng, e.immediate, size, at, entry, code_area, out)
+    if patch is not None:  # RIP-relative: the distance counts from the end of the instruction
+        end = entry + len(head) + len(body)
+        assert out.memory is not None
+        body[patch : patch + 4] = (target - end & 0xFFFFFFFF).to_bytes(4, "little")
+        out.memory.displacement = target
+    out.code = head + bytes(body)
+    return out
+
+
+def _draw_prefixes(rng: random.Random, e: Encoding, has_address: bool, out: Encoded) -> list[int]:
+    prefixes = []
+    if e.prefix:
+        prefixes.append((0, 0x66, 0xF3, 0xF2)[e.prefix])
+    narrow = e.size_rule in (1, 2) and e.prefix in (None, 2, 3) and rng.random() < 0.25
+    if narrow or (e.size_rule == 3 and e.prefix is None and rng.random() < 0.05):
+        prefixes.append(0x66)
+    if has_address and rng.random() < 0.1:
+        prefixes.append(0x67)
+    if has_address and rng.random() < 0.15:
+        prefixes.append(rng.choice(_SEGMENTS))
+    if out.lock:
+        prefixes.append(0xF0)
+    if e.repeatable and rng.random() < 0.75:
+        prefixes.append(rng.choice((0xF2, 0xF3)))
+        out.repeat = True
+    rng.shuffle(prefixes)
+    return prefixes
+
+
+def _draw_rex(rng: random.Random, e: Encoding) -> int:
+    wide = e.wide if e.wide is not None else int(rng.random() < 0.35)
+    extensions = rng.getrandbits(3) if rng.random() < 0.5 else 0
+    return 0x40 | wide << 3 | extensions if wide or extensions or rng.random() < 0.15 else 0
+
+
+def _draw_memory(rng: random.Random, operand: MemoryOperand, rex: int) -> tuple[bytes, int | None]:
+    """ModRM (without reg), SIB and displacement; and where in them a RIP-relative displacement must be patched in."""
+    kind = rng.choice(("base", "base", "index", "index", "rip", "absolute", "index only"))
+    if kind == "rip" and not operand.address32 and operand.target < 1 << 31:
+        return b"\x05" + bytes(4), 1
+    mod = rng.randrange(3)
+    rm, sib = rng.randrange(8), b""
+    if kind in ("index", "absolute", "index only") or rm == 4:
+        rm = 4
+        base = 5 if kind in ("absolute", "index only") else rng.randrange(8)
+        index = 4 if kind == "absolute" else rng.randrange(8)
+        if kind in ("absolute", "index only"):
+            mod = 0
+        shift = rng.randrange(4)
+        sib = bytes([shift << 6 | index << 3 | base])
+        number = index | (rex & 2) << 2
+        if number != 4:
+            operand.index, operand.scale = number, 1 << shift
+        if base != 5 or mod:
+            operand.base = base | (rex & 1) << 3
+        size = (4 if base == 5 else 0, 1, 4)[mod]
+    else:
+        if rm == 5 and mod == 0:
+            mod = 1
+        operand.base = rm | (rex & 1) << 3
+        size = (0, 1, 4)[mod]
+    if operand.base is None and operand.index is None:
+        if operand.target >> 31:
+            operand.target = 0x1000_0800
+        operand.displacement = operand.target
+    elif size:
+        value = edge(rng, 8 * size)
+        operand.displacement = value - (1 << 8 * size) if value >> (8 * size - 1) else value
+    displacement = (operand.displacement & (1 << 8 * size) - 1).to_bytes(size, "little")
+    return bytes([mod << 6 | rm]) + sib + displacement, None
+
+
+def _draw_immediate(
+    rng: random.Random, kind: int, size: int, at: int, entry: int, area: tuple[int, int], out: Encoded
+) -> bytes:
+    width = {0: 0, 1: 1, 2: 1, 3: 2, 4: 2 if size == 16 else 4, 5: size // 8, 6: 1, 7: 4, 9: 3}[kind]
+    if kind in (6, 7):
+        end = at + width
+        low, high = (end - 128, end + 127) if kind == 6 else area
+        while True:
+            destination = rng.randint(low, high)
+            if not entry <= destination < end:
+                break
+        value = destination - end
+    else:
+        value = edge(rng, 8 * width) if width else 0
+    out.immediate = value
+    return (value & (1 << 8 * width) - 1).to_bytes(width, "little") if width else b""

@@ -1,0 +1,188 @@
+"""What random cases of the integer chapters need beyond random state: see `differential.setup`."""
+
+from __future__ import annotations
+
+from metaphrase.translator.x86.decoder import encoding_of
+from tests.oracle.native import ARENA, CODE, CODE_SIZE, REGISTERS
+from tests.translator.x86.differential import FLAG_BITS, MASK64, UNDEFINED, Drawn, flag_mask, setup
+from tests.translator.x86.encodings import edge
+
+SKIPPED = {"int3", "cpuid", "xgetbv", "rdtsc", "rdtscp"}
+"""Rows whose effect the oracle cannot show, or that differ from call to call."""
+
+
+def _code_address(drawn: Drawn) -> int:
+    return CODE + drawn.rng.randrange(0x100, CODE_SIZE // 2 - 0x100)
+
+
+def _set_operand(drawn: Drawn, value: int, width: int) -> None:
+    """Give the ModRM operand a value."""
+    memory = drawn.encoded.memory
+    if memory:
+        drawn.poke(memory.target, value.to_bytes(width // 8, "little"))
+    elif drawn.encoded.rm is not None:
+        drawn.set_register(REGISTERS[drawn.encoded.rm], value)
+
+
+@setup("jmp", "call")
+def indirect_target(drawn: Drawn) -> None:
+    if encoding_of(drawn.row).modrm:
+        drawn.poke(drawn.state.registers["rsp"] - 64, bytes(192))
+        if drawn.encoded.rm == 4:
+            drawn.state.registers["rsp"] = ARENA + 0x8000
+        _set_operand(drawn, _code_address(drawn), 64)
+        if drawn.encoded.rm == 4:  # CALL RSP: its target is the stack itself, which cannot be executed
+            drawn.encoded.code = b"\x90"
+
+
+@setup("ret")
+def return_address(drawn: Drawn) -> None:
+    drawn.poke(drawn.state.registers["rsp"], _code_address(drawn).to_bytes(8, "little"))
+
+
+@setup("popf")
+def harmless_flags(drawn: Drawn) -> None:
+    """Neither single steps, nor alignment checks, nor nested tasks: they would hit the oracle itself."""
+    stack = drawn.state.registers["rsp"]
+    value = int.from_bytes(drawn.peek(stack, 8), "little") & ~0x44100
+    drawn.poke(stack, value.to_bytes(8, "little"))
+
+
+@setup("enter", "leave")
+def frame(drawn: Drawn) -> None:
+    drawn.state.registers["rbp"] = ARENA + drawn.rng.randrange(0x2000, 0xE000)
+    drawn.poke(drawn.state.registers["rbp"] - 256, edge(drawn.rng, 2112).to_bytes(264, "little"))
+
+
+@setup("movs", "stos", "lods", "cmps", "scas", "xlatb")
+def string_operands(drawn: Drawn) -> None:
+    registers, rng = drawn.state.registers, drawn.rng
+    for name in ("rsi", "rdi", "rbx"):
+        edge_of_arena = rng.random() < 0.1
+        registers[name] = ARENA + (rng.choice((0, 0xFFF8)) if edge_of_arena else rng.randrange(0x2000, 0xE000))
+        same = rng.random() < 0.5
+        data = bytes(256) if same else rng.randbytes(256)
+        drawn.poke(registers[name] - 128, data)
+    if rng.random() < 0.3:
+        registers["rdi"] = registers["rsi"] + rng.randrange(-20, 20)
+    registers["rcx"] = rng.choice((0, 1, 2, 3, 7, 20, 40))
+    if rng.random() < 0.4:
+        registers["rax"] = int.from_bytes(drawn.peek(registers["rdi"], 8).ljust(8, b"\0"), "little")
+    base = drawn.encoded.segment
+    if base:
+        setattr(drawn.state, f"{base}_base", edge(rng, 24))
+        for name in ("rsi", "rbx"):
+            registers[name] -= getattr(drawn.state, f"{base}_base")
+            registers[name] &= 0xFFFFFFFF if drawn.encoded.address32 else MASK64
+    if drawn.encoded.address32:
+        for name in ("rsi", "rdi", "rbx", "rcx"):
+            registers[name] |= rng.getrandbits(32) << 32
+
+
+@setup("loop", "loope", "loopne", "jrcxz")
+def small_counter(drawn: Drawn) -> None:
+    drawn.state.registers["rcx"] = drawn.rng.choice((0, 1, 2, 1 << 32, (1 << 32) + 1, MASK64, edge(drawn.rng, 64)))
+
+
+@setup("cmpxchg")
+def accumulator_may_match(drawn: Drawn) -> None:
+    memory, rm = drawn.encoded.memory, drawn.encoded.rm
+    if drawn.rng.random() < 0.5:
+        return
+    if memory and ARENA <= memory.target < ARENA + 0xFFF0:
+        value = int.from_bytes(drawn.peek(memory.target, 8), "little")
+    elif rm is not None:
+        value = drawn.state.registers[REGISTERS[rm]]
+    else:
+        return
+    junk = drawn.rng.getrandbits(64) & ~((1 << drawn.operand_width(0)) - 1)
+    drawn.set_register("rax", value & ((1 << drawn.operand_width(0)) - 1) | junk)
+
+
+@setup("cmpxchg8b", "cmpxchg16b")
+def pair_may_match(drawn: Drawn) -> None:
+    memory = drawn.encoded.memory
+    half = 4 if drawn.row.name == "cmpxchg8b" else 8
+    if memory and drawn.rng.random() < 0.6 and ARENA <= memory.target < ARENA + 0xFFF0:
+        data = drawn.peek(memory.target, 2 * half)
+        drawn.set_register("rax", int.from_bytes(data[:half], "little"))
+        drawn.set_register("rdx", int.from_bytes(data[half:], "little"))
+
+
+@setup("div", "idiv")
+def quotient_may_fit(drawn: Drawn) -> None:
+    width, rng = drawn.operand_width(0), drawn.rng
+    if rng.random() < 0.2:
+        return
+    divisor, quotient = edge(rng, width), edge(rng, width)
+    if drawn.row.name == "idiv":
+        divisor -= (divisor >> width - 1) << width
+        quotient -= (quotient >> width - 1) << width
+        dividend = divisor * quotient + rng.choice((0, 1, -1)) * rng.randrange(abs(divisor) + 1)
+    else:
+        dividend = divisor * quotient + rng.randrange(divisor + 1)
+    mask = (1 << width) - 1
+    if width == 8:
+        drawn.set_register("rax", dividend & 0xFFFF)
+    else:
+        drawn.set_register("rax", dividend & mask)
+        drawn.set_register("rdx", dividend >> width & mask)
+    if drawn.encoded.memory or drawn.encoded.rm not in (0, 2):
+        _set_operand(drawn, divisor & mask, width)
+
+
+@setup("bt", "bts", "btr", "btc")
+def near_bits(drawn: Drawn) -> None:
+    if drawn.encoded.memory and drawn.encoded.reg is not None and drawn.rng.random() < 0.9:
+        offset = drawn.rng.randrange(-20000, 20000)
+        drawn.set_register(REGISTERS[drawn.encoded.reg], offset)
+
+
+@setup("int")
+def no_system_call(drawn: Drawn) -> None:
+    code = drawn.encoded.code
+    if code[-1] == 0x80:
+        drawn.encoded.code = code[:-1] + b"\x81"
+        drawn.decoded.immediate = 0x81 - 0x100 & MASK64
+
+
+@setup("wrfsbase", "wrgsbase")
+def bases(drawn: Drawn) -> None:
+    assert drawn.encoded.rm is not None
+    drawn.state.registers[REGISTERS[drawn.encoded.rm]] = edge(drawn.rng, drawn.rng.choice((47, 47, 48, 64)))
+
+
+# --- flags that depend on the count -------------------------------------------------------------------------------------
+def _count(drawn: Drawn) -> int:
+    codes = drawn.row.detail.codes
+    width = drawn.operand_width(0)
+    if codes.endswith("CL"):
+        count = drawn.state.registers["rcx"]
+    else:
+        count = 1 if codes.endswith("1") else drawn.encoded.immediate or 0
+    return count & (63 if width == 64 else 31)
+
+
+def _shift_undefined(drawn: Drawn) -> int:
+    count, width = _count(drawn), drawn.operand_width(0)
+    if count == 0:
+        return 0
+    undefined = FLAG_BITS["af"] if drawn.row.name in ("shl", "shr", "sar") else 0
+    if count > 1 and drawn.row.name != "sar":
+        undefined |= FLAG_BITS["of"]
+    if count >= width and drawn.row.name in ("shl", "shr"):
+        undefined |= FLAG_BITS["cf"]
+    return undefined
+
+
+def _double_shift_undefined(drawn: Drawn) -> int:
+    count = _count(drawn)
+    if count == 0:
+        return 0
+    if count > drawn.size:
+        return flag_mask("of af cf sf zf pf")
+    return flag_mask("af" if count == 1 else "of af")
+
+
+UNDEFINED.update({name: _shift_undefined for name in ("rol", "ror", "rcl", "rcr", "shl", "shr", "sar")})
+UNDEFINED.update({name: _double_shift_undefined for name in ("shld", "shrd")})

@@ -1,0 +1,161 @@
+"""Cases run by the reference interpreter, over constants or over the fields of the decoded record."""
+
+from __future__ import annotations
+
+import struct
+from functools import cache
+
+from metaphrase.backends.reference.interpreter import Interpreter, Outcome
+from metaphrase.backends.reference.memory import MemoryFault
+from metaphrase.ir.fold import simplify
+from metaphrase.ir.graph import Function
+from metaphrase.ir.layout import Layout
+from metaphrase.translator.emitter import Constants
+from metaphrase.translator.guest import Decoded
+from metaphrase.translator.x86 import state as s
+from tests.oracle.native import ARENA, ARENA_SIZE, CODE, CODE_SIZE, FLAGS, REGISTERS, Case
+from tests.translator.x86.differential import GUEST, Observed
+
+LAYOUT: Layout = s.LAYOUT
+PAGE = 4096
+
+
+class ArenaMemory:
+    """The memory that snippets find: the arena, and the code area, which is only readable."""
+
+    def __init__(self, case: Case) -> None:
+        self.arena = bytearray(ARENA_SIZE)
+        for address, data in case.memory.items():
+            self.arena[address - ARENA : address - ARENA + len(data)] = data
+        self.case = case
+
+    def _check(self, address: int, size: int, write: bool) -> bool:
+        """Whether the access lies in the arena. Raises MemoryFault at the first page that does not allow it."""
+        if ARENA <= address and address + size <= ARENA + ARENA_SIZE:
+            return True
+        if CODE <= address and address + size <= CODE + CODE_SIZE and not write:
+            return False
+        kind = "write" if write else "read"
+        for at in (address, (address + size - 1) // PAGE * PAGE):
+            inside = ARENA <= at < ARENA + ARENA_SIZE or (CODE <= at < CODE + CODE_SIZE and not write)
+            if not inside:
+                raise MemoryFault(at, kind)
+        raise AssertionError(f"an access of {size} bytes at {address:#x} touches two areas")
+
+    def read(self, address: int, size: int, /) -> bytes:
+        if self._check(address, size, False):
+            return bytes(self.arena[address - ARENA : address - ARENA + size])
+        code = bytearray(b"\xcc" * CODE_SIZE)
+        at = self.case.address - CODE
+        code[at : at + len(self.case.code)] = self.case.code
+        return bytes(code[address - CODE : address - CODE + size])
+
+    def write(self, address: int, data: bytes, /) -> None:
+        self._check(address, len(data), True)
+        self.arena[address - ARENA : address - ARENA + len(data)] = data
+
+
+def pack_state(case: Case) -> bytearray:
+    """The guest state of a case as the layout's bytes."""
+    state = case.state
+    values: dict[str, int] = dict(s.RESET)
+    values |= {"rsp": ARENA + ARENA_SIZE // 2, **state.registers, "rip": case.address}
+    values |= {"fs_base": state.fs_base, "gs_base": state.gs_base, "fenv": state.mxcsr}
+    values |= s.flag_slots(state.rflags & FLAGS | 0x202)
+    values |= {f"xmm{number}": value for number, value in enumerate(state.xmm)}
+    values |= x87_slots(state.x87)
+    data = bytearray(LAYOUT.size)
+    for name, value in values.items():
+        slot = LAYOUT[name]
+        data[slot.offset : slot.end] = value.to_bytes(slot.type.bytes, "little")
+    return data
+
+
+def x87_slots(image: bytes) -> dict[str, int]:
+    """The x87 slots for an FXSAVE image (SDM volume 1, 10.5.1)."""
+    control, status, tags = struct.unpack_from("<HHB", image)
+    top = status >> 11 & 7
+    slots = {"fcw": control, "fsw": status & ~0x3800, "ftw": tags, "top": top}
+    for number in range(8):
+        slots[f"st_physical{(number + top) % 8}"] = int.from_bytes(image[32 + 16 * number :][:10], "little")
+    return slots
+
+
+def x87_image(read: dict[str, int]) -> bytes:
+    """The FXSAVE image of the x87 slots; the inverse of `x87_slots`."""
+    status = read["fsw"] & ~0x3800 | read["top"] << 11
+    image = bytearray(struct.pack("<HHB", read["fcw"], status, read["ftw"] & 0xFF).ljust(160, b"\0"))
+    for number in range(8):
+        at = 32 + 16 * number
+        image[at : at + 10] = read[f"st_physical{(number + read['top']) % 8}"].to_bytes(10, "little")
+    return bytes(image)
+
+
+def observe(data: bytes, arena: bytes, mxcsr: int, event: str, address: int | None, rip: int) -> Observed:
+    """The guest state and memory behind a run, for comparison."""
+    read = {slot.name: int.from_bytes(data[slot.offset : slot.end], "little") for slot in LAYOUT}
+    assert read["zero"] == read["zero_pc"] == 0, "a hidden slot was written"
+    return Observed(
+        {name: read[name] for name in REGISTERS}, rip, s.rflags(read) & FLAGS, (read["fs_base"], read["gs_base"]),
+        tuple(read[f"xmm{n}"] for n in range(16)), mxcsr, x87_image(read), arena, event, address,
+    )  # fmt: skip
+
+
+def lift(decoded: Decoded) -> Function:
+    """The IR of one decoded instruction with constant operands."""
+    function = Function("instruction", LAYOUT, simplify=simplify)
+    m = GUEST.make_emitter(function)
+    m.binding = Constants(function, decoded, origin=decoded.pc)
+    GUEST.emit(m, decoded.row, decoded.statics)
+    if not m.ended:
+        m.next()
+    return function
+
+
+@cache
+def lift_form(row: int, statics: int) -> Function:
+    """The IR of a form, its operands the fields of a record."""
+    function = Function("form", LAYOUT, simplify=simplify)
+    m = GUEST.make_emitter(function)
+    GUEST.emit(m, row, statics)
+    if not m.ended:
+        m.next()
+    return function
+
+
+def run_constants(case: Case, decoded: Decoded) -> Observed:
+    """By the interpreter, over the IR that tier 1 would compile."""
+    return _run(case, decoded, lift(decoded), {})
+
+
+def run_parameters(case: Case, decoded: Decoded) -> Observed:
+    """By the interpreter, over the IR of the tier-0 handler."""
+    fields = {"pc": decoded.pc, "next_pc": decoded.next_pc, "immediate": decoded.immediate}
+    fields |= {"displacement": decoded.displacement}
+    fields |= {f"r{number}": value for number, value in enumerate(decoded.registers)}
+    return _run(case, decoded, lift_form(decoded.row, decoded.statics), fields)
+
+
+def _run(case: Case, decoded: Decoded, function: Function, fields: dict[str, int]) -> Observed:
+    data, memory = pack_state(case), ArenaMemory(case)
+    run = Interpreter(function, state=data, memory=memory, base=decoded.pc, fields=fields)
+    run.fenv = case.state.mxcsr
+    outcome = run.run()
+    event, rip = _event(outcome, decoded)
+    return observe(bytes(data), bytes(memory.arena), run.fenv, event, outcome.address, rip)
+
+
+def _event(outcome: Outcome, decoded: Decoded) -> tuple[str, int]:
+    match outcome.kind:
+        case "next":
+            return "", decoded.next_pc
+        case "goto":
+            assert outcome.pc is not None
+            return "", outcome.pc
+        case "fault":
+            return "memory", decoded.pc
+    assert outcome.pc is not None
+    return outcome.reason or outcome.kind, outcome.pc
+
+
+RUNNERS = (("the interpreter over constants", run_constants), ("the interpreter over a record", run_parameters))
