@@ -20,8 +20,11 @@ from typing import NamedTuple
 
 INVALID, DENORMAL, ZERO_DIVIDE, OVERFLOW, UNDERFLOW, INEXACT = (1 << bit for bit in range(6))
 DENORMALS_ARE_ZERO, FLUSH_TO_ZERO = 1 << 6, 1 << 15
+PRECISION_DOUBLE, PRECISION_SINGLE = 1 << 16, 2 << 16
+"""Not of MXCSR: arithmetic in the 80-bit format rounds to 53 or 24 bits (x87's precision control, SDM volume 1, 8.1.5.2)."""
 DEFAULT_ENVIRONMENT = 0x1F80  # everything masked, to nearest
 _ROUNDING_SHIFT, _MASKS_SHIFT = 13, 7
+_NO_EXTENDED = DENORMALS_ARE_ZERO | FLUSH_TO_ZERO | PRECISION_DOUBLE | PRECISION_SINGLE
 
 
 class Rounding(enum.IntEnum):
@@ -101,6 +104,10 @@ HALF = Format("f16", 5, 11, flushes=False)
 SINGLE = Format("f32", 8, 24)
 DOUBLE = Format("f64", 11, 53)
 EXTENDED = Format("f80", 15, 64, explicit_integer=True, flushes=False)
+_NARROWED = {
+    PRECISION_DOUBLE: Format("f80 of 53 bits", 15, 53, explicit_integer=True, flushes=False),
+    PRECISION_SINGLE: Format("f80 of 24 bits", 15, 24, explicit_integer=True, flushes=False),
+}
 FORMATS = {item.width: item for item in (HALF, SINGLE, DOUBLE, EXTENDED)}
 
 
@@ -194,6 +201,11 @@ def _pack(form: Format, sign: int, significand: int, exponent: int, environment:
     An unmasked overflow or underflow tells of the rounding to the format's precision only, for the hardware hands a
     handler that result with a wider exponent (SDM volume 1, 4.9.1.4 and 4.9.1.5).
     """
+    narrow = _NARROWED.get(environment & (PRECISION_DOUBLE | PRECISION_SINGLE)) if form is EXTENDED else None
+    if narrow is not None:
+        bits, flags = _pack(narrow, sign, significand, exponent, environment, flags)
+        high, low = divmod(bits, 1 << narrow.precision)
+        return _Result(high << form.precision | low << (form.precision - narrow.precision), flags)
     masks = environment >> _MASKS_SHIFT
     if flags & ~masks:  # an unmasked exception of an operand: nothing is computed
         return _Result(form.default_nan, flags)
@@ -357,8 +369,8 @@ def fma(
 
 def convert(source: Format, target: Format, x: int, environment: int = DEFAULT_ENVIRONMENT) -> _Result:
     """The value in another format. A NaN keeps its sign and the high bits of its payload, and is made quiet."""
-    if EXTENDED in (source, target):  # x87 knows neither mode
-        environment &= ~(DENORMALS_ARE_ZERO | FLUSH_TO_ZERO)
+    if EXTENDED in (source, target):  # x87 has neither mode, and precision control is for arithmetic
+        environment &= ~_NO_EXTENDED
     operand = _decode(source, x, environment)
     nan = _not_a_number(source, (operand,))
     if nan is not None:
@@ -405,6 +417,8 @@ def to_int(
 
 def from_int(form: Format, value: int, environment: int = DEFAULT_ENVIRONMENT) -> _Result:
     """The nearest value to a Python integer (negative where the guest's is); zero is positive."""
+    if form is EXTENDED:
+        environment &= ~_NO_EXTENDED
     return _pack(form, int(value < 0), abs(value), 0, environment)
 
 

@@ -25,6 +25,12 @@ def format_of(type: Type) -> Format:
     return softfloat.FORMATS[type.bits]
 
 
+def extended_environment(control: int) -> int:
+    """The environment, in MXCSR's layout, of ops that touch f80, from an x87 control word (SDM volume 1, 8.1.5)."""
+    precision = {0: softfloat.PRECISION_SINGLE, 2: softfloat.PRECISION_DOUBLE}.get(control >> 8 & 3, 0)
+    return softfloat.DEFAULT_ENVIRONMENT | (control >> 10 & 3) << 13 | precision
+
+
 def _arithmetic(operation: Callable[..., tuple[int, int]]) -> LaneOp:
     def run(source: Type, target: Type, imm: None, environment: int, *operands: int) -> tuple[int, int]:
         return operation(format_of(source), *operands, environment)
