@@ -8,6 +8,7 @@ from __future__ import annotations
 from metaphrase.ir.evaluate import evaluate
 from metaphrase.ir.graph import Function, Imm, Value
 from metaphrase.ir.ops import OPS, Op
+from metaphrase.ir.rules import RULES
 from metaphrase.ir.types import Type
 
 _CONST = OPS["const"]
@@ -17,7 +18,12 @@ _RESIZES = frozenset({"zext", "sext", "trunc"})
 
 def simplify(function: Function, op: Op, type: Type, args: tuple[Value, ...], imm: Imm) -> Value | None:
     """A value equal to the node, if a simpler one is known."""
-    if all(arg.op is _CONST for arg in args):
+    found = _fold(function, op, type, args, imm)
+    return RULES.apply(function, op, type, args) if found is None else found
+
+
+def _fold(function: Function, op: Op, type: Type, args: tuple[Value, ...], imm: Imm) -> Value | None:
+    if args[-1].op is _CONST and all(arg.op is _CONST for arg in args):
         return function.const(type, evaluate(op, type, [a.imm for a in args], [a.type for a in args], imm))
     name = op.name
     if len(args) == 2 and args[1].op is _CONST:

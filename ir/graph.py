@@ -24,10 +24,11 @@ _CONST, _SELECT = OPS["const"], OPS["select"]
 class Value:
     """One node: `op` applied to `args`, of `type`; `imm` is the op's immediate attribute (hashable)."""
 
-    __slots__ = ("args", "function", "id", "imm", "op", "type")
+    __slots__ = ("args", "function", "id", "imm", "op", "origin", "type")
 
     def __init__(self, function: Function, op: Op, type: Type, args: tuple[Value, ...], imm: Imm, id: int) -> None:
         self.function, self.op, self.type, self.args, self.imm, self.id = function, op, type, args, imm, id
+        self.origin = function.origin
 
     def __bool__(self) -> bool:
         raise TypeMismatch(
@@ -239,6 +240,8 @@ class Function:
         self.blocks: list[Block] = []
         self.locals: list[Type] = []
         self.simplify = simplify
+        self.origin = 0
+        """Offset from the region's base of the instruction being lifted; values remember it."""
         self._pure: dict[tuple[Op, Type, tuple[Value, ...], Imm], Value] = {}
         self._count = 0
 

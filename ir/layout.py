@@ -32,6 +32,8 @@ class Layout:
     def __init__(self, name: str) -> None:
         self.name = name
         self.size = 0
+        self.program_counter = 0
+        """Offset of the slot that holds the program counter while native code does not run."""
         self.slots: dict[str, Slot] = {}
         self._owner: dict[int, Slot] = {}
 

@@ -183,9 +183,12 @@ op("fsub", "T T -> T", EFFECT, None, "difference")
 op("fmul", "T T -> T", EFFECT, None, "product")
 op("fdiv", "T T -> T", EFFECT, None, "quotient")
 op("fsqrt", "T -> T", EFFECT, None, "square root")
+op("fmin", "T T -> T", EFFECT, None, "a if ordered and less, else b; signals on any NaN; denormals count as by DAZ")
+op("fmax", "T T -> T", EFFECT, None, "a if ordered and greater, else b; signals on any NaN; denormals as by DAZ")
 op("fma", "T T T -> T", EFFECT, None, "a * b + c, rounded once")
 op("feq", "T T -> B", EFFECT, None, "ordered and equal; quiet")
 op("flt", "T T -> B", EFFECT, None, "ordered and less; signals on any NaN")
+op("flt_quiet", "T T -> B", EFFECT, None, "ordered and less; quiet")
 op("fle", "T T -> B", EFFECT, None, "ordered and less or equal; signals on any NaN")
 op("funord", "T T -> B", EFFECT, None, "either is NaN; quiet")
 op("fconvert", "T -> R", EFFECT, None, "to another float format, rounded by the environment")
@@ -201,6 +204,14 @@ op(
 )
 op("get_fenv", "- -> i32", EFFECT, None, "the floating-point environment")
 op("set_fenv", "i32 -> -", EFFECT, None, "replace the floating-point environment")
+op(
+    "set_f80_control", "i16 -> -", EFFECT, None,
+    "rounding and precision of ops that touch f80, as an x87 control word has them; their exceptions stay masked",
+)
+op(
+    "take_f80_flags", "- -> i16", EFFECT, None,
+    "the exception flags that ops that touch f80 raised since last asked, as an x87 status word has them",
+)
 
 # --- guest state and memory -------------------------------------------------------------------------------------------
 op("get", "- -> R", EFFECT, None, "guest state at byte offset `imm` of the layout", imm="offset")
@@ -229,6 +240,7 @@ op("write", "T -> -", EFFECT, None, "set the function's local variable number `i
 op("jump", "- -> -", TERMINATOR, None, "go to a block")
 op("branch", "i1 -> -", TERMINATOR, None, "go to the first block if set, else to the second")
 op("ret", "... -> -", TERMINATOR, None, "return from a function that is not guest code")
+op("enter", "- -> -", TERMINATOR, None, "the region's entry: go to the block whose number the record tells")
 op("next", "- -> -", TERMINATOR, None, "end of this instruction: go on with the following one")
 op(
     "goto", "i64 -> -", TERMINATOR, None,

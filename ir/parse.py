@@ -16,16 +16,17 @@ from __future__ import annotations
 
 import difflib
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from metaphrase.ir.evaluate import Raw
 from metaphrase.ir.graph import Block, Function, Imm, Terminator, Value
 from metaphrase.ir.layout import Layout
 from metaphrase.ir.ops import OPS, Op, Trait
 from metaphrase.ir.tokens import Reader, TextError, Token
 from metaphrase.ir.types import I1, I64, VOID, Type, parse_type
-from metaphrase.ir.verify import TARGETS, bind, mismatch, result_type
+from metaphrase.ir.verify import ANY_TARGETS, TARGETS, bind, mismatch, result_type
 
 Simplify = Callable[[Function, Op, Type, tuple[Value, ...], Imm], Value | None]
 
@@ -85,6 +86,20 @@ def parse_value(text: str, parsed: Parsed) -> Value:
         value = operand
     parser.expect("end", "")
     return value
+
+
+def parse_constants(text: str, types: Sequence[Type]) -> list[Raw]:
+    """Constants with commas between them, as raw values of the given types."""
+    parser = _Parser(text, None)
+    parser.function = Function("constants")
+    values: list[Raw] = []
+    for type in types:
+        if values:
+            parser.mark(",")
+        operand = parser.operand()
+        values.append((parser.literal(operand, type) if isinstance(operand, _Literal) else operand).imm)
+    parser.expect("end", "")
+    return values
 
 
 class _Parser(Reader):
@@ -287,7 +302,11 @@ class _Parser(Reader):
         for _ in range(TARGETS.get(op.name, 0)):
             if operands or targets:
                 self.mark(",")
-            targets.append(self._block(self.expect("name", "", "a block's label")))
+            targets.append(self._target())
+        if op.name in ANY_TARGETS:
+            targets.append(self._target())
+            while self.accept(","):
+                targets.append(self._target())
         imm: Imm = None
         if op.name == "leave":
             self.mark(",")
@@ -299,6 +318,9 @@ class _Parser(Reader):
             raise self.error(token, wrong)
         self.block.terminator = Terminator(op, tuple(args), tuple(targets), imm)
         self.block = None
+
+    def _target(self) -> Block:
+        return self._block(self.expect("name", "", "a block's label"))
 
     def _typed(
         self, op: Op, token: Token, given: Type | None, operands: list[Value | _Literal], imm: Imm

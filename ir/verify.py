@@ -18,7 +18,9 @@ from metaphrase.ir.types import I1, VOID, Type, parse_type
 RMW_OPERATIONS = ("add", "sub", "and", "or", "xor", "xchg", "smax", "smin", "umax", "umin")
 TRANSFERS = ("jump", "call", "return")
 TARGETS = {"jump": 1, "branch": 2}
-"""How many blocks a terminator names, where it names any."""
+"""How many blocks a terminator names, where it names a fixed number of them."""
+ANY_TARGETS = frozenset({"enter"})
+"""Terminators that name as many blocks as they like, at least one."""
 
 
 class VerifyError(MetaphraseError):
@@ -201,7 +203,8 @@ _EXTRA: dict[str, Callable[[Op, Type, Sequence[Type], Imm], str | None]] = {
     "fconvert": _converts(True, True), "ftosi": _converts(True, False), "ftosi_trunc": _converts(True, False),
     "sitof": _converts(False, True),
     **dict.fromkeys(
-        ("fadd", "fsub", "fmul", "fdiv", "fsqrt", "fma", "feq", "flt", "flt_quiet", "fle", "funord", "fround"), _floats
+        ("fadd", "fsub", "fmul", "fdiv", "fsqrt", "fmin", "fmax", "fma", "feq", "flt", "flt_quiet", "fle", "funord",
+         "fround"), _floats
     ),
 }  # fmt: skip
 
@@ -241,7 +244,8 @@ class _Verifier:
                 self.fail(block, "has no terminator")
             if end.op.trait is not Trait.TERMINATOR:
                 self.fail(block, f"ends in {end.op}, which is no terminator")
-            if len(end.targets) != TARGETS.get(end.op.name, 0):
+            count = max(len(end.targets), 1) if end.op.name in ANY_TARGETS else TARGETS.get(end.op.name, 0)
+            if len(end.targets) != count:
                 self.fail(block, f"{end.op} names {len(end.targets)} blocks")
             for target in end.targets:
                 if target not in blocks:

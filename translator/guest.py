@@ -9,7 +9,7 @@ tier-0 handler that serves every register and immediate of that form.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +83,14 @@ class Guest(ABC):
     """Bytes of the longest instruction."""
     alignment: int = 1
     """Instructions start at multiples of this."""
+    illegal: str = "illegal"
+    """Name of the trap that bytes without a description raise."""
+    reset_values: Mapping[str, int] = {}
+    """Slots that do not start at zero."""
+    special_registers: Mapping[str, tuple[Callable[[Any], int], Callable[[Any, int], None]]] = {}
+    """Registers that are not a slot: how to read and write them, given the CPU."""
+    services: Mapping[str, Callable[[Any], None]] = {}
+    """Reasons to leave that the guest itself serves, given the CPU: CPUID and the like."""
     reasons: tuple[str, ...] = ()
     """What `Emitter.leave` and `Emitter.trap` may name, beyond "syscall"."""
 
@@ -130,5 +138,7 @@ def guest(name: str) -> Guest:
     if found is None:
         if name not in _guests:
             raise MetaphraseError(f"no guest is called {name!r}; known are {', '.join(sorted(_guests))}")
-        found = _made[name] = _guests[name]()
+        found = _guests[name]()
+        found.layout.program_counter = found.layout[found.program_counter].offset
+        _made[name] = found
     return found

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from metaphrase.backends.reference.floats import FLOAT_OPS
+from metaphrase.backends.reference.floats import FLOAT_OPS, extended_environment
 from metaphrase.backends.reference.memory import Memory, MemoryFault
 from metaphrase.ir.bits import Bits
 from metaphrase.ir.errors import MetaphraseError
@@ -20,7 +20,7 @@ from metaphrase.ir.evaluate import Raw, evaluate, from_bits, to_bits
 from metaphrase.ir.graph import Block, Function, Terminator, Value
 from metaphrase.ir.schedule import schedule
 from metaphrase.ir.softfloat import DEFAULT_ENVIRONMENT
-from metaphrase.ir.types import VOID, Type
+from metaphrase.ir.types import F80, VOID, Type
 
 _ADDRESSES = (1 << 64) - 1
 
@@ -53,7 +53,7 @@ class Interpreter:
     """One function bound to the state and memory it works on; `run` may be called again and again.
 
     `state` and `memory` are changed in place. `base` is what the op `base` gives, `fields` what `field` gives by name,
-    `arguments` what `arg` gives; `host` is the memory of `peek` and `poke`. `fenv` is the floating-point environment
+    `arguments` what `arg` gives, `entry` which block `enter` goes to; `host` is the memory of `peek` and `poke`. `fenv` is the floating-point environment
     (MXCSR's layout), in which flags accumulate. A run of more than `limit` steps raises InterpreterError.
     """
 
@@ -67,11 +67,13 @@ class Interpreter:
         fields: Mapping[str, int] = MappingProxyType({}),
         arguments: Sequence[Raw] = (),
         host: Memory | None = None,
+        entry: int = 0,
         limit: int = 1_000_000,
     ) -> None:
         self.function, self.state, self.memory, self.host = function, state, memory, host
-        self.base, self.fields, self.arguments, self.limit = base, fields, arguments, limit
+        self.base, self.fields, self.arguments, self.entry, self.limit = base, fields, arguments, entry, limit
         self.fenv = DEFAULT_ENVIRONMENT
+        self.f80_control, self.f80_flags = 0x37F, 0
         self.cycles: Callable[[], int] = time.perf_counter_ns
         self.steps = 0
         self._schedule: dict[Block, list[Value]] = dict(schedule(function))
@@ -96,6 +98,8 @@ class Interpreter:
                 block = end.targets[0]
             elif end.op.name == "branch":
                 block = end.targets[0 if self.value(end.args[0]) else 1]
+            elif end.op.name == "enter":
+                block = end.targets[self.entry]
             else:
                 return self._outcome(end, block)
 
@@ -128,13 +132,18 @@ class Interpreter:
 
     def _float(self, operation: Callable[..., tuple[int, int]], value: Value, operands: list[Raw]) -> Raw:
         source, target = value.args[0].type, value.type
+        extended = F80 in (source, target)
+        environment = extended_environment(self.f80_control) if extended else self.fenv
         results = []
         for lane in range(target.lanes):
             inputs = [a if isinstance(a, int) else a[lane] for a in operands]
-            bits, flags = operation(source.element, target.element, value.imm, self.fenv, *inputs)
+            bits, flags = operation(source.element, target.element, value.imm, environment, *inputs)
             results.append((bits, flags))
         for _, flags in results:
-            self.fenv |= flags
+            if extended:
+                self.f80_flags |= flags
+            else:
+                self.fenv |= flags
         return tuple(bits for bits, _ in results) if target.is_vector else results[0][0]
 
     def value(self, value: Value) -> Raw:
@@ -237,6 +246,17 @@ def _get_fenv(run: Interpreter, node: Value) -> Raw:
 @_effect("set_fenv")
 def _set_fenv(run: Interpreter, node: Value, environment: int) -> None:
     run.fenv = environment
+
+
+@_effect("set_f80_control")
+def _set_f80_control(run: Interpreter, node: Value, control: int) -> None:
+    run.f80_control = control
+
+
+@_effect("take_f80_flags")
+def _take_f80_flags(run: Interpreter, node: Value) -> Raw:
+    flags, run.f80_flags = run.f80_flags, 0
+    return flags
 
 
 @_effect("get")

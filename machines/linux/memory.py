@@ -11,6 +11,7 @@ The host never gets PROT_EXEC for guest pages: guest code is translated, not run
 from __future__ import annotations
 
 import ctypes
+import gc
 from errno import ENAMETOOLONG, ENOMEM
 
 from metaphrase.machines.linux import host
@@ -56,15 +57,12 @@ class Window:
         self.regions = RegionMap()
         self.code_changed = _ignore_code_change
         self._writable_code = False
-        try:
-            reserved = host.mmap(0, ZONE_BELOW + size + ZONE_ABOVE, PROT_NONE, _RESERVED)
-        except OSError as error:
-            raise WindowError(
-                f"cannot reserve {size >> 40} TiB of address space for the guest ({error.strerror}): "
-                "raise `ulimit -v`, or allow overcommitment (/proc/sys/vm/overcommit_memory)"
-            ) from error
-        self._reserved = reserved
-        self.base = reserved + ZONE_BELOW
+        self._reserved = 0
+        self._reserved = _reserve(ZONE_BELOW + size + ZONE_ABOVE)
+        self.base = self._reserved + ZONE_BELOW
+
+    def __del__(self) -> None:
+        self.close()
 
     def close(self) -> None:
         """Give the reservation back; no guest pointer may be used afterwards."""
@@ -172,6 +170,11 @@ class Window:
         """Whether the guest may execute the page at this address."""
         region = self.regions.find(page)
         return region is not None and region.protection & PROT_EXEC != 0
+
+    def check_write(self, page: int) -> bool:
+        """Whether the guest may write the page at this address."""
+        region = self.regions.find(page)
+        return region is not None and region.protection & PROT_WRITE != 0
 
     # Data. Bad addresses raise GuestFault; nothing here can make the host fault.
 
@@ -320,6 +323,22 @@ class Window:
                 _memmove(self.base + start, piece, len(piece))
             elif not host.careful_write(self.base + start, piece):
                 raise GuestFault(start)
+
+
+def _reserve(size: int) -> int:
+    """Reserve host addresses. Only one window of full size fits a host process."""
+    try:
+        return host.mmap(0, size, PROT_NONE, _RESERVED)
+    except OSError:
+        # An earlier guest may linger in a cycle of references.
+        gc.collect()
+    try:
+        return host.mmap(0, size, PROT_NONE, _RESERVED)
+    except OSError as error:
+        raise WindowError(
+            f"cannot reserve {size >> 40} TiB of address space for the guest ({error.strerror}): close() an earlier "
+            "process, or raise `ulimit -v`; a host process holds one guest at a time"
+        ) from error
 
 
 def _implied(protection: int) -> int:

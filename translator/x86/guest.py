@@ -7,7 +7,7 @@ from typing import Any
 
 from metaphrase.ir.graph import Function, Value
 from metaphrase.translator.guest import Decoded, Guest
-from metaphrase.translator.x86 import decoder, native_decoder
+from metaphrase.translator.x86 import decoder, native_decoder, services
 from metaphrase.translator.x86 import state as s
 from metaphrase.translator.x86.emitter import REG, RM, Memory, Register, Statics, X86Emitter
 from metaphrase.translator.x86.instructions import ROWS
@@ -27,6 +27,10 @@ class X86Guest(Guest):
     program_counter = "rip"
     lazy_group = "flags"
     longest = decoder.LONGEST
+    illegal = "invalid_opcode"
+    reset_values = s.RESET
+    special_registers = services.REGISTERS
+    services = services.SERVICES
     reasons = (
         "divide_error", "invalid_opcode", "breakpoint", "general_protection", "overflow", "simd_exception",
         "privileged", "cpuid", "xgetbv", "fxsave", "fxrstor",
@@ -60,6 +64,9 @@ class X86Guest(Guest):
         if letter in _NAMED:
             number, width = _NAMED[letter]
             return Register(s.GPR[number], width or m.size)
+        if letter == "F":
+            index = m.binding.register(RM)
+            return (m.const(index, 8) if isinstance(index, int) else index.trunc(8)) & 7
         if letter == "1":
             return m.const(1, 8)
         width = _WIDTHS.get(size) or m.size

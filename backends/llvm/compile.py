@@ -1,0 +1,133 @@
+"""LLVM text to object code, through llvmlite, which is imported when there is something to compile."""
+
+from __future__ import annotations
+
+import threading
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from metaphrase.backends.llvm.lower import Host
+from metaphrase.ir.errors import MetaphraseError
+
+_lock = threading.Lock()
+
+
+class CompileError(MetaphraseError):
+    """LLVM rejected what the lowering wrote: a defect of the translator."""
+
+
+@cache
+def host_flags() -> frozenset[str]:
+    """The feature flags of the host's CPU as the kernel names them."""
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("flags"):
+            return frozenset(line.split(":", 1)[1].split())
+    return frozenset()
+
+
+@cache
+def host() -> Host:
+    """What the lowering may use of this host."""
+    flags = host_flags()
+    return Host(avx="avx" in flags, fma="fma" in flags)
+
+
+@cache
+def features() -> str:
+    """LLVM's feature string: what the host has of the extensions that pay in translated code (256-bit vectors at most)."""
+    names = {
+        "sse3": "pni", "ssse3": "ssse3", "sse4.1": "sse4_1", "sse4.2": "sse4_2", "popcnt": "popcnt", "avx": "avx",
+        "avx2": "avx2", "bmi": "bmi1", "bmi2": "bmi2", "lzcnt": "abm", "movbe": "movbe", "cx16": "cx16", "fma": "fma",
+        "f16c": "f16c", "adx": "adx",
+    }  # fmt: skip
+    flags = host_flags()
+    return ",".join(f"+{llvm_name}" for llvm_name, flag in names.items() if flag in flags)
+
+
+@cache
+def _binding() -> Any:
+    import llvmlite.binding as llvm  # slow to import: not needed while everything comes from the cache
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    llvm.initialize_native_asmparser()  # type: ignore[no-untyped-call]
+    return llvm
+
+
+@cache
+def _target_machine(level: int) -> Any:
+    llvm = _binding()
+    target = llvm.Target.from_triple("x86_64-unknown-linux-gnu")
+    return target.create_target_machine(
+        cpu="x86-64", features=features(), opt=level, reloc="pic", codemodel="small"
+    )
+
+
+def parse(text: str) -> Any:
+    """The verified LLVM module of `text`. Raises CompileError with LLVM's words."""
+    llvm = _binding()
+    try:
+        module = llvm.parse_assembly(text)
+        module.triple = "x86_64-unknown-linux-gnu"
+        module.verify()
+        return module
+    except RuntimeError as error:
+        raise CompileError(f"LLVM rejects generated code: {error}\n{_context(text, str(error))}") from error
+
+
+def _context(text: str, message: str) -> str:
+    """The lines around the one that LLVM complains of."""
+    for word in message.replace(":", " ").split():
+        if word.isdigit() and 0 < int(word) <= text.count("\n") + 1:
+            number = int(word)
+            lines = text.splitlines()[max(0, number - 3) : number + 1]
+            return "\n".join(lines)
+    return ""
+
+
+def optimise(module: Any, passes: tuple[str, ...], level: int = 2) -> None:
+    """Run named passes (of llvmlite's new pass manager, without `add_` and `_pass`) over every function."""
+    llvm = _binding()
+    machine = _target_machine(level)
+    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=level))
+    manager = llvm.create_new_function_pass_manager()
+    for name in passes:
+        getattr(manager, f"add_{name}_pass")()
+    for function in module.functions:
+        if not function.is_declaration:
+            manager.run(function, builder)
+
+
+HANDLER_PASSES = ("instruction_combine", "simplify_cfg")
+RUNTIME_PASSES = ("sroa", "instruction_combine", "simplify_cfg", "new_gvn", "simplify_cfg")
+REGION_PASSES = (
+    "sroa", "instruction_combine", "simplify_cfg", "new_gvn", "instruction_combine", "simplify_cfg", "sinking",
+)  # fmt: skip
+
+
+def compile_text(text: str, passes: tuple[str, ...] = (), level: int = 2) -> bytes:
+    """An object file for LLVM text, after `passes`; `level` is that of the code generator. Safe from any thread."""
+    with _lock:
+        module = parse(text)
+        if passes:
+            optimise(module, passes, level)
+        machine = _target_machine(level)
+        return bytes(machine.emit_object(module))
+
+
+def assembly(text: str, passes: tuple[str, ...] = (), level: int = 2) -> str:
+    """Host assembly of LLVM text, for people."""
+    with _lock:
+        module = parse(text)
+        if passes:
+            optimise(module, passes, level)
+        return str(_target_machine(level).emit_assembly(module))
+
+
+def optimised(text: str, passes: tuple[str, ...], level: int = 2) -> str:
+    """The LLVM text after `passes`, for people."""
+    with _lock:
+        module = parse(text)
+        optimise(module, passes, level)
+        return str(module)

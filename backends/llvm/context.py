@@ -1,0 +1,110 @@
+"""The engine's context: what native code and the engine tell each other, at negative offsets from the guest state.
+
+The state pointer that every native function carries points at the guest's own state (its `Layout`); the context lies
+right below it, at the same offsets for every guest.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+SIZE: Final = 512
+"""Bytes below the state pointer."""
+
+_next = 0
+
+
+def _word() -> int:
+    global _next
+    _next -= 8
+    return _next
+
+
+EXIT_REASON: Final = _word()
+"""Why `enter` returned: a number of `Reasons`."""
+EXIT_RECORD: Final = _word()
+"""The record that was being executed, where the exit has one."""
+FAULT_ADDRESS: Final = _word()
+FAULT_HOST_PC: Final = _word()
+FAULT_PC: Final = _word()
+"""Guest pc of a fault or exit found by a region's own check; 0 if the host pc or the record must tell."""
+FAULT_WRITE: Final = _word()
+RETURN_SLOT: Final = _word()
+"""Host address of the return address of the handler chain: where a fault unwinds to."""
+INTERRUPT: Final = _word()
+"""Nonzero: leave at the next block."""
+INSTRUCTIONS: Final = _word()
+"""Guest instructions executed (counted when a block is entered)."""
+LOOKUP_TABLE: Final = _word()
+LOOKUP_SHIFT: Final = _word()
+LOOKUP_COUNT: Final = _word()
+LOOKUP_LIMIT: Final = _word()
+DISPATCH: Final = _word()
+"""Native `dispatch`: (state, record, guest pc)."""
+RESOLVE: Final = _word()
+"""Native `resolve`: (state, unused, branching record)."""
+ARENA_NEXT: Final = _word()
+ARENA_END: Final = _word()
+FORMS: Final = _word()
+"""Table of what is known of each form, see FORM_SIZE."""
+ROWS: Final = _word()
+"""A byte a row: 1 if it ends a block."""
+DECODER_TABLE: Final = _word()
+CODE_PAGES: Final = _word()
+"""Hash set of guest page numbers whose code may be translated."""
+CODE_PAGES_MASK: Final = _word()
+HOT_QUEUE: Final = _word()
+"""Ring of headers of blocks that became hot."""
+HOT_HEAD: Final = _word()
+HOT_TAIL: Final = _word()
+HOT_THRESHOLD: Final = _word()
+HOST_MXCSR: Final = _word()
+WINDOW_BASE: Final = _word()
+CODE_BEGIN: Final = _word()
+CODE_END: Final = _word()
+DECODING_PC: Final = _word()
+"""Guest pc of the instruction being decoded, 0 otherwise: a fault in the decoder is one of fetching it."""
+SCRATCH: Final = _word()
+STOP_BEFORE: Final = _word()
+"""A block being translated ends before this pc, because the instruction there cannot be fetched."""
+DIRTY_PAGES: Final = _word()
+"""Ring of guest pages with translated code that the guest has written to."""
+DIRTY_HEAD: Final = _word()
+BLOCKS: Final = _word()
+"""Blocks translated."""
+
+assert -_next <= SIZE
+
+FORM_HANDLER, FORM_LAZY, FORM_READS, FORM_KILLS, FORM_WRITES = 0, 8, 16, 17, 18
+FORM_SIZE: Final = 32
+"""What is known of a form: its handler, the variant that leaves the lazy group alone, and which slots of that group it
+reads, surely writes, and may write (bit masks)."""
+
+HOT_QUEUE_LENGTH: Final = 1024
+DIRTY_LENGTH: Final = 1024
+MAX_BLOCK: Final = 64
+"""Most instructions of a tier-0 block."""
+LOOKUP_HASH: Final = 0x9E3779B97F4A7C15
+
+
+ROOTS_MARK: Final = 0x4D50_526F_6F74_7321
+"""Stands in the native code for the address of the process's `roots`, which the loader puts in its place."""
+ROOT_PREVIOUS, ROOT_THREADS, ROOT_ENTRIES = 0, 8, 16
+"""In the roots: the action that SIGSEGV had before, the number of entries, and the entries (thread pointer, state)."""
+ROOTS_SIZE: Final = 4096
+
+
+class Reasons:
+    """Exit reasons of the engine; a guest's own follow from FIRST_GUEST in the order of `Guest.reasons`."""
+
+    NONE, FAULT, INTERRUPT, FORMS, CODE_PAGE, ARENA, LOOKUP, ILLEGAL, SYSCALL, FLUSH = range(10)
+    FIRST_GUEST = 16
+
+    @staticmethod
+    def number(name: str, guest_reasons: tuple[str, ...]) -> int:
+        """The number of a reason that an instruction's semantics named."""
+        if name == "syscall":
+            return Reasons.SYSCALL
+        if name == "flush_code":
+            return Reasons.FLUSH
+        return Reasons.FIRST_GUEST + guest_reasons.index(name)

@@ -1,0 +1,318 @@
+"""Effects to LLVM: guest state and memory, atomics, floating point, the runtime's own memory.
+
+Guest memory is addressed through the GS segment (LLVM's address space 256), whose base is that of the guest's window;
+every access first checks that the address lies inside it. Floating-point arithmetic is written as the host's own
+instructions, which no optimisation commutes or folds: guest NaNs, rounding and sticky flags are those of the hardware.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from metaphrase.backends.llvm import context
+from metaphrase.backends.llvm.pure import Lines, constant, llvm_type, operand, suffix
+from metaphrase.ir.errors import MetaphraseError
+from metaphrase.ir.graph import Value
+from metaphrase.ir.types import Type
+
+if TYPE_CHECKING:
+    from metaphrase.backends.llvm.lower import FunctionLowering
+
+WINDOW_BITS: Final = 46
+"""Guest addresses below 2^46 lie in the window."""
+
+_ARITHMETIC = {"fadd": "add", "fsub": "sub", "fmul": "mul", "fdiv": "div", "fmin": "min", "fmax": "max"}
+_COMPARES = {"feq": "oeq", "flt_quiet": "olt", "funord": "uno"}
+_SIGNALLING = {"flt": ("a", 1), "fle": ("ae", 2)}
+
+
+def _floating_suffix(type: Type) -> str:
+    packed = "p" if type.is_vector else "s"
+    return packed + ("s" if type.element.bits == 32 else "d")
+
+
+def float_arithmetic(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
+    text, name = llvm_type(value.type), _ARITHMETIC[value.op.name]
+    if value.type.element.bits == 80:
+        out.append(f"{result} = f{name} {text} {args[0]}, {args[1]}")
+        return
+    mnemonic = name + _floating_suffix(value.type)
+    if f.module.host.avx:
+        code = f'asm sideeffect "v{mnemonic} $2, $1, $0", "=x,x,x"'
+    else:
+        code = f'asm sideeffect "{mnemonic} $2, $0", "=x,0,x"'
+    out.append(f"{result} = call {text} {code}({text} {args[0]}, {text} {args[1]})")
+
+
+def float_sqrt(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
+    text = llvm_type(value.type)
+    if value.type.element.bits == 80:
+        f.module.declare("declare x86_fp80 @llvm.sqrt.f80(x86_fp80)")
+        out.append(f"{result} = call {text} @llvm.sqrt.f80({text} {args[0]})")
+        return
+    mnemonic = "sqrt" + _floating_suffix(value.type)
+    if f.module.host.avx and not value.type.is_vector:
+        code = f'asm sideeffect "v{mnemonic} $1, $1, $0", "=x,x"'
+    else:
+        code = f'asm sideeffect "{"v" if f.module.host.avx else ""}{mnemonic} $1, $0", "=x,x"'
+    out.append(f"{result} = call {text} {code}({text} {args[0]})")
+
+
+def float_fma(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
+    text = llvm_type(value.type)
+    if not f.module.host.fma or value.type.element.bits == 80:
+        raise MetaphraseError("fma: this host has no fused multiply-add instruction; run this guest on one that has FMA3")
+    code = f'asm sideeffect "vfmadd213{_floating_suffix(value.type)} $3, $2, $0", "=x,0,x,x"'
+    out.append(f"{result} = call {text} {code}({text} {args[0]}, {text} {args[1]}, {text} {args[2]})")
+
+
+def float_compare(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
+    type = value.args[0].type
+    text, name = llvm_type(type), value.op.name
+    if name in _COMPARES:
+        out.append(f"{result} = fcmp {_COMPARES[name]} {text} {args[0]}, {args[1]}")
+        return
+    flag, predicate = _SIGNALLING[name]
+    if type.element.bits == 80:
+        out.append(f"{result} = fcmp {'olt' if name == 'flt' else 'ole'} {text} {args[0]}, {args[1]}")
+        return
+    prefix = "v" if f.module.host.avx else ""
+    mnemonic = _floating_suffix(type)
+    if type.is_vector:
+        if prefix:
+            code = f'asm sideeffect "vcmp{mnemonic} $$${predicate}, $2, $1, $0", "=x,x,x"'.replace("$$$", "$$")
+        else:
+            code = f'asm sideeffect "cmp{mnemonic} $${predicate}, $2, $0", "=x,0,x"'
+        whole = llvm_type(type.as_int)
+        out.append(f"{result}.m = call {text} {code}({text} {args[0]}, {text} {args[1]})")
+        out.append(f"{result}.i = bitcast {text} {result}.m to {whole}")
+        out.append(f"{result} = icmp slt {whole} {result}.i, zeroinitializer")
+    else:  # a < b is "above" of comis b, a: unordered gives CF = ZF = 1
+        code = f'asm sideeffect "{prefix}comi{mnemonic} $1, $2", "={{@cc{flag}}},x,x,~{{flags}}"'
+        out.append(f"{result}.b = call i8 {code}({text} {args[0]}, {text} {args[1]})")
+        out.append(f"{result} = trunc i8 {result}.b to i1")
+
+
+def float_convert(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
+    source, target = value.args[0].type, value.type
+    name = "fpext" if target.element.bits > source.element.bits else "fptrunc"
+    out.append(f"{result} = {name} {llvm_type(source)} {args[0]} to {llvm_type(target)}")
+
+
+_TO_INT: Final = {
+    ("f32", "i32"): ("i32", "sse.cvt{}ss2si", 4), ("f32", "i64"): ("i64", "sse.cvt{}ss2si64", 4),
+    ("f64", "i32"): ("i32", "sse2.cvt{}sd2si", 2), ("f64", "i64"): ("i64", "sse2.cvt{}sd2si64", 2),
+}  # fmt: skip
+
+
+def float_to_int(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
+    source, target = value.args[0].type, value.type
+    how = "t" if value.op.name == "ftosi_trunc" else ""
+    names = (source.element.name, target.element.name)
+    if source.is_vector and names == ("f32", "i32") and source.lanes == 4:
+        _call(f, result, f"llvm.x86.sse2.cvt{how}ps2dq", "<4 x i32>", "<4 x float>", args[0], out)
+    elif source.is_vector and names == ("f64", "i32") and source.lanes == 2:
+        _call(f, f"{result}.w", f"llvm.x86.sse2.cvt{how}pd2dq", "<4 x i32>", "<2 x double>", args[0], out)
+        lanes = "<2 x i32> <i32 0, i32 1>"
+        out.append(f"{result} = shufflevector <4 x i32> {result}.w, <4 x i32> poison, {lanes}")
+    elif source.is_vector:
+        _by_lane(f, value, result, args[0], out)
+    elif source.bits == 80:
+        _x87_to_int(f, value, result, args[0], how, out)
+    elif names in _TO_INT:
+        _scalar_to_int(f, result, names, how, args[0], out)
+    elif target.bits < 32:
+        _scalar_to_int(f, f"{result}.w", (names[0], "i32"), how, args[0], out)
+        _narrowed(result, target.bits, out)
+    else:
+        raise MetaphraseError(f"{value.op.name} from {source} to {target} has no lowering")
+
+
+def _scalar_to_int(f: FunctionLowering, result: str, names: tuple[str, str], how: str, arg: str, out: Lines) -> None:
+    to, template, lanes = _TO_INT[names]
+    scalar = {"f32": "float", "f64": "double"}[names[0]]
+    vector = f"<{lanes} x {scalar}>"
+    out.append(f"{result}.v = insertelement {vector} zeroinitializer, {scalar} {arg}, i32 0")
+    _call(f, result, "llvm.x86." + template.format(how), to, vector, f"{result}.v", out)
+
+
+def _call(f: FunctionLowering, result: str, name: str, to: str, source: str, arg: str, out: Lines) -> None:
+    f.module.declare(f"declare {to} @{name}({source})")
+    out.append(f"{result} = call {to} @{name}({source} {arg})")
+
+
+def _narrowed(result: str, bits: int, out: Lines) -> None:
+    """An i32 conversion cut to fewer bits: out of range gives the narrow "integer indefinite"."""
+    out.append(f"{result}.n = trunc i32 {result}.w to i{bits}")
+    out.append(f"{result}.back = sext i{bits} {result}.n to i32")
+    out.append(f"{result}.fits = icmp eq i32 {result}.back, {result}.w")
+    out.append(f"{result} = select i1 {result}.fits, i{bits} {result}.n, i{bits} {1 << (bits - 1)}")
+
+
+def _x87_to_int(f: FunctionLowering, value: Value, result: str, arg: str, how: str, out: Lines) -> None:
+    bits = value.type.bits
+    letter = {16: "s", 32: "l", 64: "ll"}[bits]
+    f.alloca(f"{result}.p", f"i{bits}")
+    mnemonic = f"fist{'t' if how else ''}p{letter}"
+    code = f'asm sideeffect "{mnemonic} $0", "=*m,{{st}},~{{st}},~{{memory}}"'
+    out.append(f"call void {code}(ptr elementtype(i{bits}) {result}.p, x86_fp80 {arg})")
+    out.append(f"{result} = load i{bits}, ptr {result}.p")
+
+
+def _by_lane(f: FunctionLowering, value: Value, result: str, arg: str, out: Lines) -> None:
+    source, target = value.args[0].type, value.type
+    how = "t" if value.op.name == "ftosi_trunc" else ""
+    element = llvm_type(target.element)
+    text, before = llvm_type(target), "poison"
+    for lane in range(target.lanes):
+        out.append(f"{result}.s{lane} = extractelement {llvm_type(source)} {arg}, i32 {lane}")
+        names = (source.element.name, target.element.name)
+        _scalar_to_int(f, f"{result}.c{lane}", names, how, f"{result}.s{lane}", out)
+        name = result if lane == target.lanes - 1 else f"{result}.l{lane}"
+        out.append(f"{name} = insertelement {text} {before}, {element} {result}.c{lane}, i32 {lane}")
+        before = name
+
+
+def int_to_float(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
+    out.append(f"{result} = sitofp {llvm_type(value.args[0].type)} {args[0]} to {llvm_type(value.type)}")
+
+
+def float_round(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
+    type = value.type
+    if type.bits == 80:
+        out.append(f'{result} = call x86_fp80 asm sideeffect "frndint", "={{st}},0"(x86_fp80 {args[0]})')
+        return
+    prefix = "v" if f.module.host.avx else ""
+    mnemonic = f"{prefix}round{_floating_suffix(type)}"
+    operands = "$1, $1, $0" if prefix and not type.is_vector else "$1, $0"
+    text = llvm_type(type)
+    out.append(f'{result} = call {text} asm sideeffect "{mnemonic} $${value.imm}, {operands}", "=x,x"({text} {args[0]})')
+
+
+def get_fenv(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
+    slot = f.fenv_pointer(f"{result}.slot", out)
+    f.module.declare("declare void @llvm.x86.sse.stmxcsr(ptr)")
+    host = f.pointer(f"{result}.host", context.SCRATCH, out)
+    out.append(f"call void @llvm.x86.sse.stmxcsr(ptr {host})")
+    out.append(f"{result}.now = load i32, ptr {host}")
+    out.append(f"{result}.flags = and i32 {result}.now, {0xFFFFFFFF & ~0x1F80}")
+    out.append(f"{result}.saved = load i32, ptr {slot}")
+    out.append(f"{result}.masks = and i32 {result}.saved, {0x1F80}")
+    out.append(f"{result} = or i32 {result}.flags, {result}.masks")
+
+
+def set_fenv(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
+    slot = f.fenv_pointer(f"{result}.slot", out)
+    f.module.declare("declare void @llvm.x86.sse.ldmxcsr(ptr)")
+    host = f.pointer(f"{result}.host", context.SCRATCH, out)
+    out.append(f"store i32 {args[0]}, ptr {slot}")
+    out.append(f"{result}.masked = or i32 {args[0]}, {0x1F80}")  # the host process never takes the exception itself
+    out.append(f"store i32 {result}.masked, ptr {host}")
+    out.append(f"call void @llvm.x86.sse.ldmxcsr(ptr {host})")
+
+
+# --- guest memory ------------------------------------------------------------------------------------------------------
+def load(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
+    text = llvm_type(value.type)
+    pointer = f.guest_pointer(value, args[0], result, False, out)
+    if value.type.bits == 1:
+        out.append(f"{result}.b = load volatile i8, ptr addrspace(256) {pointer}, align 1")
+        out.append(f"{result} = trunc i8 {result}.b to i1")
+    else:
+        out.append(f"{result} = load volatile {text}, ptr addrspace(256) {pointer}, align 1")
+
+
+def store(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
+    pointer = f.guest_pointer(value, args[0], result, True, out)
+    stored = value.args[1].type
+    text, source = llvm_type(stored), args[1]
+    if stored.bits == 1:
+        out.append(f"{result}.b = zext i1 {source} to i8")
+        text, source = "i8", f"{result}.b"
+    out.append(f"store volatile {text} {source}, ptr addrspace(256) {pointer}, align 1")
+
+
+_RMW = {"add": "add", "sub": "sub", "and": "and", "or": "or", "xor": "xor", "xchg": "xchg",
+        "smin": "min", "smax": "max", "umin": "umin", "umax": "umax"}  # fmt: skip
+
+
+def rmw(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
+    pointer = f.guest_pointer(value, args[0], result, True, out)
+    text = llvm_type(value.type)
+    out.append(
+        f"{result} = atomicrmw volatile {_RMW[value.imm]} ptr addrspace(256) {pointer}, {text} {args[1]} seq_cst"
+    )
+
+
+def cmpxchg(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
+    pointer = f.guest_pointer(value, args[0], result, True, out)
+    text = llvm_type(value.type)
+    out.append(
+        f"{result}.pair = cmpxchg volatile ptr addrspace(256) {pointer}, {text} {args[1]}, {text} {args[2]} seq_cst seq_cst"
+    )
+    out.append(f"{result} = extractvalue {{{text}, i1}} {result}.pair, 0")
+
+
+def fence(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
+    out.append("fence seq_cst")
+
+
+def cycles(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
+    f.module.declare("declare i64 @llvm.readcyclecounter()")
+    out.append(f"{result} = call i64 @llvm.readcyclecounter()")
+
+
+# --- state, locals, the runtime's memory -------------------------------------------------------------------------------
+def get(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
+    pointer = f.state_pointer(value.imm, value.type, result, out)
+    out.append(f"{result} = load {llvm_type(value.type)}, ptr {pointer}, align 1")
+
+
+def put(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
+    stored = value.args[0].type
+    pointer = f.state_pointer(value.imm, stored, result, out)
+    out.append(f"store {llvm_type(stored)} {args[0]}, ptr {pointer}, align 1")
+
+
+def get_at(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
+    out.append(f"{result}.p = getelementptr i8, ptr %state, i64 {args[0]}")
+    out.append(f"{result} = load {llvm_type(value.type)}, ptr {result}.p, align 1")
+
+
+def put_at(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
+    out.append(f"{result}.p = getelementptr i8, ptr %state, i64 {args[0]}")
+    out.append(f"store {llvm_type(value.args[1].type)} {args[1]}, ptr {result}.p, align 1")
+
+
+def peek(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
+    out.append(f"{result}.p = inttoptr i64 {args[0]} to ptr")
+    out.append(f"{result} = load {llvm_type(value.type)}, ptr {result}.p, align 1")
+
+
+def poke(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
+    out.append(f"{result}.p = inttoptr i64 {args[0]} to ptr")
+    out.append(f"store {llvm_type(value.args[1].type)} {args[1]}, ptr {result}.p, align 1")
+
+
+def read(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
+    out.append(f"{result} = load {llvm_type(value.type)}, ptr %local{value.imm}")
+
+
+def write(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
+    out.append(f"store {llvm_type(value.args[0].type)} {args[0]}, ptr %local{value.imm}")
+
+
+Lowering = Callable[["FunctionLowering", Value, str, list[str], Lines], None]
+
+EFFECTS: Final[dict[str, Lowering]] = {
+    **dict.fromkeys(_ARITHMETIC, float_arithmetic),
+    **dict.fromkeys((*_COMPARES, *_SIGNALLING), float_compare),
+    "fsqrt": float_sqrt, "fma": float_fma, "fconvert": float_convert, "ftosi": float_to_int,
+    "ftosi_trunc": float_to_int, "sitof": int_to_float, "fround": float_round, "get_fenv": get_fenv,
+    "set_fenv": set_fenv, "load": load, "store": store, "rmw": rmw, "cmpxchg": cmpxchg, "fence": fence,
+    "cycles": cycles, "get": get, "put": put, "get_at": get_at, "put_at": put_at, "peek": peek, "poke": poke,
+    "read": read, "write": write,
+}  # fmt: skip
+
+__all__ = ["EFFECTS", "WINDOW_BITS", "constant", "operand", "suffix"]

@@ -1,0 +1,148 @@
+"""The persistent cache: linked code on disk, shared by processes.
+
+A folder per guest, host CPU and version of the translator holds files that are written aside and renamed into place,
+and never changed afterwards. Each begins with a digest of the rest; a file that does not match is deleted and what it
+held is compiled again. Nothing in it depends on an address.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import metaphrase.backends
+import metaphrase.ir
+import metaphrase.translator
+from metaphrase.backends.llvm.codecache import PAGE
+from metaphrase.backends.llvm.compile import features
+from metaphrase.backends.llvm.objects import Image
+
+LOGGER = logging.getLogger("metaphrase.cache")
+_MAGIC = b"metaphr1"
+_DIGEST = 16
+
+
+def default_folder() -> Path | None:
+    """Where the cache lies: $METAPHRASE_CACHE_DIR ("off" for none), else the user's cache folder."""
+    named = os.environ.get("METAPHRASE_CACHE_DIR") or os.environ.get("METAPHRASE_CACHE", "")
+    if named == "off":
+        return None
+    if named:
+        return Path(named)
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return Path(home) / "metaphrase"
+
+
+def version_stamp() -> str:
+    """A digest of the translator's source files' names, sizes and times: any edit starts a new cache."""
+    digest = hashlib.blake2b(digest_size=8)
+    for package in (metaphrase.ir, metaphrase.backends, metaphrase.translator):
+        root = package.__path__[0]
+        for folder, folders, names in os.walk(root):
+            folders[:] = sorted(f for f in folders if f != "__pycache__")
+            for name in sorted(names):
+                if name.endswith(".py"):
+                    status = os.stat(os.path.join(folder, name))
+                    digest.update(f"{folder}/{name}:{status.st_size}:{status.st_mtime_ns};".encode())
+    return digest.hexdigest()
+
+
+class Cache:
+    """The cache of one guest. With no folder, or one that cannot be used, it holds nothing and says so once."""
+
+    def __init__(self, guest: str, folder: Path | None) -> None:
+        self.folder: Path | None = None
+        self.hits = self.misses = self.stored = 0
+        if folder is None:
+            return
+        key = hashlib.blake2b(f"{features()};{version_stamp()}".encode(), digest_size=8).hexdigest()
+        path = folder / f"{guest}-{key}"
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            LOGGER.warning("no persistent cache: cannot make %s: %s", path, error.strerror)
+            return
+        self.folder = path
+
+    def names(self, prefix: str) -> list[str]:
+        """Names of the entries that begin with `prefix`."""
+        if self.folder is None:
+            return []
+        with contextlib.suppress(OSError):
+            return sorted(n[:-4] for n in os.listdir(self.folder) if n.startswith(prefix) and n.endswith(".img"))
+        return []
+
+    def load(self, name: str) -> tuple[dict[str, Any], int, bytes] | None:
+        """An entry's header, the offset of its code in the file, and the code; None if absent or damaged."""
+        if self.folder is None:
+            return None
+        path = self.folder / f"{name}.img"
+        try:
+            data = path.read_bytes()
+        except OSError:
+            self.misses += 1
+            return None
+        body = data[len(_MAGIC) + _DIGEST :]
+        good = data.startswith(_MAGIC) and data[len(_MAGIC) : len(_MAGIC) + _DIGEST] == _digest(body)
+        if not good:
+            LOGGER.warning("cache entry %s is damaged: compiling again", path)
+            with contextlib.suppress(OSError):
+                path.unlink()
+            self.misses += 1
+            return None
+        size = int.from_bytes(body[:4], "little")
+        header = json.loads(body[4 : 4 + size])
+        offset = _aligned(len(_MAGIC) + _DIGEST + 4 + size)
+        self.hits += 1
+        return header, offset, data[offset:]
+
+    def path(self, name: str) -> Path:
+        """The file of an entry; only where there is a folder."""
+        assert self.folder is not None
+        return self.folder / f"{name}.img"
+
+    def store(self, name: str, header: dict[str, Any], code: bytes) -> None:
+        """Write an entry; a full or read-only disk costs the entry, not the run."""
+        if self.folder is None:
+            return
+        text = json.dumps(header, separators=(",", ":")).encode()
+        body = len(text).to_bytes(4, "little") + text
+        body += bytes(_aligned(len(_MAGIC) + _DIGEST + len(body)) - len(_MAGIC) - _DIGEST - len(body)) + code
+        temporary = None
+        try:
+            descriptor, temporary = tempfile.mkstemp(prefix=".new-", dir=self.folder)
+            with open(descriptor, "wb") as file:
+                file.write(_MAGIC + _digest(body) + body)
+            os.rename(temporary, self.folder / f"{name}.img")
+            self.stored += 1
+        except OSError as error:
+            LOGGER.warning("persistent cache: cannot write %s: %s; nothing more is stored", name, error.strerror)
+            if temporary is not None:
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary)
+            self.folder = None
+
+    def load_image(self, name: str) -> Image | None:
+        """An entry that is one image."""
+        found = self.load(name)
+        if found is None:
+            return None
+        header, _, code = found
+        return Image(code, header["symbols"], b"", header["alignment"])
+
+    def store_image(self, name: str, image: Image) -> None:
+        self.store(name, {"symbols": image.symbols, "alignment": image.alignment}, image.code)
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=_DIGEST).digest()
+
+
+def _aligned(size: int) -> int:
+    return -(-size // PAGE) * PAGE

@@ -1,0 +1,360 @@
+"""A guest hardware thread that runs on native code: tier 0 at once, tier 1 where it becomes hot."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from metaphrase.backends.llvm import context as c
+from metaphrase.backends.llvm.context import Reasons
+from metaphrase.ir import record
+from metaphrase.ir.errors import MetaphraseError
+from metaphrase.translator.engine.cache import Cache, default_folder
+from metaphrase.translator.engine.handlers import Handlers
+from metaphrase.translator.engine.host_memory import GuestMemory, HostBlock, protect, set_gs_base
+from metaphrase.translator.engine.native import Runtime, code_cache, roots
+from metaphrase.translator.exits import Exit
+from metaphrase.translator.guest import Guest
+
+_ARENA_SIZE = 1 << 30
+_LOOKUP_BITS = 18
+_PAGES_SIZE = 1 << 16
+_PAGE = 4096
+_HEADER_FORM = (1 << 32) - 2
+_ILLEGAL_FORM = (1 << 32) - 1
+_READ, _WRITE = 1, 2
+_HOT = 2000
+_NEVER = 1 << 62
+
+
+@dataclass(slots=True)
+class Statistics:
+    """What a CPU has done; seconds are wall time."""
+
+    instructions: int = 0
+    blocks: int = 0
+    forms_compiled: int = 0
+    forms_cached: int = 0
+    regions: int = 0
+    regions_cached: int = 0
+    run_seconds: float = 0.0
+    compile_seconds: float = 0.0
+    flushes: int = 0
+
+
+class NativeCpu:
+    """One guest hardware thread over `memory`.
+
+    tier     "0": handlers only; "1": regions as soon as a block has run twice; "auto": regions for what is hot
+    cache    folder of the persistent cache; None for the default, "off" for none
+    """
+
+    def __init__(self, guest: Guest, memory: GuestMemory, *, tier: str = "auto", cache: str | Path | None = None) -> None:
+        if tier not in ("0", "1", "auto"):
+            raise MetaphraseError(f"tier {tier!r} does not exist; choose 0, 1 or auto")
+        self.guest, self.memory, self.tier = guest, memory, tier
+        self.name = guest.name
+        folder = None if cache == "off" else Path(cache) if cache is not None else default_folder()
+        self.cache = Cache(guest.name, folder)
+        self.statistics = Statistics()
+        self.runtime, self.handlers = _shared(guest, self.cache)
+        self._memory = HostBlock(c.SIZE + guest.layout.size + 64)
+        self.state = self._memory.address + c.SIZE
+        self._view = self._memory.view[c.SIZE :]
+        self._arena = HostBlock(_ARENA_SIZE)
+        self._lookup = HostBlock(16 << _LOOKUP_BITS)
+        self._pages = HostBlock(8 * _PAGES_SIZE)
+        self._hot = HostBlock(8 * c.HOT_QUEUE_LENGTH)
+        self._dirty = HostBlock(8 * c.DIRTY_LENGTH)
+        self._rows = HostBlock(8 + len(guest.rows))
+        table = guest.decoder_table()
+        self._decoder_table = HostBlock(len(table))
+        self._decoder_table.view[: len(table)] = table
+        self._code_pages: dict[int, bool] = {}
+        self._entered_at = 0
+        self._resume_record = 0
+        self._stop_before = 0
+        self._wire()
+        self.reset()
+        roots().install(self.runtime.symbols["on_signal"])
+
+    # --- registers ----------------------------------------------------------------------------------------------------
+    def get(self, register: str) -> int:
+        """A register's value by name; derived ones (x86 rflags) are put together by the guest."""
+        special = self.guest.special_registers.get(register)
+        if special is not None:
+            return special[0](self)
+        return self.get_slot(register)
+
+    def set(self, register: str, value: int) -> None:
+        """Set a register; values are taken modulo its width."""
+        special = self.guest.special_registers.get(register)
+        if special is not None:
+            special[1](self, value)
+        else:
+            self.set_slot(register, value)
+        if register == self.guest.program_counter:
+            self._resume_record = 0
+
+    def get_slot(self, name: str) -> int:
+        """The raw bits of a slot of the guest's layout."""
+        slot = self.guest.layout[name]
+        return int.from_bytes(self._view[slot.offset : slot.end], "little")
+
+    def set_slot(self, name: str, value: int) -> None:
+        slot = self.guest.layout[name]
+        self._view[slot.offset : slot.end] = (value & slot.type.mask).to_bytes(slot.type.bytes, "little")
+
+    @property
+    def pc(self) -> int:
+        return self.get_slot(self.guest.program_counter)
+
+    @pc.setter
+    def pc(self, value: int) -> None:
+        self.set(self.guest.program_counter, value)
+
+    @property
+    def state_bytes(self) -> memoryview:
+        """The guest's state, laid out as its `Layout` says."""
+        return self._view[: self.guest.layout.size]
+
+    # --- running ------------------------------------------------------------------------------------------------------
+    def run(self) -> Exit:
+        """Run until something needs the machine."""
+        self._enter_thread()
+        begin = time.perf_counter()
+        try:
+            while True:
+                reason = self.runtime.enter(self.state, self._resume_record)
+                self._resume_record = 0
+                stop = self._handle(reason)
+                if stop is not None:
+                    return stop
+        finally:
+            self.statistics.run_seconds += time.perf_counter() - begin
+
+    def interrupt(self) -> None:
+        """Make `run` return soon, or at once when it is entered next."""
+        self._wants_interrupt = True
+        self._put(c.INTERRUPT, 1)
+
+    def _handle(self, reason: int) -> Exit | None:
+        """Serve the engine's own exits; the others are the machine's."""
+        if reason == Reasons.SYSCALL:
+            return Exit("syscall", self.pc)
+        if reason == Reasons.FORMS:
+            self._compile_forms(self._word(c.EXIT_RECORD))
+            return None
+        if reason == Reasons.CODE_PAGE:
+            return self._new_code_page(self._word(c.FAULT_ADDRESS))
+        if reason == Reasons.FAULT:
+            return self._fault()
+        if reason == Reasons.INTERRUPT:
+            return self._interrupted()
+        if reason in (Reasons.ARENA, Reasons.LOOKUP, Reasons.FLUSH):
+            self.flush()
+            return None
+        if reason == Reasons.ILLEGAL:
+            return Exit("trap", self.pc, trap=self.guest.illegal)
+        name = self.guest.reasons[reason - Reasons.FIRST_GUEST]
+        service = self.guest.services.get(name)
+        if service is not None:
+            service(self)
+            return None
+        return Exit("trap", self.pc, trap=name)
+
+    def _enter_thread(self) -> None:
+        set_gs_base(self.memory.base)
+        roots().attach(self.state)
+
+    def _interrupted(self) -> Exit | None:
+        self._put(c.INTERRUPT, 0)
+        if self._word(c.DIRTY_HEAD):
+            self._clean_dirty_pages()
+        if self._wants_interrupt:
+            self._wants_interrupt = False
+            return Exit("interrupt", self.pc)
+        return None
+
+    def _fault(self) -> Exit | None:
+        address = self._word(c.FAULT_ADDRESS)
+        host_pc = self._word(c.FAULT_HOST_PC)
+        decoding = self._word(c.DECODING_PC)
+        if host_pc and decoding:
+            self._put(c.DECODING_PC, 0)
+            start = self.pc_of_decoding(decoding)
+            if start != decoding:  # the block is cut before the instruction that cannot be fetched
+                self._put(c.STOP_BEFORE, decoding)
+                self.pc = start
+                return None
+            self.pc = decoding
+            return Exit("fault", decoding, address, "execute")
+        if host_pc:
+            pc = self._pc_of_host(host_pc)
+            self.pc = pc
+        write = self._word(c.FAULT_WRITE)
+        return Exit("fault", self.pc, address & (1 << 64) - 1, "write" if write else "read")
+
+    def pc_of_decoding(self, decoding: int) -> int:
+        """The start of the block that was being translated when fetching the instruction at `decoding` faulted."""
+        header = self._word(c.ARENA_NEXT) - self._arena.address
+        first = self._arena.u64(header + record.SIZE + record.PC)
+        return decoding if self._word(c.STOP_BEFORE) == decoding else first or decoding
+
+    def _pc_of_host(self, host_pc: int) -> int:
+        """The guest pc of a fault at a host pc: a handler has left its record behind, a region has a map."""
+        return self._u64_at(self._word(c.EXIT_RECORD) + record.PC)
+
+    def _new_code_page(self, address: int) -> Exit | None:
+        """Allow translation from a page, once the guest may execute it; write-protect it if the guest may write it."""
+        page = address // _PAGE
+        if address >= 1 << 46 or not self.memory.check_execute(page * _PAGE):
+            return Exit("fault", self.pc, address, "execute")
+        if len(self._code_pages) >= _PAGES_SIZE // 2:
+            self.flush(forget_pages=True)
+        writable = self.memory.check_write(page * _PAGE)
+        self._code_pages[page] = writable
+        if writable:
+            protect(self.memory.base + page * _PAGE, _PAGE, _READ)
+        self._insert_page(page, writable)
+        return None
+
+    def _insert_page(self, page: int, writable: bool) -> None:
+        index = page % _PAGES_SIZE
+        while self._pages.u64(8 * index):
+            index = (index + 1) % _PAGES_SIZE
+        self._pages.put_u64(8 * index, page << 1 | writable)
+
+    def _clean_dirty_pages(self) -> None:
+        """Forget code of pages that the guest has written to; the signal handler has opened them already."""
+        head = self._word(c.DIRTY_HEAD)
+        pages = {self._dirty.u64(8 * (index % c.DIRTY_LENGTH)) for index in range(max(0, head - c.DIRTY_LENGTH), head)}
+        self._put(c.DIRTY_HEAD, 0)
+        for page in pages:
+            self._code_pages.pop(page, None)
+        self._rebuild_pages()
+        self.flush()
+
+    # --- code -----------------------------------------------------------------------------------------------------------
+    def invalidate(self, start: int, end: int) -> None:
+        """Forget code translated from guest addresses [start, end): it is changing, or no longer executable."""
+        lost = [page for page in self._code_pages if start < (page + 1) * _PAGE and page * _PAGE < end]
+        if not lost:
+            return
+        for page in lost:
+            if self._code_pages.pop(page):
+                protect(self.memory.base + page * _PAGE, _PAGE, _READ | _WRITE)
+        self._rebuild_pages()
+        self.flush()
+
+    def _rebuild_pages(self) -> None:
+        self._pages.zero()
+        for page, writable in self._code_pages.items():
+            self._insert_page(page, writable)
+
+    def flush(self, *, forget_pages: bool = False) -> None:
+        """Drop all translated blocks (handlers stay)."""
+        self.statistics.flushes += 1
+        if forget_pages:
+            for page, writable in self._code_pages.items():
+                if writable:
+                    protect(self.memory.base + page * _PAGE, _PAGE, _READ | _WRITE)
+            self._code_pages.clear()
+            self._rebuild_pages()
+        self._arena.zero()
+        self._lookup.view[:] = b"\xff" * self._lookup.size
+        self._put(c.ARENA_NEXT, self._arena.address)
+        self._put(c.LOOKUP_COUNT, 0)
+        self._put(c.STOP_BEFORE, _NEVER)
+        self._resume_record = 0
+
+    def _compile_forms(self, failed: int) -> None:
+        """Compile the handlers that a block wants, and link it again."""
+        begin = time.perf_counter()
+        header = failed
+        while self._u32_at(header + record.FORM) != _HEADER_FORM:
+            header -= record.SIZE
+        count = self._u64_at(header + record.IMMEDIATE)
+        forms = [self._u32_at(header + record.SIZE * (n + 1) + record.FORM) for n in range(count)]
+        self.handlers.ensure(form for form in forms if form < _ILLEGAL_FORM)
+        self.runtime.link_block(self.state, header)
+        self._resume_record = failed
+        self.statistics.compile_seconds += time.perf_counter() - begin
+
+    # --- life -----------------------------------------------------------------------------------------------------------
+    def reset(self) -> None:
+        """Every register to its state at the start of a process; all translated code forgotten."""
+        self._view[: self.guest.layout.size] = bytes(self.guest.layout.size)
+        for name, value in self.guest.reset_values.items():
+            self.set_slot(name, value)
+        self._wants_interrupt = False
+        self._code_pages.clear()
+        self._pages.zero()
+        self.flush()
+        self.statistics.flushes = 0
+
+    def after_fork(self) -> None:
+        """In the child of a fork: this is the only thread."""
+        roots().attach(self.state)
+
+    def close(self) -> None:
+        """Detach from the signal handler; the CPU must not run any more."""
+        roots().detach(self.state)
+
+    def update_statistics(self) -> Statistics:
+        """The statistics, with what native code counts brought up to date."""
+        self.statistics.instructions = self._word(c.INSTRUCTIONS)
+        self.statistics.blocks = self._word(c.BLOCKS)
+        self.statistics.forms_compiled = self.handlers.compiled
+        self.statistics.forms_cached = self.handlers.loaded
+        return self.statistics
+
+    # --- native memory --------------------------------------------------------------------------------------------------
+    def _wire(self) -> None:
+        """Tell native code where everything is."""
+        guest, rows = self.guest, self._rows
+        rows.put_u64(0, guest.static_bits)
+        for description in guest.rows:
+            rows.view[8 + description.row] = description.ends_block
+        code = code_cache()
+        for offset, value in {
+            c.LOOKUP_TABLE: self._lookup.address, c.LOOKUP_SHIFT: 64 - _LOOKUP_BITS,
+            c.LOOKUP_LIMIT: (1 << _LOOKUP_BITS) // 2, c.DISPATCH: self.runtime.symbols["dispatch"],
+            c.RESOLVE: self.runtime.symbols["resolve"], c.ARENA_END: self._arena.address + self._arena.size,
+            c.FORMS: self.handlers.table.address, c.ROWS: rows.address + 8,
+            c.DECODER_TABLE: self._decoder_table.address, c.CODE_PAGES: self._pages.address,
+            c.CODE_PAGES_MASK: _PAGES_SIZE - 1, c.HOT_QUEUE: self._hot.address,
+            c.HOT_THRESHOLD: {"0": _NEVER, "1": 2, "auto": _HOT}[self.tier],
+            c.WINDOW_BASE: self.memory.base, c.CODE_BEGIN: code.base, c.CODE_END: code.base + code.capacity,
+            c.DIRTY_PAGES: self._dirty.address,
+        }.items():  # fmt: skip
+            self._put(offset, value)
+
+    def _word(self, offset: int) -> int:
+        """A word of the context."""
+        return self._memory.u64(c.SIZE + offset)
+
+    def _put(self, offset: int, value: int) -> None:
+        self._memory.put_u64(c.SIZE + offset, value)
+
+    def _u64_at(self, address: int) -> int:
+        """A word of the arena by host address."""
+        return self._arena.u64(address - self._arena.address)
+
+    def _u32_at(self, address: int) -> int:
+        offset = address - self._arena.address
+        return int.from_bytes(self._arena.view[offset : offset + 4], "little")
+
+
+_handlers: dict[tuple[str, Path | None], tuple[Runtime, Handlers]] = {}
+
+
+def _shared(guest: Guest, cache: Cache) -> tuple[Runtime, Handlers]:
+    """The runtime and handlers of a guest: one of each serves every CPU of the process."""
+    key = (guest.name, cache.folder)
+    found = _handlers.get(key)
+    if found is None:
+        found = _handlers[key] = Runtime(guest, code_cache(), cache), Handlers(guest, code_cache(), cache)
+    return found
+

@@ -1,0 +1,143 @@
+"""Tier-0 handlers: a form's semantics, bound to record fields, compiled the first time the form is met."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from metaphrase.backends.llvm import context
+from metaphrase.backends.llvm.codecache import CodeCache
+from metaphrase.backends.llvm.compile import HANDLER_PASSES, compile_text, host
+from metaphrase.backends.llvm.lower import ModuleWriter
+from metaphrase.backends.llvm.objects import link
+from metaphrase.ir.fold import simplify
+from metaphrase.ir.graph import Block, Function
+from metaphrase.ir.layout import Slot
+from metaphrase.translator.emitter import Parameters
+from metaphrase.translator.engine.cache import Cache
+from metaphrase.translator.engine.host_memory import HostBlock
+from metaphrase.translator.guest import Guest
+
+_FACT = struct.Struct("<QQBBB")
+_BATCH = 48
+
+
+class Masks:
+    """What a form does to the slots of the lazy group, as bit masks: reads, surely writes, may write."""
+
+    def __init__(self, function: Function, group: Sequence[Slot]) -> None:
+        bit = {slot.offset: 1 << index for index, slot in enumerate(group)}
+        self.reads = self.writes = 0
+        written: dict[Block, int] = {}
+        for block in function.blocks:
+            own = 0
+            for effect in block.effects:
+                if effect.op.name == "get":
+                    self.reads |= bit.get(effect.imm, 0)
+                elif effect.op.name == "put":
+                    own |= bit.get(effect.imm, 0)
+            written[block] = own
+            self.writes |= own
+            if block.terminator is not None and block.terminator.op.name == "leave":
+                self.reads = (1 << len(group)) - 1  # whoever it leaves to may look at all of the state
+        self.kills = _surely_written(function, written)
+
+
+def _surely_written(function: Function, written: dict[Block, int]) -> int:
+    """What is written on every way out (a forward intersection over the blocks)."""
+    out: dict[Block, int] = {}
+    work: list[tuple[Block, int]] = [(function.blocks[0], 0)]
+    while work:
+        block, before = work.pop()
+        after = before | written[block]
+        if block in out and out[block] & after == out[block]:
+            continue
+        out[block] = out.get(block, after) & after
+        work.extend((successor, out[block]) for successor in block.successors)
+    result = -1
+    for block, mask in out.items():
+        if not block.successors:
+            result &= mask
+    return result & 0xFF
+
+
+class Handlers:
+    """The compiled handlers of one guest in one process, and the table of forms that native code reads."""
+
+    def __init__(self, guest: Guest, code: CodeCache, cache: Cache) -> None:
+        self.guest, self.code, self.cache = guest, code, cache
+        self.group = guest.layout.group(guest.lazy_group) if guest.lazy_group else []
+        count = len(guest.rows) << guest.static_bits
+        self.table = HostBlock(count * context.FORM_SIZE)
+        self.compiled = 0
+        self.loaded = 0
+        self.seconds = 0.0
+        self._names: dict[str, int] = {}
+        for name in cache.names("handlers-"):
+            self._load(name)
+
+    def known(self, form: int) -> bool:
+        """Whether a form (row << static_bits | statics) has its handler."""
+        return self.table.u64(form * context.FORM_SIZE) != 0
+
+    def ensure(self, forms: Iterable[int]) -> None:
+        """Compile what is missing of `forms`."""
+        missing = sorted({form for form in forms if not self.known(form)})
+        for begin in range(0, len(missing), _BATCH):
+            self._compile(missing[begin : begin + _BATCH])
+
+    def function(self, form: int, *, lazy: bool = False) -> Function:
+        """The IR of a form with its operands bound to record fields; `lazy` leaves the lazy group unwritten."""
+        guest = self.guest
+        row, statics = form >> guest.static_bits, form & (1 << guest.static_bits) - 1
+        function = Function(f"h{form:x}", guest.layout, simplify=simplify)
+        emitter = guest.make_emitter(function)
+        emitter.binding = Parameters(function)
+        guest.emit(emitter, row, statics)
+        if not emitter.ended:
+            emitter.next()
+        if lazy:
+            dropped = {slot.offset for slot in self.group}
+            for block in function.blocks:
+                block.effects = [e for e in block.effects if not (e.op.name == "put" and e.imm in dropped)]
+        return function
+
+    def _compile(self, forms: list[int]) -> None:
+        reasons = {n: context.Reasons.number(n, self.guest.reasons) for n in ("syscall", "flush_code", *self.guest.reasons)}
+        writer = ModuleWriter(host(), reasons)
+        facts: dict[int, tuple[bool, Masks]] = {}
+        for form in forms:
+            function = self.function(form)
+            masks = Masks(function, self.group)
+            writer.handler(function, f"h{form:x}")
+            if masks.writes:
+                writer.handler(self.function(form, lazy=True), f"z{form:x}")
+            facts[form] = bool(masks.writes), masks
+        image = link([compile_text(writer.text(), HANDLER_PASSES)])
+        bits = self.guest.static_bits
+        entries: dict[str, Any] = {}
+        for form, (lazy, masks) in facts.items():
+            name = self.guest.form_name(form >> bits, form & (1 << bits) - 1)
+            lazy_offset = image.symbols[f"z{form:x}"] if lazy else -1
+            entries[name] = [form, image.symbols[f"h{form:x}"], lazy_offset, masks.reads, masks.kills, masks.writes]
+        self._install(entries, self.code.add(image))
+        self.compiled += len(forms)
+        label = hashlib.blake2b("\n".join(entries).encode(), digest_size=8).hexdigest()
+        self.cache.store(f"handlers-{label}", {"forms": entries}, image.code)
+
+    def _install(self, entries: dict[str, Any], base: int) -> None:
+        for form, offset, lazy, reads, kills, writes in entries.values():
+            lazy_address = base + lazy if lazy >= 0 else 0
+            at = form * context.FORM_SIZE
+            _FACT.pack_into(self.table.view, at, base + offset, lazy_address, reads, kills, writes)
+
+    def _load(self, name: str) -> None:
+        found = self.cache.load(name)
+        if found is None:
+            return
+        header, offset, code = found
+        base = self.code.map_file(self.cache.path(name), offset, len(code))
+        self._install(header["forms"], base)
+        self.loaded += len(header["forms"])

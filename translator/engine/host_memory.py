@@ -1,0 +1,67 @@
+"""Memory of the host that native code works on: the state with its context, the records' arena, the tables."""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import struct
+from typing import Protocol
+
+from metaphrase.ir.errors import MetaphraseError
+
+
+_MAP_NORESERVE = 0x4000
+
+
+class GuestMemory(Protocol):
+    """What the engine asks of the guest's address space; `machines.linux.memory.Window` is one."""
+
+    base: int
+    """Host address of guest address 0."""
+
+    def check_execute(self, page: int) -> bool:
+        """Whether the guest may execute the page at this address."""
+
+    def check_write(self, page: int) -> bool:
+        """Whether the guest may write the page at this address."""
+
+    def read(self, address: int, length: int) -> bytes:
+        """Bytes of guest memory; raises an error for addresses that are not mapped."""
+
+
+class HostBlock:
+    """A private, zeroed stretch of host memory with typed access by offset."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._map = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE)
+        self.view = memoryview(self._map)
+        self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
+
+    def u64(self, offset: int) -> int:
+        """The unsigned 64-bit word at a byte offset."""
+        return int.from_bytes(self.view[offset : offset + 8], "little")
+
+    def put_u64(self, offset: int, value: int) -> None:
+        struct.pack_into("<Q", self.view, offset, value & 0xFFFF_FFFF_FFFF_FFFF)
+
+    def zero(self) -> None:
+        """Give all of it back to the host: it reads as zeros again."""
+        self._map.madvise(mmap.MADV_DONTNEED)
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_ARCH_SET_GS = 0x1001
+_ARCH_PRCTL = 158
+
+
+def set_gs_base(address: int) -> None:
+    """Point this thread's GS segment, through which native code addresses guest memory, at a window."""
+    if _libc.syscall(ctypes.c_long(_ARCH_PRCTL), ctypes.c_long(_ARCH_SET_GS), ctypes.c_ulong(address)):
+        raise MetaphraseError("the kernel refuses to set the GS base of this thread (arch_prctl)")
+
+
+def protect(address: int, length: int, protection: int) -> None:
+    """mprotect. Raises MetaphraseError where the host refuses."""
+    if _libc.mprotect(ctypes.c_void_p(address), ctypes.c_size_t(length), protection):
+        raise MetaphraseError(f"mprotect of {length} bytes at {address:#x}: errno {ctypes.get_errno()}")

@@ -1,0 +1,126 @@
+"""What the process has once: executable memory, the signal handler, each guest's compiled runtime."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import threading
+from functools import cache
+
+from metaphrase.backends.llvm import context, runtime
+from metaphrase.backends.llvm.codecache import CodeCache
+from metaphrase.backends.llvm.compile import RUNTIME_PASSES, compile_text, host
+from metaphrase.backends.llvm.lower import ModuleWriter
+from metaphrase.backends.llvm.objects import Image, link
+from metaphrase.ir.errors import MetaphraseError
+from metaphrase.translator.engine.cache import Cache
+from metaphrase.translator.engine.host_memory import HostBlock
+from metaphrase.translator.guest import Guest
+
+_MAX_THREADS = (context.ROOTS_SIZE - context.ROOT_ENTRIES) // 16
+_SA_SIGINFO, _SA_ONSTACK, _SA_RESTORER = 4, 0x08000000, 0x04000000
+
+
+class _Sigaction(ctypes.Structure):
+    """glibc's struct sigaction."""
+
+    _fields_ = [
+        ("handler", ctypes.c_void_p),
+        ("mask", ctypes.c_ubyte * 128),
+        ("flags", ctypes.c_int),
+        ("restorer", ctypes.c_void_p),
+    ]
+
+
+class Roots:
+    """The only addresses that compiled code holds: which thread runs which guest state, and whose signals are others'."""
+
+    def __init__(self) -> None:
+        self.block = HostBlock(context.ROOTS_SIZE)
+        self.lock = threading.Lock()
+        self.states: list[int] = []
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._libc.pthread_self.restype = ctypes.c_void_p
+        self.installed = False
+
+    def attach(self, state: int) -> None:
+        """Say that this thread runs the guest whose state lies at `state`."""
+        thread = int(self._libc.pthread_self() or 0)
+        with self.lock:
+            entries = context.ROOT_ENTRIES
+            count = self.block.u64(context.ROOT_THREADS)
+            for index in range(count):
+                if self.block.u64(entries + 16 * index + 8) == state:
+                    self.block.put_u64(entries + 16 * index, thread)
+                    return
+            if count == _MAX_THREADS:
+                raise MetaphraseError(f"{count} guest CPUs exist in this process already; close some")
+            self.block.put_u64(entries + 16 * count, thread)
+            self.block.put_u64(entries + 16 * count + 8, state)
+            self.block.put_u64(context.ROOT_THREADS, count + 1)
+
+    def detach(self, state: int) -> None:
+        """Forget a state: its memory is about to go."""
+        with self.lock:
+            entries = context.ROOT_ENTRIES
+            count = self.block.u64(context.ROOT_THREADS)
+            for index in range(count):
+                if self.block.u64(entries + 16 * index + 8) == state:
+                    last = entries + 16 * (count - 1)
+                    self.block.view[entries + 16 * index : entries + 16 * index + 16] = self.block.view[last : last + 16]
+                    self.block.put_u64(context.ROOT_THREADS, count - 1)
+                    return
+
+    def install(self, handler: int) -> None:
+        """Make `handler` the action of SIGSEGV and SIGBUS, remembering the one before."""
+        if self.installed:
+            return
+        self.installed = True
+        for number in (signal.SIGSEGV, signal.SIGBUS):
+            new, old = _Sigaction(), _Sigaction()
+            new.handler, new.flags = handler, _SA_SIGINFO | _SA_ONSTACK
+            if self._libc.sigaction(int(number), ctypes.byref(new), ctypes.byref(old)):
+                raise MetaphraseError(f"cannot handle {number.name}: errno {ctypes.get_errno()}")
+            if number == signal.SIGSEGV:
+                self.block.put_u64(context.ROOT_PREVIOUS, old.handler or 0)
+
+
+class Runtime:
+    """A guest's compiled runtime: entry points by name, as host addresses."""
+
+    def __init__(self, guest: Guest, code: CodeCache, cache: Cache) -> None:
+        image = cache.load_image("runtime")
+        if image is None:
+            image = _compile_runtime(guest)
+            cache.store_image("runtime", image)
+        mark = context.ROOTS_MARK.to_bytes(8, "little")
+        if image.code.count(mark) != 1:
+            raise MetaphraseError("the native runtime does not hold the mark of its roots exactly once")
+        placed = image.code.replace(mark, roots().block.address.to_bytes(8, "little"))
+        self.base = code.add(Image(placed, image.symbols, image.maps, image.alignment))
+        self.size = len(placed)
+        self.symbols = {name: self.base + offset for name, offset in image.symbols.items()}
+        self.enter = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_void_p)(self.symbols["enter"])
+        self.link_block = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(self.symbols["link_block"])
+
+    def contains(self, address: int) -> bool:
+        return self.base <= address < self.base + self.size
+
+
+def _compile_runtime(guest: Guest) -> Image:
+    writer = ModuleWriter(host())
+    writer.function(guest.decoder(), "decode")
+    writer.add(runtime.source(guest.layout))
+    return link([compile_text(writer.text(), RUNTIME_PASSES)])
+
+
+@cache
+def roots() -> Roots:
+    """The process's roots."""
+    return Roots()
+
+
+@cache
+def code_cache() -> CodeCache:
+    """The process's executable memory."""
+    return CodeCache()

@@ -1,0 +1,27 @@
+"""What a CPU reports to the machine it runs in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+ExitKind = Literal["syscall", "fault", "trap", "interrupt", "budget"]
+Access = Literal["read", "write", "execute", ""]
+
+
+@dataclass(slots=True)
+class Exit:
+    """Why `run` came back.
+
+    kind     "syscall": the system call instruction has been executed, pc is behind it.
+             "fault": the instruction at pc touched `address`, which is not mapped for `access`.
+             "trap": the instruction at pc raised `trap` (a name from the guest's `reasons`, or "illegal" where no
+             description matches); pc is that of the instruction itself, also for a breakpoint.
+             "interrupt": `interrupt` was called. "budget": the CPU wanted to come up for air; just run again.
+    """
+
+    kind: ExitKind
+    pc: int
+    address: int = 0
+    access: Access = ""
+    trap: str = ""
