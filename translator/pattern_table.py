@@ -135,7 +135,7 @@ def make_description(
         operands.append(Operand(name, kind, field, first, registers))
         registers += isinstance(kind, RegisterKind)
     return Description(
-        name=asm.split()[0],
+        name=asm.split()[0].partition("{")[0],
         pattern=pattern,
         semantics=semantics,
         operands=tuple(operands),
