@@ -9,9 +9,8 @@ from metaphrase.machines.linux import host
 
 
 def _open_descriptors() -> list[int]:
-    """The open descriptors below the host's own."""
-    floor = host.private_floor()
-    return [number for number in map(int, os.listdir("/proc/self/fd")) if number < floor]
+    """All open descriptors but our private ones."""
+    return [number for number in map(int, os.listdir("/proc/self/fd")) if number not in host.PRIVATE]
 
 
 def _flags(descriptor: int) -> int | None:
@@ -42,18 +41,12 @@ class Descriptors:
 
     def is_private(self, descriptor: int) -> bool:
         """Whether the guest must not close or replace this one."""
-        return descriptor >= host.private_floor() or descriptor in self._private
+        return descriptor in host.PRIVATE or descriptor in self._private
 
     def close_on_execve(self) -> None:
         """What execve closes."""
         for number in _open_descriptors():
             if number not in self._private and (_flags(number) or 0) & fcntl.FD_CLOEXEC:
-                os.close(number)
-
-    def close_range(self, first: int, last: int) -> None:
-        """Close the guest's descriptors in [first, last]."""
-        for number in _open_descriptors():
-            if first <= number <= last and number not in self._private and _flags(number) is not None:
                 os.close(number)
 
     def guests_in(self, first: int, last: int) -> list[int]:

@@ -10,8 +10,8 @@ import os
 import stat
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from errno import EACCES, ENOENT, ENOEXEC, ENOTDIR
+from typing import NamedTuple
 
 from metaphrase.machines.linux import host
 from metaphrase.machines.linux.errors import STATUS_NOT_FOUND, LoadError
@@ -35,8 +35,7 @@ _MACHINES = {
 _TYPES = {0: "no type", 1: "a relocatable object", 2: "an executable", 3: "a shared object", 4: "a core dump"}
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """One program header; offsets and sizes in bytes."""
 
     kind: int
@@ -48,8 +47,7 @@ class Segment:
     alignment: int
 
 
-@dataclass(frozen=True, slots=True)
-class ElfFile:
+class ElfFile(NamedTuple):
     """The headers of a program or interpreter."""
 
     path: str

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
-import functools
 import os
 import resource
 
@@ -123,19 +122,27 @@ def set_signal_mask(mask: int) -> None:
     check(call(_NR_RT_SIGPROCMASK, _SIG_SETMASK, ctypes.addressof(new), 0, 8))
 
 
-@functools.cache
-def private_floor() -> int:
-    """Descriptors from this number up are the host's own; guests cannot open, close or replace them."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return min(soft, 1 << 20) - 32 if soft > 64 else soft
+#: Descriptors of ours among the guest's: it can neither close nor replace them.
+PRIVATE: set[int] = set()
 
 
 def private_descriptor(descriptor: int) -> int:
-    """Move a descriptor of ours out of the guest's way: the new number; closes the old one."""
+    """Move a descriptor of ours out of the guest's way, and keep it from the guest: the new number."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
-        return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, private_floor())
-    finally:
-        os.close(descriptor)
+        moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, max(min(soft, 1 << 20) - 32, 3))
+    except OSError:
+        # The guest has taken all of the high numbers, or lowered its limit.
+        moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
+    os.close(descriptor)
+    PRIVATE.add(moved)
+    return moved
+
+
+def close_private(descriptor: int) -> None:
+    """Close a descriptor that `private_descriptor` gave."""
+    PRIVATE.discard(descriptor)
+    os.close(descriptor)
 
 
 def leave_descriptor_table() -> None:

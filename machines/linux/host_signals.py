@@ -88,7 +88,7 @@ class HostSignals:
         for number, handler in self._saved.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
         self._saved.clear()
-        os.close(self._wake_write)
+        host.close_private(self._wake_write)
         self._wake_write = -1
 
     def follow(self, number: int, action: Action) -> None:
@@ -135,7 +135,7 @@ class HostSignals:
         self.follow(SIGINT, self._state.actions[SIGINT])
         for descriptor in (self._wake_read, self._wake_write):
             if descriptor >= 0:
-                os.close(descriptor)
+                host.close_private(descriptor)
         self._wake_read = self._wake_write = -1
         if any(self._is_ours(number) for number in self._state.handlers()):
             self._start_watcher()
@@ -187,7 +187,7 @@ class HostSignals:
                 if self.call_sequence == sequence:
                     signal.pthread_kill(main, _NUDGE)
                 delay *= 2
-        os.close(wake_read)
+        host.close_private(wake_read)
 
 
 def _nothing(number: int, frame: FrameType | None) -> None:

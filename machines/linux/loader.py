@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from errno import ELOOP, ENOEXEC
+from errno import ELOOP, ENOENT, ENOEXEC
+from typing import NamedTuple
 
 from metaphrase.machines.linux import elf, host
 from metaphrase.machines.linux.elf import PF_R, PF_W, PF_X, ElfFile, open_program
@@ -37,12 +38,11 @@ class Program:
         """Close the files."""
         for descriptor in (self.descriptor, self.interpreter_descriptor):
             if descriptor >= 0:
-                os.close(descriptor)
+                host.close_private(descriptor)
         self.descriptor = self.interpreter_descriptor = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(NamedTuple):
     """A program in memory; all addresses are the guest's."""
 
     elf: ElfFile
@@ -59,9 +59,20 @@ class Image:
 
 def identify(path: str, sysroot: str | None = None) -> str:
     """The guest that a program needs: "x86_64", "riscv64"; scripts are followed. LoadError if it cannot be started."""
-    program = find(os.fsencode(path), [], Paths(sysroot))
+    program = find(locate(path), [], Paths(sysroot))
     program.close()
     return program.elf.guest
+
+
+def locate(path: str) -> bytes:
+    """The path of a program that may be given by name alone, as to a shell; LoadError when there is none."""
+    if "/" in path or os.path.exists(path):
+        return os.fsencode(path)
+    for folder in os.get_exec_path():
+        candidate = os.path.join(folder, path)
+        if path and os.access(candidate, os.X_OK) and os.path.isfile(candidate):
+            return os.fsencode(candidate)
+    raise LoadError(f"{path!r}: no such file, and no program of that name in $PATH", ENOENT, STATUS_NOT_FOUND)
 
 
 def find(path: bytes, argv: Sequence[bytes], paths: Paths) -> Program:
@@ -76,7 +87,7 @@ def find(path: bytes, argv: Sequence[bytes], paths: Paths) -> Program:
             line = os.pread(descriptor, _SCRIPT_LINE, 0)
             if line.startswith(b"#!"):
                 command = _script_command(line, shown)
-                os.close(descriptor)
+                host.close_private(descriptor)
                 descriptor = -1
                 arguments = [*command, path, *arguments[1:]]
                 path = command[0]
@@ -88,7 +99,7 @@ def find(path: bytes, argv: Sequence[bytes], paths: Paths) -> Program:
             return program
         except BaseException:
             if descriptor >= 0:
-                os.close(descriptor)
+                host.close_private(descriptor)
             raise
     raise LoadError(f"{os.fsdecode(name)}: cannot be started: too many `#!` scripts run each other", ELOOP)
 

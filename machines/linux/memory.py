@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import sys
 from errno import ENAMETOOLONG, ENOMEM
 
 from metaphrase.machines.linux import host
@@ -62,7 +63,9 @@ class Window:
         self.base = self._reserved + ZONE_BELOW
 
     def __del__(self) -> None:
-        self.close()
+        # At the end of the interpreter, threads of the engine may still look at guest memory.
+        if not sys.is_finalizing():
+            self.close()
 
     def close(self) -> None:
         """Give the reservation back; no guest pointer may be used afterwards."""

@@ -8,7 +8,7 @@ import resource
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from errno import EFAULT, EINTR, EIO, ENOENT, ENOEXEC, ENOSYS
+from errno import EFAULT, EINTR, EIO, ENOEXEC, ENOSYS
 
 from metaphrase.machines.linux import delivery, faults, host, stack
 from metaphrase.machines.linux.abi import ABIS
@@ -16,16 +16,19 @@ from metaphrase.machines.linux.calls import ABSENT, SYSTEM_CALLS
 from metaphrase.machines.linux.calls.table import Handler
 from metaphrase.machines.linux.cpu import Cpu, HasCapabilities
 from metaphrase.machines.linux.descriptors import Descriptors
-from metaphrase.machines.linux.errors import STATUS_NOT_FOUND, GuestFault, LoadError
+from metaphrase.machines.linux.errors import GuestFault, LoadError
 from metaphrase.machines.linux.host_signals import HostSignals
-from metaphrase.machines.linux.loader import Image, Program, find, load, map_trampoline
+from metaphrase.machines.linux.loader import Image, Program, find, load, locate, map_trampoline
 from metaphrase.machines.linux.memory import Window
 from metaphrase.machines.linux.paths import Paths
 from metaphrase.machines.linux.signals import SA_RESTART, SIG_IGN, Pending, SignalState
 from metaphrase.machines.linux.space import AddressSpace
 
+#: A shell says nothing of programs that these have ended.
+_QUIET = frozenset({signal.SIGINT, signal.SIGPIPE})
 LOGGER = logging.getLogger("metaphrase.linux")
 _INTERNAL_ERROR_STATUS = 70
+_RLIMIT_STACK = 3
 
 
 class LinuxProcess:
@@ -55,7 +58,7 @@ class LinuxProcess:
         self.paths = Paths(sysroot)
         environment = os.environb if env is None else {os.fsencode(k): os.fsencode(v) for k, v in env.items()}
         arguments = [os.fsencode(argument) for argument in argv] or [os.fsencode(path)]
-        program = find(_search(path), arguments, self.paths)
+        program = find(locate(path), arguments, self.paths)
         try:
             self.abi = ABIS[program.elf.guest]
             self.window = Window()
@@ -95,7 +98,7 @@ class LinuxProcess:
             if len(self.window.regions):
                 self.window.clear()
             self.cpu.reset()
-            self.space.reset()
+            self.space.reset(self.memory_limits.get(_RLIMIT_STACK, (None, None))[0])
             self.image = load(program, self.space)
             self.trampoline = map_trampoline(self.space, self.abi.trampoline)
             top = self.space.map_stack(program.elf.executable_stack)
@@ -143,7 +146,7 @@ class LinuxProcess:
                 self.host_signals.stop()
                 self.descriptors.stop()
                 os.fchdir(directory)
-                os.close(directory)
+                host.close_private(directory)
                 os.umask(creation_mask)
         if self.is_fork_child:
             self._leave()
@@ -162,8 +165,8 @@ class LinuxProcess:
         """A signal's default action ends the guest."""
         self._killed_by = pending.signal
         self.exit_status = 128 + pending.signal
-        if why:
-            faults.report(self, why)
+        if why or pending.signal not in _QUIET:
+            faults.report(self, why or f"{signal.strsignal(pending.signal)} (signal {pending.signal})".lower())
         self.release()
 
     def blocking_call(self, number: int, *arguments: int) -> int:
@@ -283,16 +286,3 @@ class LinuxProcess:
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, [self._killed_by])
             os.kill(os.getpid(), self._killed_by)
         os._exit(self.exit_status or 0)
-
-
-def _search(path: str) -> bytes:
-    """The path of a program that may be given by name alone, as to a shell."""
-    if "/" in path or os.path.exists(path):
-        return os.fsencode(path)
-    for folder in os.get_exec_path():
-        candidate = os.path.join(folder, path)
-        if os.access(candidate, os.X_OK) and os.path.isfile(candidate):
-            return os.fsencode(candidate)
-    if not path:
-        raise LoadError("no program is named; give a path", ENOENT, STATUS_NOT_FOUND)
-    raise LoadError(f"{path}: no such file, and no program of that name in $PATH", ENOENT, STATUS_NOT_FOUND)

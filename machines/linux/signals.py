@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ SA_NOCLDSTOP, SA_NOCLDWAIT, SA_SIGINFO, SA_RESTORER = 1, 2, 4, 0x0400_0000
 SA_ONSTACK, SA_RESTART, SA_NODEFER, SA_RESETHAND = 0x0800_0000, 0x1000_0000, 0x4000_0000, 0x8000_0000
 SS_ONSTACK, SS_DISABLE, SS_AUTODISARM = 1, 2, 1 << 31
 SI_USER, SI_TKILL, SI_KERNEL = 0, -6, 0x80
+
+_CLD_EXITED, _CLD_KILLED, _CLD_DUMPED, _CLD_STOPPED, _CLD_CONTINUED = 1, 2, 3, 5, 6
 
 COUNT = 64
 _REAL_TIME = 34
@@ -75,6 +78,19 @@ def sent_by(signal: int, code: int, process: int, user: int, value: int = 0) -> 
     return information(signal, code, process | user << 32, value)
 
 
+def child_information(child: int, user: int, status: int) -> bytes:
+    """The siginfo_t of SIGCHLD for a status as wait(2) gives it."""
+    if os.WIFEXITED(status):
+        code, value = _CLD_EXITED, os.WEXITSTATUS(status)
+    elif os.WIFSTOPPED(status):
+        code, value = _CLD_STOPPED, os.WSTOPSIG(status)
+    elif os.WIFCONTINUED(status):
+        code, value = _CLD_CONTINUED, SIGCONT
+    else:
+        code, value = _CLD_DUMPED if os.WCOREDUMP(status) else _CLD_KILLED, os.WTERMSIG(status)
+    return information(SIGCHLD, code, child | user << 32, value)
+
+
 def is_ignored_by_default(signal: int) -> bool:
     """Whether nothing happens when there is no handler."""
     return signal in HARMLESS
@@ -116,6 +132,12 @@ class SignalState:
             return
         self._pending.append(pending)
         self.attention = True
+
+    def describe_child(self, child: int, status: int) -> None:
+        """A child has been waited for: a pending SIGCHLD that does not know its child yet is about this one."""
+        for pending in self._pending:
+            if pending.signal == SIGCHLD and not any(pending.info[16:20]):
+                pending.info = child_information(child, 0, status)
 
     def pending_mask(self) -> int:
         """The signals that are pending here (the host may hold more)."""

@@ -14,6 +14,7 @@ from metaphrase.machines.linux.memory import PAGE_SIZE, Window, page_up
 LOWEST_ADDRESS = 0x10000
 _STACK_GUARD = 1 << 20
 _SMALLEST_STACK_AREA = 128 << 20
+_SMALLEST_STACK = 256 << 10
 _DEFAULT_STACK = 8 << 20
 _LARGEST_STACK = 1 << 30
 
@@ -29,11 +30,13 @@ class AddressSpace:
         self._random = random.Random(os.urandom(16)) if randomize else None
         self.reset()
 
-    def reset(self) -> None:
-        """An empty address space, as execve leaves it."""
-        soft, _ = resource.getrlimit(resource.RLIMIT_STACK)
-        size = _DEFAULT_STACK if soft == resource.RLIM_INFINITY else soft
-        self.stack_size = page_up(min(max(size, 64 << 10), _LARGEST_STACK))
+    def reset(self, stack_limit: int | None = None) -> None:
+        """An empty address space, as execve leaves it; the host's limit bounds the stack unless another is given."""
+        if stack_limit is None:
+            stack_limit, _ = resource.getrlimit(resource.RLIMIT_STACK)
+        if not 0 <= stack_limit < 1 << 63:
+            stack_limit = _DEFAULT_STACK
+        self.stack_size = page_up(min(max(stack_limit, _SMALLEST_STACK), _LARGEST_STACK))
         top = self.window.size - PAGE_SIZE
         self.stack_top = top - self._slide(22)
         area = max(self.stack_size + _STACK_GUARD, min(_SMALLEST_STACK_AREA, self.window.size >> 4))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from metaphrase.machines.linux.abi.base import Abi
 from metaphrase.machines.linux.loader import Image
@@ -16,8 +16,7 @@ AT_UID, AT_EUID, AT_GID, AT_EGID, AT_PLATFORM, AT_HWCAP, AT_CLKTCK, AT_SECURE = 
 AT_RANDOM, AT_HWCAP2, AT_EXECFN, AT_MINSIGSTKSZ = 25, 26, 31, 51
 
 
-@dataclass(frozen=True, slots=True)
-class InitialStack:
+class InitialStack(NamedTuple):
     """Where things were put, for the start and for /proc/self."""
 
     pointer: int

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from metaphrase.machines.linux.cpu import Cpu
 from metaphrase.machines.linux.memory import Window
@@ -12,8 +11,7 @@ from metaphrase.machines.linux.memory import Window
 U64 = 0xFFFF_FFFF_FFFF_FFFF
 
 
-@dataclass(frozen=True, slots=True)
-class FaultDetail:
+class FaultDetail(NamedTuple):
     """What a signal frame tells about the access that raised it; zeros for other signals."""
 
     address: int = 0
@@ -23,8 +21,7 @@ class FaultDetail:
     trap_number: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class SignalDelivery:
+class SignalDelivery(NamedTuple):
     """Everything that goes into a signal frame."""
 
     signal: int
@@ -39,8 +36,7 @@ class SignalDelivery:
     trampoline: int
 
 
-@dataclass(frozen=True, slots=True)
-class RestoredContext:
+class RestoredContext(NamedTuple):
     """What the return from a handler brings back besides registers."""
 
     mask: int
@@ -57,8 +53,7 @@ class Frames(Protocol):
         """Bring back the context of the frame that the stack pointer points to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Abi:
+class Abi(NamedTuple):
     """One architecture's interface to the kernel."""
 
     name: str
@@ -97,8 +92,3 @@ class Abi:
     #: Bytes of struct epoll_event, which x86-64 packs.
     epoll_event_size: int
     frames: Frames
-
-    @property
-    def by_name(self) -> dict[str, int]:
-        """Numbers by name."""
-        return {name: number for number, name in self.numbers.items()}

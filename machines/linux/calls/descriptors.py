@@ -34,7 +34,6 @@ _CLOSE_RANGE_UNSHARE, _CLOSE_RANGE_CLOEXEC = 2, 4
 # fcntl(2) commands by what their argument is.
 _FCNTL_NUMBERS = {0, 1, 2, 3, 4, 8, 9, 10, 11, 1024, 1025, 1026, 1030, 1031, 1032, 1033, 1034}
 _FCNTL_POINTERS = {5: 32, 6: 32, 7: 32, 15: 8, 16: 8, 36: 32, 37: 32, 38: 32, 1035: 8, 1036: 8, 1037: 8, 1038: 8}
-_F_DUPFD, _F_DUPFD_CLOEXEC = 0, 1030
 _FCNTL_WAITS = {7, 38}
 
 # ioctl(2) requests that are known to take a number, or a pointer to a plain structure of at most so many bytes. Others
@@ -112,8 +111,6 @@ def fcntl(process: LinuxProcess, descriptor: int, command: int, argument: int) -
             return process.blocking_call(HOST["fcntl"], descriptor, command, pointer)
         return host.call(HOST["fcntl"], descriptor, command, pointer)
     if command not in _FCNTL_NUMBERS:
-        return -EINVAL
-    if command in (_F_DUPFD, _F_DUPFD_CLOEXEC) and signed32(argument) >= host.private_floor():
         return -EINVAL
     return host.call(HOST["fcntl"], descriptor, command, argument)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from errno import E2BIG, EAGAIN, EINVAL, ENAMETOOLONG, ENOENT, ENOEXEC
 from signal import SIGKILL
@@ -31,8 +32,22 @@ _CLONE_REFUSED = 0x7C02_8080
 _SHARED_STACK = 16 << 10
 _RED_ZONE = 128
 
-passthrough("wait4", VALUE, out(4), VALUE, out(_RUSAGE_SIZE), blocking=True)
 passthrough("waitid", VALUE, VALUE, out(_SIGINFO_SIZE), VALUE, out(_RUSAGE_SIZE), blocking=True)
+
+
+@syscall("wait4")
+def wait4(process: LinuxProcess, target: int, status: int, options: int, usage: int) -> int:
+    """wait4(2). A SIGCHLD that has come meanwhile is told whose end it announces."""
+    window = process.window
+    word = ctypes.c_int()
+    window.will_write(usage, _RUSAGE_SIZE)
+    pointer = window.host_pointer(usage)
+    child = process.blocking_call(HOST["wait4"], target, ctypes.addressof(word), options, pointer)
+    if child > 0:
+        if status:
+            window.write_u32(status, word.value)
+        process.signals.describe_child(child, word.value)
+    return child
 
 
 @syscall("exit", "exit_group")
