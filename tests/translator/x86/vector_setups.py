@@ -1,0 +1,92 @@
+"""What random cases of the SSE chapters need beyond random state: vectors and environments rich in edges."""
+
+from __future__ import annotations
+
+import random
+import struct
+from typing import Final
+
+from metaphrase.translator.x86.instructions import conversions, sse_float, sse_integer, sse_transfer
+from tests.oracle.native import ARENA, ARENA_SIZE, REGISTERS
+from tests.translator.x86.differential import UNDEFINED, Drawn, rows_of, setup
+
+ROWS: Final = rows_of(sse_transfer, sse_float, conversions, sse_integer)
+APPROXIMATE: Final = frozenset(row.name for row in ROWS if row.detail.undefined == "approximate")
+
+_SINGLES: Final = (
+    0, 0x80000000, 1, 0x80000001, 0x7FFFFF, 0x800000, 0x3F800000, 0xBF800000, 0x7F7FFFFF, 0x7F800000, 0xFF800000,
+    0x7FC00001, 0xFFC12345, 0x7F800001, 0xFF812345, 0x4F000000, 0xCF000000, 0x4EFFFFFF, 0x5F000000, 0xDF000000,
+    0x3FC00000, 0x3F000000, 0x4B000001, 0x33333333,
+)  # fmt: skip
+"""Zeroes, denormals, ones, extremes, infinities, quiet and signalling NaNs, bounds of integers, halves."""
+_DOUBLES: Final = (
+    0, 1 << 63, 1, 1 << 63 | 5, (1 << 52) - 1, 1 << 52, 0x3FF << 52, 0xBFF << 52, 0x7FEFFFFFFFFFFFFF, 0x7FF << 52,
+    0xFFF << 52, 0x7FF8000000000001, 0xFFF8123456789ABC, 0x7FF0000000000001, 0xFFF0000012345678, 0x41DFFFFFFFC00000,
+    0x41E0000000000000, 0xC1E0000000000000, 0xC1E0000000200000, 0x43E0000000000000, 0xC3E0000000000000,
+    0x3FF8000000000000, 0x3FE0000000000000, 0x36A0000000000000, 0x3690000000000001, 0x47EFFFFFFFFFFFFF,
+)  # fmt: skip
+
+
+def single(rng: random.Random) -> int:
+    """The bits of a single, often an edge or near one."""
+    return rng.choice((rng.choice(_SINGLES), rng.getrandbits(32), rng.randrange(0x3F000000, 0x41000000)))
+
+
+def double(rng: random.Random) -> int:
+    """The bits of a double (or of a small integer), often an edge or near one."""
+    near_one = rng.randrange(0x3FF0 << 48, 0x4050 << 48)
+    return rng.choice((rng.choice(_DOUBLES), rng.getrandbits(64), near_one, rng.randrange(70)))
+
+
+def vector(rng: random.Random) -> int:
+    """128 bits that some kind of lane finds interesting."""
+    kind = rng.randrange(6)
+    if kind == 0:
+        return rng.getrandbits(128)
+    if kind < 3:
+        return sum(single(rng) << 32 * lane for lane in range(4))
+    if kind < 5:
+        return sum(double(rng) << 64 * lane for lane in range(2))
+    return sum(rng.choice((0, 1, 0x7F, 0x80, 0xFF, rng.getrandbits(8))) << 8 * lane for lane in range(16))
+
+
+def environment(rng: random.Random) -> int:
+    """An MXCSR with every exception masked: flags, rounding and, seldom, DAZ and FTZ at random."""
+    flush = rng.choice((0x8000, 0x40, 0x8040)) if rng.random() < 0.2 else 0
+    return 0x1F80 | rng.getrandbits(6) | rng.choice((0, 0, 0, 1, 2, 3)) << 13 | flush
+
+
+@setup(*{row.name for row in ROWS})
+def vectors(drawn: Drawn) -> None:
+    rng, state, memory = drawn.rng, drawn.state, drawn.encoded.memory
+    state.xmm = [vector(rng) for _ in range(16)]
+    state.mxcsr = environment(rng)
+    if memory:
+        drawn.poke(memory.target, vector(rng).to_bytes(16, "little"))
+    elif drawn.encoded.rm is not None and drawn.encoded.rm < len(REGISTERS):
+        drawn.set_register(REGISTERS[drawn.encoded.rm], double(rng))
+
+
+@setup("maskmovdqu")
+def destination(drawn: Drawn) -> None:
+    """Somewhere in the arena: which faults are seen first is left to the processor (SDM volume 2B, MASKMOVDQU)."""
+    rng, state = drawn.rng, drawn.state
+    address = ARENA + rng.randrange(ARENA_SIZE - 16)
+    if drawn.encoded.segment:
+        base = rng.randrange(1 << 20)
+        setattr(state, f"{drawn.encoded.segment}_base", base)
+        address -= base
+    state.registers["rdi"] = address | (rng.getrandbits(32) << 32 if drawn.encoded.address32 else 0)
+
+
+def close(wanted: int, got: int) -> bool:
+    """Whether each single of two vectors agrees within the error that RCPPS and RSQRTPS are allowed."""
+    pairs = zip(*(struct.unpack("<4f", value.to_bytes(16, "little")) for value in (wanted, got)), strict=True)
+    singles = zip(*(struct.unpack("<4I", value.to_bytes(16, "little")) for value in (wanted, got)), strict=True)
+    return all(
+        bits[0] == bits[1] or abs(value[0] - value[1]) <= 3 * 2**-12 * abs(value[0])
+        for bits, value in zip(singles, pairs, strict=True)
+    )
+
+
+UNDEFINED.update(dict.fromkeys(APPROXIMATE, lambda drawn: 0))
