@@ -217,7 +217,9 @@ class Oracle:
         image = block[_trap.IMAGE : _trap.IMAGE + 160]
         fault = None
         # The snippet's own two-byte INT 3 is a fault; the one-byte form is how every snippet ends.
-        if number == signal.SIGTRAP and vector == 3 and not case.code[: rip - case.address].endswith(b"\xcd\x03"):
+        ended = rip - case.address
+        own = ended <= len(case.code) and case.code[:ended].endswith(b"\xcd\x03")
+        if number == signal.SIGTRAP and vector == 3 and not own:
             rip -= 1
         else:
             page_fault = vector == PAGE_FAULT and number in (signal.SIGSEGV, signal.SIGBUS)

@@ -111,7 +111,7 @@ def draw_encoding(rng: random.Random, row: Description, target: int, entry: int,
         if is_memory:
             out.memory = MemoryOperand(target, address32=0x67 in prefixes)
             tail, patch = _draw_memory(rng, out.memory, rex)
-            patch = len(body) + 1 + patch if patch is not None else None
+            patch = len(body) + patch if patch is not None else None
             body += bytes([tail[0] | reg << 3]) + tail[1:]
         else:
             rm = e.exact_rm if e.exact_rm is not None else rng.randrange(8)

@@ -7,8 +7,8 @@ from tests.oracle.native import ARENA, CODE, CODE_SIZE, REGISTERS
 from tests.translator.x86.differential import FLAG_BITS, MASK64, UNDEFINED, Drawn, flag_mask, setup
 from tests.translator.x86.encodings import edge
 
-SKIPPED = {"int3", "cpuid", "xgetbv", "rdtsc", "rdtscp"}
-"""Rows whose effect the oracle cannot show, or that differ from call to call."""
+SKIPPED = {"int3", "cpuid", "xgetbv", "rdtsc", "rdtscp", "sldt", "str", "sgdt", "sidt", "smsw"}
+"""Rows whose effect the oracle cannot show, that differ from call to call, or that fault only under UMIP."""
 
 
 def _code_address(drawn: Drawn) -> int:
@@ -27,12 +27,7 @@ def _set_operand(drawn: Drawn, value: int, width: int) -> None:
 @setup("jmp", "call")
 def indirect_target(drawn: Drawn) -> None:
     if encoding_of(drawn.row).modrm:
-        drawn.poke(drawn.state.registers["rsp"] - 64, bytes(192))
-        if drawn.encoded.rm == 4:
-            drawn.state.registers["rsp"] = ARENA + 0x8000
         _set_operand(drawn, _code_address(drawn), 64)
-        if drawn.encoded.rm == 4:  # CALL RSP: its target is the stack itself, which cannot be executed
-            drawn.encoded.code = b"\x90"
 
 
 @setup("ret")
@@ -152,7 +147,7 @@ def bases(drawn: Drawn) -> None:
     drawn.state.registers[REGISTERS[drawn.encoded.rm]] = edge(drawn.rng, drawn.rng.choice((47, 47, 48, 64)))
 
 
-# --- flags that depend on the count -------------------------------------------------------------------------------------
+# --- flags that depend on the count -----------------------------------------------------------------------------------
 def _count(drawn: Drawn) -> int:
     codes = drawn.row.detail.codes
     width = drawn.operand_width(0)
@@ -184,5 +179,5 @@ def _double_shift_undefined(drawn: Drawn) -> int:
     return flag_mask("af" if count == 1 else "of af")
 
 
-UNDEFINED.update({name: _shift_undefined for name in ("rol", "ror", "rcl", "rcr", "shl", "shr", "sar")})
-UNDEFINED.update({name: _double_shift_undefined for name in ("shld", "shrd")})
+UNDEFINED.update(dict.fromkeys(("rol", "ror", "rcl", "rcr", "shl", "shr", "sar"), _shift_undefined))
+UNDEFINED.update(dict.fromkeys(("shld", "shrd"), _double_shift_undefined))

@@ -31,9 +31,9 @@ class ArenaMemory:
 
     def _check(self, address: int, size: int, write: bool) -> bool:
         """Whether the access lies in the arena. Raises MemoryFault at the first page that does not allow it."""
-        if ARENA <= address and address + size <= ARENA + ARENA_SIZE:
+        if address >= ARENA and address + size <= ARENA + ARENA_SIZE:
             return True
-        if CODE <= address and address + size <= CODE + CODE_SIZE and not write:
+        if address >= CODE and address + size <= CODE + CODE_SIZE and not write:
             return False
         kind = "write" if write else "read"
         for at in (address, (address + size - 1) // PAGE * PAGE):

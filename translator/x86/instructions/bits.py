@@ -71,7 +71,10 @@ def btc(value: Value, mask: Value) -> Value:
 def _scan(m: X86Emitter, target: Register, source: Operand, result: Callable[[Value], Value]) -> None:
     value = m.get(source)
     zero = value.eq(0)
-    m.put(target, zero.select(m.get(target), result(value)))
+    found = result(value)
+    if target.width == 32:  # a register that keeps its value keeps its upper half
+        target, found = Register(target.offset, 64), found.zext(64)
+    m.put(target, zero.select(m.get(target), found))
     m.put_flags(Flags(zf=zero))
 
 

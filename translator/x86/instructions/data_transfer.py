@@ -110,34 +110,23 @@ def xadd(m: X86Emitter, target: Operand, source: Register) -> None:
 
 @insn("0F B0 /r | 0F B1 /r", "Eb, Gb | Ev, Gv", lock=True)
 def cmpxchg(m: X86Emitter, target: Operand, source: Register) -> None:
-    """CMPXCHG: compare with the accumulator and exchange; the target is written in any case. SDM volume 2A, CMPXCHG."""
-    accumulator = m.gpr(0, target.width)
-    expected, new = m.get(accumulator), m.get(source)
+    """CMPXCHG: compare with the accumulator and exchange; memory is written in any case. SDM volume 2A, CMPXCHG."""
+    expected, new = m.get(m.gpr(0, target.width)), m.get(source)
     if m.lock and isinstance(target, Memory):
         old = m.compare_exchange(target.address, expected, new)
     else:
         old = m.get(target)
-        m.put(target, expected.eq(old).select(new, old))
     equal = expected.eq(old)
-    if target.width == 32:  # an accumulator that matched keeps its upper half
-        whole = m.gpr(0)
-        if isinstance(target, Register):
-            is_target = _is_accumulator(m, target)
-            keep = is_target.select(new.zext(64), m.get(whole))
-            m.put(whole, equal.select(keep, old.zext(64)))
-        else:
-            m.put(whole, equal.select(m.get(whole), old.zext(64)))
-    elif isinstance(target, Memory):
-        m.put(accumulator, old)
-    else:
-        m.put(accumulator, equal.select(m.get(accumulator), old))
+    if isinstance(target, Memory) and not m.lock:
+        m.put(target, equal.select(new, old))
+    # A register that is not exchanged is not written, not even its upper half.
+    width = 64 if target.width == 32 else target.width
+    accumulator = m.gpr(0, width)
+    m.put(accumulator, equal.select(m.get(accumulator), old.zext(width)))
+    if isinstance(target, Register):
+        whole = Register(target.offset, width)
+        m.put(whole, equal.select(new.zext(width), m.get(whole)))
     m.put_flags(m.sub_flags(expected, old))
-
-
-def _is_accumulator(m: X86Emitter, register: Register) -> Value:
-    if isinstance(register.offset, Value):
-        return register.offset.eq(s.GPR[0])
-    return m.flag(register.offset == s.GPR[0])
 
 
 def _cmpxchg_pair(m: X86Emitter, target: Memory, half: int) -> None:

@@ -35,11 +35,19 @@ def _count_down(m: X86Emitter) -> Value:
     return left
 
 
-def _repeated(m: X86Emitter, element: Callable[[], None]) -> None:
-    """Do one element, or under a REP prefix as many as rCX says."""
+def _narrow(m: X86Emitter, *registers: int) -> None:
+    """With 32-bit addresses hardware clears upper halves at the start of a REP, even if there is nothing to do."""
+    if m.address_size == 32:
+        for number in registers:
+            m.put(m.gpr(number, 32), m.get(m.gpr(number, 32)))
+
+
+def _repeated(m: X86Emitter, element: Callable[[], None], *moved: int) -> None:
+    """Do one element, or under a REP prefix as many as rCX says; `moved` are narrowed at its start as rCX is."""
     if not m.statics.repeat:
         element()
         return
+    _narrow(m, RCX, *moved)
     with m.while_(lambda: m.get(_count(m)).ne(0)):
         element()
         _count_down(m)
@@ -53,7 +61,7 @@ def movs(m: X86Emitter, target: Memory, source: Memory) -> None:
         m.store(m.string_destination(), m.load(m.string_source(), integer(source.width)))
         _advance(m, source.width, RSI, RDI)
 
-    _repeated(m, element)
+    _repeated(m, element, RSI, RDI)
 
 
 @insn("AA | AB", "Yb, AL | Yv, rAX", repeat=True)
@@ -64,7 +72,7 @@ def stos(m: X86Emitter, target: Memory, source: Register) -> None:
         m.store(m.string_destination(), m.get(source))
         _advance(m, source.width, RDI)
 
-    _repeated(m, element)
+    _repeated(m, element, RDI)
 
 
 @insn("AC | AD", "AL, Xb | rAX, Xv", repeat=True)
@@ -85,6 +93,7 @@ def _compared(m: X86Emitter, width: int, operands: Callable[[], tuple[Value, Val
         _advance(m, width, *registers)
         m.put_flags(m.sub_flags(a, b))
         return
+    _narrow(m, RCX)
     first, second, again = m.local(integer(width)), m.local(integer(width)), m.local(I1)
     with m.if_(m.get(_count(m)).ne(0)):
         again.set(1)

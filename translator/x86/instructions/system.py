@@ -6,7 +6,7 @@ SDM volume 1, 5.1.12 to 5.1.15, 5.20; volume 3, 2.8.
 from __future__ import annotations
 
 from metaphrase.ir.graph import Value
-from metaphrase.ir.types import I64, VOID
+from metaphrase.ir.types import I8, I64, VOID
 from metaphrase.translator.x86.emitter import Memory, Register, X86Emitter
 from metaphrase.translator.x86.table import insn
 
@@ -14,9 +14,14 @@ from metaphrase.translator.x86.table import insn
 @insn("F3 90", name="pause")
 @insn("0F 1F /r | 0F 1E /r | 0F 18 /r | 0F 19 /r | 0F 1A /r | 0F 1B /r | 0F 1C /r | 0F 1D /r", "Ev", name="nop")
 @insn("0F 0D /r mem", "Eb", name="prefetchw")
-@insn("NP 0F AE /7 mem", "Eb", name="clflush")
 def nop(m: X86Emitter, *operands: Register | Memory) -> None:
-    """NOP, hints and prefetches: nothing is accessed. SDM volume 2B, NOP; PREFETCHh; PREFETCHW; PAUSE; 2A, CLFLUSH."""
+    """NOP, hints and prefetches: nothing is accessed. SDM volume 2B, NOP; PREFETCHh; PREFETCHW; PAUSE."""
+
+
+@insn("NP 0F AE /7 mem", "Eb", extension="clflush")
+def clflush(m: X86Emitter, line: Memory) -> None:
+    """CLFLUSH: flush a cache line; the byte must be readable. SDM volume 2A, CLFLUSH."""
+    m.load(line.address, I8)
 
 
 @insn("NP 0F AE /5 reg | NP 0F AE /6 reg | NP 0F AE /7 reg", "Ed", extension="sse2", name="fence")
@@ -96,5 +101,16 @@ for _name, _pattern in PRIVILEGED.items():
     insn(_pattern, name=_name, ends_block=True)(_privileged)
 for _name, _pattern in PRIVILEGED_OPERANDS.items():
     insn(_pattern, "Ew", name=_name, ends_block=True)(_privileged)
-for _name, _opcode in (("mov_cr", 0x20), ("mov_dr", 0x21), ("mov_cr", 0x22), ("mov_dr", 0x23)):
-    insn(f"0F {_opcode:02X} /r", "Rq", name=_name, ends_block=True)(_privileged)
+
+
+def _special_register(m: X86Emitter, existing: int, general: Register, special: Register) -> None:
+    """MOV to and from control and debug registers: #UD for one that does not exist, else #GP(0). SDM volume 2B, MOV."""
+    number = special.offset if isinstance(special.offset, Value) else m.const(special.offset, 64)
+    m.trap_if((m.const(existing, 64).lshr(number) & 1).eq(0), "invalid_opcode")
+    m.trap("general_protection")
+
+
+for _name, _opcode, _existing in (("cr", 0x20, 0x11D), ("dr", 0x21, 0xFF), ("cr", 0x22, 0x11D), ("dr", 0x23, 0xFF)):
+    insn(f"0F {_opcode:02X} /r reg", "Rq, Sq", name=f"mov_{_name}", ends_block=True, static=(_existing,))(
+        _special_register
+    )
