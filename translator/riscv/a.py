@@ -1,7 +1,7 @@
 """A, atomic instructions. Manual volume I (20191213), chapter 8.
 
 Every access is sequentially consistent, whatever aq and rl ask for. An address that is not a multiple of the size
-traps ("misaligned"), as an execution environment without Zam does.
+traps ("alignment"), as an execution environment without Zam does.
 """
 
 from __future__ import annotations

@@ -65,5 +65,5 @@ class RiscvEmitter(Emitter):
 
     def align(self, address: Value, size: int) -> Value:
         """`address`, with a trap unless it is a multiple of `size`."""
-        self.trap_if((address & (size - 1)).ne(0), "misaligned")
+        self.trap_if((address & (size - 1)).ne(0), "alignment")
         return address

@@ -11,7 +11,7 @@ from metaphrase.translator.guest import Decoded, DecodeError, Description, Guest
 from metaphrase.translator.pattern import Segment
 from metaphrase.translator.pattern_native import Blob, DecoderEmitter, make_blob, make_decoder
 from metaphrase.translator.pattern_table import PatternTable
-from metaphrase.translator.riscv import a, c, d, f, i, m, text, zicsr
+from metaphrase.translator.riscv import a, c, d, f, i, m, services, text, zicsr
 from metaphrase.translator.riscv import state as s
 from metaphrase.translator.riscv.emitter import RiscvEmitter
 
@@ -39,13 +39,10 @@ class RiscvGuest(Guest):
     program_counter = "pc"
     longest = 4
     alignment = 2
-    reasons = ("breakpoint", "misaligned", "flush_code")
-    aliases = s.ALIASES
-    """Names of slots in the calling convention."""
-    reset = s.RESET
-    """Slots that do not start at zero."""
-    hidden = s.HIDDEN
-    """Slots that no program can see."""
+    reset_values = s.RESET
+    special_registers = services.REGISTERS
+    services = services.SERVICES
+    reasons = ("breakpoint", "alignment", "flush_code")
 
     def __init__(self) -> None:
         self.rows: list[Description] = [row for chapter in CHAPTERS for row in chapter.descriptions()]

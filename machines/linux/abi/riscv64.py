@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from signal import SIGILL, SIGTRAP
+from signal import SIGBUS, SIGILL, SIGTRAP
 
 from metaphrase.machines.linux.abi.base import Abi, FaultDetail, RestoredContext, SignalDelivery
 from metaphrase.machines.linux.abi.numbers import GENERIC
@@ -84,7 +84,8 @@ ABI = Abi(
     has_restorer=False,
     # addi a7, zero, 139 (rt_sigreturn); ecall
     trampoline=struct.pack("<II", 139 << 20 | 17 << 7 | 0x13, 0x73),
-    traps={"illegal": (SIGILL, 1), "breakpoint": (SIGTRAP, 1)},  # ILL_ILLOPC, TRAP_BRKPT
+    # ILL_ILLOPC, TRAP_BRKPT, BUS_ADRALN
+    traps={"illegal": (SIGILL, 1), "breakpoint": (SIGTRAP, 1), "alignment": (SIGBUS, 1)},
     breakpoint_length=0,
     is_canonical=lambda address: True,
     fault_detail=_fault_detail,

@@ -127,9 +127,14 @@ def random_float(rng: random.Random, singles: float) -> int:
 
 
 def random_floats(rng: random.Random, singles: float) -> tuple[int, ...]:
-    """All f registers. They share exponents in half of the cases, so that sums cancel and quotients are near one."""
+    """All f registers: anything, or zeroes, infinities and NaNs, or numbers that are close so that sums cancel."""
     values = [random_float(rng, singles) for _ in range(32)]
-    if rng.random() < 0.5:
+    kind = rng.random()
+    if kind < 0.2:
+        special = (0, 0x7F80_0000, 0x7FC0_0000, 0x7F80_0001), (0, 0x7FF << 52, 0xFFF << 51, (0x7FF << 52) + 1)
+        single = rng.random() < singles
+        values = [rng.choice(special[not single]) | (0xFFFF_FFFF << 32 if single else 0) for _ in range(32)]
+    elif kind < 0.6:
         first, low = values[0], (1 << (32 if values[0] >> 32 == 0xFFFF_FFFF else 54)) - 1
 
         def near() -> int:

@@ -106,7 +106,7 @@ def test_reservation(hart: Thread, size: str, value: int) -> None:
 def test_misaligned_atomic_traps(hart: Thread, name: str) -> None:
     hart["a0"], hart["a1"] = DATA + 2, 9
     outcome = hart.run(encode(hart, name, rd=A1, rs1=A0))
-    assert (outcome.kind, outcome.reason, outcome.pc) == ("leave", "misaligned", PC)
+    assert (outcome.kind, outcome.reason, outcome.pc) == ("leave", "alignment", PC)
     assert hart["a1"] == 9
 
 
