@@ -456,7 +456,7 @@ class _Parser(Reader):
         if more:
             self.mark(",")
         match op.immediate:
-            case "lane" | "rounding":
+            case "lane" | "rounding" | "count" | "address":
                 return self.integer(f"the {op.immediate} of {op.name}")
             case "operation":
                 return self.name("an operation")

@@ -22,6 +22,12 @@ TARGETS = {"jump": 1, "branch": 2}
 ANY_TARGETS = frozenset({"enter"})
 """Terminators that name as many blocks as they like, at least one."""
 
+FLOAT_OPS = (
+    "fadd", "fsub", "fmul", "fdiv", "fsqrt", "fma", "fmin", "fmax", "fround",
+    "feq", "flt", "flt_quiet", "fle", "funord",
+)  # fmt: skip
+"""Ops whose operands are floating point, all of one format."""
+
 
 class VerifyError(MetaphraseError):
     """A function breaks a rule of the IR. The text names the function, the block and the value."""
@@ -98,8 +104,12 @@ def _immediate(op: Op, imm: Imm) -> str | None:
     match op.immediate:
         case "":
             good = imm is None
-        case "number" | "lane" | "local" | "offset":
+        case "address":
+            good = isinstance(imm, int)
+        case "number" | "lane" | "local" | "offset" | "count":
             good = isinstance(imm, int) and imm >= 0
+        case "distance":
+            good = isinstance(imm, int)
         case "rounding":
             good = isinstance(imm, int) and 0 <= imm <= 4
         case "lanes":

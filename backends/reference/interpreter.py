@@ -45,16 +45,26 @@ class Outcome:
     transfer: str | None = None
     address: int | None = None
     access: str | None = None
+    origin: int | None = None
+    """Of a fault: where the instruction lies that faulted, as an offset from the region's base."""
     block: str | None = None
     """Name of the block that the run ended in."""
+
+
+class _Interrupted(Exception):
+    """Raised by `poll` to end the run at a guest address."""
+
+    def __init__(self, pc: int) -> None:
+        self.pc = pc
 
 
 class Interpreter:
     """One function bound to the state and memory it works on; `run` may be called again and again.
 
     `state` and `memory` are changed in place. `base` is what the op `base` gives, `fields` what `field` gives by name,
-    `arguments` what `arg` gives, `entry` which block `enter` goes to; `host` is the memory of `peek` and `poke`. `fenv` is the floating-point environment
-    (MXCSR's layout), in which flags accumulate. A run of more than `limit` steps raises InterpreterError.
+    `arguments` what `arg` gives, `entry` which block `enter` goes to; `host` is the memory of `peek` and `poke`. `fenv`
+    is the floating-point environment (MXCSR's layout), in which flags accumulate. A run of more than `limit` steps
+    raises InterpreterError.
     """
 
     def __init__(
@@ -75,7 +85,11 @@ class Interpreter:
         self.fenv = DEFAULT_ENVIRONMENT
         self.f80_control, self.f80_flags = 0x37F, 0
         self.cycles: Callable[[], int] = time.perf_counter_ns
-        self.steps = 0
+        self.interrupt: Callable[[], bool] = lambda: False
+        """Asked by `poll`: whether to leave, for the reason "interrupt"."""
+        self.steps = self.instructions = 0
+        """Values computed in this run, and guest instructions that its `count` ops announced."""
+        self._running: Value | None = None
         self._schedule: dict[Block, list[Value]] = dict(schedule(function))
         self._values: dict[int, Raw] = {}
         self._locals: MutableSequence[Raw | None] = []
@@ -84,13 +98,16 @@ class Interpreter:
         """Run from the entry block to the first terminator that leaves the function."""
         self._values.clear()
         self._locals = [None] * len(self.function.locals)
-        self.steps = 0
+        self.steps = self.instructions = 0
         block = self.function.blocks[0]
         while True:
             try:
                 self._run_block(block)
             except MemoryFault as fault:
-                return Outcome("fault", address=fault.address, access=fault.access, block=block.name)
+                at = self._running.origin if self._running is not None else None
+                return Outcome("fault", address=fault.address, access=fault.access, origin=at, block=block.name)
+            except _Interrupted as interrupted:
+                return Outcome("leave", pc=interrupted.pc, reason="interrupt", block=block.name)
             end = block.terminator
             if end is None:
                 raise InterpreterError(f"{self.function.name}: block {block.name} has no terminator")
@@ -117,6 +134,7 @@ class Interpreter:
                 types = [arg.type for arg in value.args]
                 self._values[value.id] = evaluate(value.op, value.type, operands, types, value.imm)
             else:
+                self._running = value
                 self._effect(value)
 
     def _effect(self, value: Value) -> None:
@@ -334,6 +352,17 @@ def _fence(run: Interpreter, node: Value) -> None:
 @_effect("cycles")
 def _cycles(run: Interpreter, node: Value) -> Raw:
     return run.cycles() & node.type.mask
+
+
+@_effect("count")
+def _count(run: Interpreter, node: Value) -> None:
+    run.instructions += node.imm
+
+
+@_effect("poll")
+def _poll(run: Interpreter, node: Value) -> None:
+    if run.interrupt():
+        raise _Interrupted((run.base + node.imm) & _ADDRESSES)
 
 
 def _host(run: Interpreter) -> Memory:

@@ -24,12 +24,6 @@ def subtracted_from_itself(x: Wide, y: Wide) -> Rewrite:
 
 
 @rule
-def negated_twice(x: Wide) -> Rewrite:
-    """0 - (0 - x) is x."""
-    return Rewrite(find=wide(0) - (wide(0) - x), to=x)
-
-
-@rule
 def negative_added(x: Wide, y: Wide) -> Rewrite:
     """x + -y is x - y."""
     return Rewrite(find=x + (wide(0) - y), to=x - y)

@@ -70,6 +70,12 @@ def exclusive_or_of_widened_constant(x: Narrow, k: Constant) -> Rewrite:
 
 
 @rule
+def mask_beside_widened(x: Wide, y: Narrow, k: Constant) -> Rewrite:
+    """What a mask leaves above a zero-extended value shares no bits with it."""
+    return Rewrite(find=(x & k) & y.zext(), to=wide(0), when=(k & narrow(-1).zext()).eq(0))
+
+
+@rule
 def low_part_masked_out(x: Wide, y: Narrow, k: Constant) -> Rewrite:
     """A mask that drops the part written to the low end drops the write."""
     return Rewrite(find=(x | y.zext()) & k, to=x & k, when=(k & narrow(-1).zext()).eq(0))

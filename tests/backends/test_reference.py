@@ -219,6 +219,30 @@ def test_leaving() -> None:
     assert (outcome.kind, outcome.reason, outcome.pc) == ("leave", "syscall", 0x1002)
 
 
+def test_interrupts_are_polled() -> None:
+    build = Builder()
+    build.effect("count", VOID, imm=3)
+    build.effect("poll", VOID, imm=0x10)
+    build.effect("count", VOID, imm=2)
+    build.end("next")
+    run = build.interpreter()
+    assert (run.run().kind, run.instructions) == ("next", 5)
+    run.interrupt = lambda: True
+    outcome = run.run()
+    assert (outcome.kind, outcome.reason, outcome.pc, run.instructions) == ("leave", "interrupt", 0x1010, 3)
+
+
+def test_the_record_chooses_the_entry() -> None:
+    build = Builder()
+    targets = tuple(build.function.block() for _ in range(3))
+    build.end("enter", targets=targets)
+    for number, target in enumerate(targets):
+        target.terminator = Terminator(OPS["ret"], (build.const(number),))
+    run = build.interpreter()
+    run.entry = 2
+    assert run.run().value == 2
+
+
 def test_the_counter_of_cycles_does_not_go_back() -> None:
     build = Builder()
     first, second = build.effect("cycles", I64), build.effect("cycles", I64)
