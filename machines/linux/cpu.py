@@ -32,9 +32,9 @@ class Exit:
 class Cpu(Protocol):
     """One guest hardware thread.
 
-    Register names are the manual's ("rax", "rip", "fs_base", "rflags"; "a0", "sp", "pc"); values are unsigned 64-bit, and
-    x86's "rflags" is the whole register. Threads that an implementation starts for itself must block every signal and
-    should hold their own descriptor table (`host.leave_descriptor_table`), because descriptors and signals of this
+    Register names are the manual's ("rax", "rip", "fs_base", "rflags"; "a0", "sp", "pc"); values are unsigned 64-bit,
+    and x86's "rflags" is the whole register. Threads that an implementation starts for itself must block every signal
+    and should hold their own descriptor table (`host.leave_descriptor_table`), because descriptors and signals of this
     process are the guest's.
     """
 

@@ -173,6 +173,8 @@ def _check_segments(segments: list[Segment], descriptor: int, size: int, bad: Ca
             raise bad(f"the segment at {segment.address:#x} lies outside the address space")
     for segment in segments:
         if segment.kind == PT_INTERP:
+            if segment.offset + segment.file_size > size:
+                raise bad("it is truncated: the name of its interpreter lies behind the file's end")
             name = os.pread(descriptor, min(segment.file_size, 4096), segment.offset)
             if len(name) < segment.file_size or not name.endswith(b"\0") or len(name) < 2:
                 raise bad("the name of its interpreter is malformed")

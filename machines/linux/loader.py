@@ -93,13 +93,17 @@ def find(path: bytes, argv: Sequence[bytes], paths: Paths) -> Program:
                 path = command[0]
                 continue
             header = elf.parse(descriptor, shown)
-            program = Program(header, os.path.realpath(host_path), name, arguments, descriptor)
+        except BaseException:
+            if descriptor >= 0:
+                host.close_private(descriptor)
+            raise
+        program = Program(header, os.path.realpath(host_path), name, arguments, descriptor)
+        try:
             if header.interpreter is not None:
                 _find_interpreter(program, paths)
             return program
         except BaseException:
-            if descriptor >= 0:
-                host.close_private(descriptor)
+            program.close()
             raise
     raise LoadError(f"{os.fsdecode(name)}: cannot be started: too many `#!` scripts run each other", ELOOP)
 
