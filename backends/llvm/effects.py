@@ -96,14 +96,26 @@ def float_compare(f: FunctionLowering, value: Value, result: str, args: list[str
 
 def float_convert(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
     source, target = value.args[0].type, value.type
+    sizes = {32: "s", 64: "d"}
+    if not source.is_vector and source.bits in sizes and target.bits in sizes:
+        # LLVM would move an instruction of its own across changes of the rounding mode, or drop it with its flags.
+        mnemonic = f"cvts{sizes[source.bits]}2s{sizes[target.bits]}"
+        out.append(f"{result} = call {_merging(f, mnemonic, value)}({llvm_type(source)} {args[0]})")
+        return
     name = "fpext" if target.element.bits > source.element.bits else "fptrunc"
     out.append(f"{result} = {name} {llvm_type(source)} {args[0]} to {llvm_type(target)}")
 
 
-_TO_INT: Final = {
-    ("f32", "i32"): ("i32", "sse.cvt{}ss2si", 4), ("f32", "i64"): ("i64", "sse.cvt{}ss2si64", 4),
-    ("f64", "i32"): ("i32", "sse2.cvt{}sd2si", 2), ("f64", "i64"): ("i64", "sse2.cvt{}sd2si64", 2),
-}  # fmt: skip
+def _merging(f: FunctionLowering, mnemonic: str, value: Value, operand: str = "x") -> str:
+    """A conversion that leaves the upper part of its destination, which is cleared so that nothing is waited for."""
+    if f.module.host.avx:
+        code = f"vxorps $0, $0, $0\\0Av{mnemonic} $1, $0, $0"
+    else:
+        code = f"xorps $0, $0\\0A{mnemonic} $1, $0"
+    return f'{llvm_type(value.type)} asm sideeffect "{code}", "=&x,{operand}"'
+
+
+_TO_INT: Final = frozenset({("f32", "i32"), ("f32", "i64"), ("f64", "i32"), ("f64", "i64")})
 
 
 def float_to_int(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
@@ -130,11 +142,9 @@ def float_to_int(f: FunctionLowering, value: Value, result: str, args: list[str]
 
 
 def _scalar_to_int(f: FunctionLowering, result: str, names: tuple[str, str], how: str, arg: str, out: Lines) -> None:
-    to, template, lanes = _TO_INT[names]
-    scalar = {"f32": "float", "f64": "double"}[names[0]]
-    vector = f"<{lanes} x {scalar}>"
-    out.append(f"{result}.v = insertelement {vector} zeroinitializer, {scalar} {arg}, i32 0")
-    _call(f, result, "llvm.x86." + template.format(how), to, vector, f"{result}.v", out)
+    scalar, suffix = {"f32": ("float", "ss"), "f64": ("double", "sd")}[names[0]]
+    code = f'asm sideeffect "{"v" if f.module.host.avx else ""}cvt{how}{suffix}2si $1, $0", "=r,x"'
+    out.append(f"{result} = call {names[1]} {code}({scalar} {arg})")
 
 
 def _call(f: FunctionLowering, result: str, name: str, to: str, source: str, arg: str, out: Lines) -> None:
@@ -175,6 +185,11 @@ def _by_lane(f: FunctionLowering, value: Value, result: str, arg: str, out: Line
 
 
 def int_to_float(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
+    source, target = value.args[0].type, value.type
+    if source.bits in (32, 64) and target.bits in (32, 64) and not source.is_vector:
+        mnemonic = f"cvtsi2s{'s' if target.bits == 32 else 'd'}{'l' if source.bits == 32 else 'q'}"
+        out.append(f"{result} = call {_merging(f, mnemonic, value, 'r')}({llvm_type(source)} {args[0]})")
+        return
     out.append(f"{result} = sitofp {llvm_type(value.args[0].type)} {args[0]} to {llvm_type(value.type)}")
 
 
