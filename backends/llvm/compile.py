@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,7 @@ from metaphrase.backends.llvm.lower import Host
 from metaphrase.ir.errors import MetaphraseError
 
 _lock = threading.Lock()
+os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 class CompileError(MetaphraseError):

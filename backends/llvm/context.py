@@ -58,6 +58,8 @@ HOT_QUEUE: Final = _word()
 HOT_HEAD: Final = _word()
 HOT_TAIL: Final = _word()
 HOT_THRESHOLD: Final = _word()
+HOT_WAITS: Final = _word()
+"""Nonzero: a block that becomes hot interrupts, so that its region is compiled before it goes on."""
 HOST_MXCSR: Final = _word()
 WINDOW_BASE: Final = _word()
 CODE_BEGIN: Final = _word()

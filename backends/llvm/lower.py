@@ -22,7 +22,7 @@ TERMINATORS = frozenset({"jump", "branch", "ret", "next", "goto", "leave", "ente
 LOWERED_OPS = PURE_OPS | frozenset(EFFECTS) | TERMINATORS
 """The ops that have a lowering; a test compares them with the table."""
 
-SIGNATURE = "(ptr %state, ptr %op, i64 %from)"
+SIGNATURE = "(ptr %state, i64 %rbp, ptr %op, i64 %from)"
 TAIL = "musttail call ghccc void"
 METADATA = (
     '!0 = !{!"branch_weights", i32 100000, i32 1}',
@@ -207,7 +207,7 @@ class FunctionLowering:
         out.append("ret void")
 
     def tail_to(self, handler: str, op: str, extra: str, out: Lines) -> None:
-        out.append(f"{TAIL} {handler}(ptr %state, ptr {op}, i64 {extra})")
+        out.append(f"{TAIL} {handler}(ptr %state, i64 poison, ptr {op}, i64 {extra})")
         out.append("ret void")
 
     def fault_phis(self, out: Lines) -> None:
@@ -229,10 +229,10 @@ class FunctionLowering:
         out.append(f"{known}:")
         handler = self.fresh("h")
         out.append(f"{handler} = load ptr, ptr {target}")
-        self.tail_to(handler, target, "0", out)
+        self.tail_to(handler, target, "poison", out)
         out.append(f"{unknown}:")
         resolve = self.load_context(context.RESOLVE, out)
-        self.tail_to(resolve, branching, "0", out)
+        self.tail_to(resolve, branching, "poison", out)
 
 
 class HandlerLowering(FunctionLowering):
@@ -277,7 +277,7 @@ class HandlerLowering(FunctionLowering):
             following, handler = self.fresh("n"), self.fresh("h")
             out.append(f"{following} = getelementptr i8, ptr %op, i64 {record.SIZE}")
             out.append(f"{handler} = load ptr, ptr {following}")
-            self.tail_to(handler, following, "0", out)
+            self.tail_to(handler, following, "poison", out)
         elif name == "goto":
             target = terminator.args[0]
             if target.op.name == "field" and target.imm == "immediate":

@@ -4,7 +4,8 @@ These functions live below the IR: they speak the handlers' calling convention (
 register and nothing is preserved, so that a tail call is a jump) and edit signal contexts. They are generic: the guest's
 decoder is compiled beside them as `decode`, and what they know of the guest stands in tables that the context points to.
 
-A handler takes (state, record, extra). `dispatch` takes a guest pc as extra; `resolve` takes the branching record.
+A handler takes (state, nothing, record, extra): the second argument would travel in RBP, which is left to frames because
+stack maps make LLVM use one. `dispatch` takes a guest pc as extra; `resolve` takes the branching record.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def source(layout: Layout) -> str:
         _BLOCKS.format(
             pc=layout.program_counter, record_pc=r.PC, immediate=r.IMMEDIATE, displacement=r.DISPLACEMENT, form=r.FORM,
             size=r.SIZE, instructions=c.INSTRUCTIONS, interrupt=c.INTERRUPT, reason=c.EXIT_REASON,
-            exit_record=c.EXIT_RECORD, queue=c.HOT_QUEUE, head=c.HOT_HEAD, tail=c.HOT_TAIL,
+            exit_record=c.EXIT_RECORD, queue=c.HOT_QUEUE, head=c.HOT_HEAD, tail=c.HOT_TAIL, waits=c.HOT_WAITS,
             queue_mask=c.HOT_QUEUE_LENGTH - 1, forms=c.FORMS, forms_size=c.FORM_SIZE,
             INTERRUPT=c.Reasons.INTERRUPT, ILLEGAL=c.Reasons.ILLEGAL, FORMS=c.Reasons.FORMS,
         ),
@@ -91,7 +92,7 @@ declare ptr @llvm.addressofreturnaddress.p0()
 define i64 @enter(ptr %state, ptr %record) nounwind {{
   %host.p = getelementptr i8, ptr %state, i64 {host}
   call void @llvm.x86.sse.stmxcsr(ptr %host.p){load_fenv}
-  call ghccc void @prologue(ptr %state, ptr %record, i64 0){save_fenv}
+  call ghccc void @prologue(ptr %state, i64 poison, ptr %record, i64 0){save_fenv}
   call void @llvm.x86.sse.ldmxcsr(ptr %host.p)
   %reason.p = getelementptr i8, ptr %state, i64 {reason}
   %reason = load i64, ptr %reason.p
@@ -99,7 +100,7 @@ define i64 @enter(ptr %state, ptr %record) nounwind {{
 }}
 
 ; Remember where the chain of handlers returns to, so that a fault can return there from anywhere.
-define internal ghccc void @prologue(ptr %state, ptr %record, i64 %from) noinline nounwind {{
+define internal ghccc void @prologue(ptr %state, i64 %rbp, ptr %record, i64 %from) noinline nounwind {{
   %slot = call ptr @llvm.addressofreturnaddress.p0()
   %slot.p = getelementptr i8, ptr %state, i64 {slot}
   store ptr %slot, ptr %slot.p
@@ -107,25 +108,25 @@ define internal ghccc void @prologue(ptr %state, ptr %record, i64 %from) noinlin
   br i1 %fresh, label %by.pc, label %by.record
 by.record:
   %handler = load ptr, ptr %record
-  musttail call ghccc void %handler(ptr %state, ptr %record, i64 0)
+  musttail call ghccc void %handler(ptr %state, i64 poison, ptr %record, i64 0)
   ret void
 by.pc:
-  musttail call ghccc void @dispatch_state(ptr %state, ptr null, i64 0)
+  musttail call ghccc void @dispatch_state(ptr %state, i64 poison, ptr null, i64 0)
   ret void
 }}
 """
 
 _DISPATCH = """
 ; Go on at the pc in the state.
-define internal ghccc void @dispatch_state(ptr %state, ptr %op, i64 %unused) nounwind {{
+define internal ghccc void @dispatch_state(ptr %state, i64 %rbp, ptr %op, i64 %unused) nounwind {{
   %pc.p = getelementptr i8, ptr %state, i64 {pc}
   %pc = load i64, ptr %pc.p
-  musttail call ghccc void @dispatch(ptr %state, ptr %op, i64 %pc)
+  musttail call ghccc void @dispatch(ptr %state, i64 poison, ptr %op, i64 %pc)
   ret void
 }}
 
 ; Go on at a guest pc: the first probe of the lookup table is in line.
-define ghccc void @dispatch(ptr %state, ptr %op, i64 %pc) nounwind {{
+define ghccc void @dispatch(ptr %state, i64 %rbp, ptr %op, i64 %pc) nounwind {{
   %table.p = getelementptr i8, ptr %state, i64 {table}
   %table = load ptr, ptr %table.p
   %shift.p = getelementptr i8, ptr %state, i64 {shift}
@@ -140,14 +141,14 @@ found:
   %target.p = getelementptr i8, ptr %entry, i64 8
   %target = load ptr, ptr %target.p
   %handler = load ptr, ptr %target
-  musttail call ghccc void %handler(ptr %state, ptr %target, i64 0)
+  musttail call ghccc void %handler(ptr %state, i64 poison, ptr %target, i64 0)
   ret void
 slow:
-  musttail call ghccc void @dispatch_slow(ptr %state, ptr %op, i64 %pc)
+  musttail call ghccc void @dispatch_slow(ptr %state, i64 poison, ptr %op, i64 %pc)
   ret void
 }}
 
-define internal ghccc void @dispatch_slow(ptr %state, ptr %op, i64 %pc) noinline nounwind {{
+define internal ghccc void @dispatch_slow(ptr %state, i64 %rbp, ptr %op, i64 %pc) noinline nounwind {{
   %known = call ptr @find(ptr %state, i64 %pc)
   %missing = icmp eq ptr %known, null
   br i1 %missing, label %fresh, label %go
@@ -158,14 +159,14 @@ fresh:
 go:
   %target = phi ptr [%known, %0], [%made, %fresh]
   %handler = load ptr, ptr %target
-  musttail call ghccc void %handler(ptr %state, ptr %target, i64 0)
+  musttail call ghccc void %handler(ptr %state, i64 poison, ptr %target, i64 0)
   ret void
 leave:
   ret void
 }}
 
 ; A branching record that is not chained yet: find or translate its target and chain it.
-define ghccc void @resolve(ptr %state, ptr %op, i64 %unused) noinline nounwind {{
+define ghccc void @resolve(ptr %state, i64 %rbp, ptr %op, i64 %unused) noinline nounwind {{
   %pc.p = getelementptr i8, ptr %op, i64 {immediate}
   %pc = load i64, ptr %pc.p
   %known = call ptr @find(ptr %state, i64 %pc)
@@ -180,7 +181,7 @@ go:
   %chain = getelementptr i8, ptr %op, i64 {displacement}
   store ptr %target, ptr %chain
   %handler = load ptr, ptr %target
-  musttail call ghccc void %handler(ptr %state, ptr %target, i64 0)
+  musttail call ghccc void %handler(ptr %state, i64 poison, ptr %target, i64 0)
   ret void
 leave:
   ret void
@@ -220,7 +221,7 @@ none:
 
 _BLOCKS = """
 ; The header record of a block: count it, see whether it became hot, or whether somebody wants to stop.
-define ghccc void @block_entry(ptr %state, ptr %op, i64 %from) nounwind {{
+define ghccc void @block_entry(ptr %state, i64 %rbp, ptr %op, i64 %from) nounwind {{
   %interrupt.p = getelementptr i8, ptr %state, i64 {interrupt}
   %interrupt = load volatile i64, ptr %interrupt.p
   %stop = icmp ne i64 %interrupt, 0
@@ -241,7 +242,7 @@ count:
 go:
   %first = getelementptr i8, ptr %op, i64 {size}
   %handler = load ptr, ptr %first
-  musttail call ghccc void %handler(ptr %state, ptr %first, i64 0)
+  musttail call ghccc void %handler(ptr %state, i64 poison, ptr %first, i64 0)
   ret void
 enqueue:
   %head.p = getelementptr i8, ptr %state, i64 {head}
@@ -260,6 +261,12 @@ push:
   store volatile i64 %op.i, ptr %slot
   %head.next = add i64 %head, 1
   store atomic i64 %head.next, ptr %head.p release, align 8
+  %waits.p = getelementptr i8, ptr %state, i64 {waits}
+  %waits = load i64, ptr %waits.p
+  %hurry = icmp ne i64 %waits, 0
+  br i1 %hurry, label %wake, label %go
+wake:
+  store volatile i64 1, ptr %interrupt.p
   br label %go
 later:
   store i64 1000, ptr %left.p
@@ -275,28 +282,28 @@ leave:
 }}
 
 ; The record behind a block's last instruction: go on at the pc in its immediate.
-define ghccc void @goto_next(ptr %state, ptr %op, i64 %from) nounwind {{
+define ghccc void @goto_next(ptr %state, i64 %rbp, ptr %op, i64 %from) nounwind {{
   %chain = getelementptr i8, ptr %op, i64 {displacement}
   %target = load ptr, ptr %chain
   %unknown = icmp eq ptr %target, null
   br i1 %unknown, label %ask, label %go, !prof !2
 go:
   %handler = load ptr, ptr %target
-  musttail call ghccc void %handler(ptr %state, ptr %target, i64 0)
+  musttail call ghccc void %handler(ptr %state, i64 poison, ptr %target, i64 0)
   ret void
 ask:
-  musttail call ghccc void @resolve(ptr %state, ptr %op, i64 0)
+  musttail call ghccc void @resolve(ptr %state, i64 poison, ptr %op, i64 0)
   ret void
 }}
 
 ; No description matches the bytes here.
-define ghccc void @illegal(ptr %state, ptr %op, i64 %from) nounwind {{
+define ghccc void @illegal(ptr %state, i64 %rbp, ptr %op, i64 %from) nounwind {{
   call void @leave_at(ptr %state, ptr %op, i64 {ILLEGAL})
   ret void
 }}
 
 ; A form whose handler is not compiled, or was not when its block was translated.
-define ghccc void @uncompiled(ptr %state, ptr %op, i64 %from) nounwind {{
+define ghccc void @uncompiled(ptr %state, i64 %rbp, ptr %op, i64 %from) nounwind {{
   %form.p = getelementptr i8, ptr %op, i64 {form}
   %form.n = load i32, ptr %form.p
   %form = zext i32 %form.n to i64
@@ -309,7 +316,7 @@ define ghccc void @uncompiled(ptr %state, ptr %op, i64 %from) nounwind {{
   br i1 %missing, label %leave, label %go
 go:
   store ptr %handler, ptr %op
-  musttail call ghccc void %handler(ptr %state, ptr %op, i64 0)
+  musttail call ghccc void %handler(ptr %state, i64 poison, ptr %op, i64 0)
   ret void
 leave:
   call void @leave_at(ptr %state, ptr %op, i64 {FORMS})
@@ -342,12 +349,12 @@ probe:
   %index = phi i64 [%first, %0], [%next, %more]
   %entry = getelementptr i64, ptr %pages, i64 %index
   %key = load i64, ptr %entry
+  %empty = icmp eq i64 %key, 0
+  br i1 %empty, label %no, label %used
+used:
   %number = lshr i64 %key, 1
   %hit = icmp eq i64 %number, %page
-  br i1 %hit, label %yes, label %miss
-miss:
-  %empty = icmp eq i64 %key, 0
-  br i1 %empty, label %no, label %more
+  br i1 %hit, label %yes, label %more
 more:
   %up = add i64 %index, 1
   %next = and i64 %up, %mask

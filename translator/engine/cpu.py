@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import struct
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from metaphrase.backends.llvm import context as c
 from metaphrase.backends.llvm.context import Reasons
+from metaphrase.backends.llvm.region import HEADER_DESCRIPTOR
 from metaphrase.ir import record
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.translator.engine.cache import Cache, default_folder
 from metaphrase.translator.engine.handlers import Handlers
 from metaphrase.translator.engine.host_memory import GuestMemory, HostBlock, protect, set_gs_base
 from metaphrase.translator.engine.native import Runtime, code_cache, roots
+from metaphrase.translator.engine.regions import GuestBlock
+from metaphrase.translator.engine.tier1 import Tier1
 from metaphrase.translator.exits import Exit
 from metaphrase.translator.guest import Guest
+from metaphrase.translator.record import unpack
 
 _ARENA_SIZE = 1 << 30
 _LOOKUP_BITS = 18
@@ -25,6 +30,7 @@ _HEADER_FORM = (1 << 32) - 2
 _ILLEGAL_FORM = (1 << 32) - 1
 _READ, _WRITE = 1, 2
 _HOT = 2000
+_EAGER = 30
 _NEVER = 1 << 62
 
 
@@ -75,6 +81,7 @@ class NativeCpu:
         self._entered_at = 0
         self._resume_record = 0
         self._stop_before = 0
+        self.tier1 = Tier1(self)
         self._wire()
         self.reset()
         roots().install(self.runtime.symbols["on_signal"])
@@ -123,6 +130,8 @@ class NativeCpu:
     def run(self) -> Exit:
         """Run until something needs the machine."""
         self._enter_thread()
+        if self.tier == "auto":
+            self.tier1.start()
         begin = time.perf_counter()
         try:
             while True:
@@ -172,6 +181,9 @@ class NativeCpu:
         self._put(c.INTERRUPT, 0)
         if self._word(c.DIRTY_HEAD):
             self._clean_dirty_pages()
+        if self.tier == "1":
+            while self.tier1.drain():
+                pass
         if self._wants_interrupt:
             self._wants_interrupt = False
             return Exit("interrupt", self.pc)
@@ -204,7 +216,8 @@ class NativeCpu:
 
     def _pc_of_host(self, host_pc: int) -> int:
         """The guest pc of a fault at a host pc: a handler has left its record behind, a region has a map."""
-        return self._u64_at(self._word(c.EXIT_RECORD) + record.PC)
+        pc = self.tier1.pc_of(host_pc)
+        return pc if pc is not None else self._u64_at(self._word(c.EXIT_RECORD) + record.PC)
 
     def _new_code_page(self, address: int) -> Exit | None:
         """Allow translation from a page, once the guest may execute it; write-protect it if the guest may write it."""
@@ -262,7 +275,9 @@ class NativeCpu:
                     protect(self.memory.base + page * _PAGE, _PAGE, _READ | _WRITE)
             self._code_pages.clear()
             self._rebuild_pages()
+        self.tier1.flush()
         self._arena.zero()
+        self._put(c.HOT_TAIL, self._word(c.HOT_HEAD))
         self._lookup.view[:] = b"\xff" * self._lookup.size
         self._put(c.ARENA_NEXT, self._arena.address)
         self._put(c.LOOKUP_COUNT, 0)
@@ -282,6 +297,61 @@ class NativeCpu:
         self._resume_record = failed
         self.statistics.compile_seconds += time.perf_counter() - begin
 
+    # --- what tier 1 asks -----------------------------------------------------------------------------------------------
+    def context_word(self, offset: int) -> int:
+        """A word of the context (`backends.llvm.context`)."""
+        return self._word(offset)
+
+    def put_context_word(self, offset: int, value: int) -> None:
+        self._put(offset, value)
+
+    def hot_queue_entry(self, number: int) -> int:
+        """The header of a block in the queue of those that became hot."""
+        return self._hot.u64(8 * (number % c.HOT_QUEUE_LENGTH))
+
+    def find(self, pc: int) -> int:
+        """The header of the block at a guest address, 0 if there is none."""
+        index = (pc * c.LOOKUP_HASH & (1 << 64) - 1) >> (64 - _LOOKUP_BITS)
+        while True:
+            key = self._lookup.u64(16 * index)
+            if key == pc:
+                return self._lookup.u64(16 * index + 8)
+            if key == (1 << 64) - 1:
+                return 0
+            index = (index + 1) % (1 << _LOOKUP_BITS)
+
+    def block_at(self, header: int) -> GuestBlock | None:
+        """The instructions of a block; None if it has none that can be lifted."""
+        offset = header - self._arena.address
+        count = self._arena.u64(offset + record.IMMEDIATE)
+        instructions = []
+        for number in range(1, count + 1):
+            at = offset + record.SIZE * number
+            data = bytes(self._arena.view[at : at + record.SIZE])
+            if data[record.FORM : record.FORM + 4] == b"\xff\xff\xff\xff":
+                break
+            instructions.append(unpack(data, self.guest.static_bits))
+        if not instructions:
+            return None
+        return GuestBlock(instructions[0].pc, header, instructions, instructions[-1].next_pc)
+
+    def is_warm(self, header: int) -> bool:
+        """Whether a block has run often enough to be worth a place in a region."""
+        threshold = self._word(c.HOT_THRESHOLD)
+        left = self._u64_at(header + record.DISPLACEMENT)
+        return left > threshold or threshold - left >= max(1, threshold // 32)
+
+    def is_region(self, header: int) -> bool:
+        """Whether a block's header enters a region already."""
+        return self._u64_at(header) != self.runtime.symbols["block_entry"]
+
+    def enter_region(self, header: int, code: int, descriptor: int, number: int) -> None:
+        """Make a block's header enter a region; the handler, which makes it so, is stored last."""
+        offset = header - self._arena.address
+        self._arena.put_u64(offset + HEADER_DESCRIPTOR, descriptor)
+        struct.pack_into("<I", self._arena.view, offset + record.EXTRA, number)
+        self._arena.put_u64(offset + record.HANDLER, code)
+
     # --- life -----------------------------------------------------------------------------------------------------------
     def reset(self) -> None:
         """Every register to its state at the start of a process; all translated code forgotten."""
@@ -297,6 +367,7 @@ class NativeCpu:
     def after_fork(self) -> None:
         """In the child of a fork: this is the only thread."""
         roots().attach(self.state)
+        self.tier1.thread = None
 
     def close(self) -> None:
         """Detach from the signal handler; the CPU must not run any more."""
@@ -325,7 +396,8 @@ class NativeCpu:
             c.FORMS: self.handlers.table.address, c.ROWS: rows.address + 8,
             c.DECODER_TABLE: self._decoder_table.address, c.CODE_PAGES: self._pages.address,
             c.CODE_PAGES_MASK: _PAGES_SIZE - 1, c.HOT_QUEUE: self._hot.address,
-            c.HOT_THRESHOLD: {"0": _NEVER, "1": 2, "auto": _HOT}[self.tier],
+            c.HOT_THRESHOLD: {"0": _NEVER, "1": _EAGER, "auto": _HOT}[self.tier],
+            c.HOT_WAITS: self.tier == "1",
             c.WINDOW_BASE: self.memory.base, c.CODE_BEGIN: code.base, c.CODE_END: code.base + code.capacity,
             c.DIRTY_PAGES: self._dirty.address,
         }.items():  # fmt: skip

@@ -1,0 +1,158 @@
+"""Selecting and lifting regions: from the records of hot blocks to one function of IR."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from metaphrase.backends.llvm.region import direct_offset
+from metaphrase.ir.fold import simplify
+from metaphrase.ir.graph import Block, Function, Terminator, Value
+from metaphrase.ir.ops import OPS
+from metaphrase.ir.types import VOID
+from metaphrase.translator.emitter import Constants
+from metaphrase.translator.guest import Decoded, Guest
+
+MAX_BLOCKS = 96
+MAX_INSTRUCTIONS = 800
+MAX_RETURNS = 6
+"""Return points that a return in the region is compared with before it leaves through the dispatcher."""
+
+
+@dataclass(slots=True)
+class GuestBlock:
+    """A translated block as tier 0 sees it: its instructions, and where control goes on behind the last of them."""
+
+    pc: int
+    header: int
+    instructions: list[Decoded]
+    end: int
+    ends_illegal: bool = False
+
+
+@dataclass(slots=True)
+class Region:
+    """A lifted region. Entry number i is the block at guest address `entries[i]`; `blocks` are all it was made of."""
+
+    origin: int
+    function: Function
+    entries: list[int] = field(default_factory=list)
+    blocks: list[GuestBlock] = field(default_factory=list)
+    instructions: int = 0
+
+
+class Blocks(Protocol):
+    """Where a builder finds the translated blocks."""
+
+    def block(self, pc: int, *, first: bool) -> GuestBlock | None:
+        """The block that starts at a guest address, if it is translated and warm (or `first`)."""
+
+
+class RegionBuilder:
+    """Lifts the blocks reachable by direct jumps and calls from a hot one, as far as they are warm and the limits allow."""
+
+    def __init__(self, guest: Guest, blocks: Blocks, origin: int) -> None:
+        self.guest, self.source, self.origin = guest, blocks, origin
+        self.function = Function(f"region_{origin:x}", guest.layout, simplify=simplify)
+        self.entry = self.function.block("enter")
+        self.emitter = guest.make_emitter(self.function)
+        self.function.blocks.remove(self.emitter.block)
+        self.heads: dict[int, Block] = {}
+        self.lifted: dict[int, GuestBlock] = {}
+        self.instructions = 0
+        self.return_points: list[int] = []
+
+    def build(self) -> Region:
+        """Select and lift."""
+        queue = deque([self.origin])
+        while queue:
+            pc = queue.popleft()
+            if pc in self.lifted or len(self.lifted) >= MAX_BLOCKS:
+                continue
+            block = self.source.block(pc, first=pc == self.origin)
+            if block is None or self.instructions + len(block.instructions) > MAX_INSTRUCTIONS:
+                continue
+            self.lifted[pc] = block
+            self.instructions += len(block.instructions)
+            queue.extend(self._lift(block))
+        entries = [self.origin, *(pc for pc in dict.fromkeys(self.return_points) if pc in self.lifted)]
+        self._connect()
+        self.entry.terminator = Terminator(OPS["enter"], (), tuple(self.heads[pc] for pc in entries))
+        region = Region(self.origin, self.function, entries, list(self.lifted.values()), self.instructions)
+        self._poll_loops()
+        return region
+
+    def _lift(self, block: GuestBlock) -> list[int]:
+        """Lift one block; gives the addresses that its direct exits go to."""
+        head = self.function.block(f"at_{block.pc - self.origin:x}")
+        self.heads[block.pc] = head
+        first = len(self.function.blocks) - 1
+        m = self.emitter
+        m.begin(head)
+        m.effect("count", VOID, imm=len(block.instructions))
+        for decoded in block.instructions:
+            self.function.origin = decoded.pc - self.origin
+            m.binding = Constants(self.function, decoded, self.origin)
+            self.guest.emit(m, decoded.row, decoded.statics)
+        if not m.ended:
+            m.goto(Constants(self.function, block.instructions[-1], self.origin).next_pc())
+        targets = []
+        for made in [head, *self.function.blocks[first + 1 :]]:
+            end = made.terminator
+            if end is not None and end.op.name == "goto":
+                offset = direct_offset(end.args[0])
+                if offset is not None:
+                    targets.append((self.origin + offset) & (1 << 64) - 1)
+                if end.imm == "call":
+                    self.return_points.append(block.end)
+                    targets.append(block.end)
+        return targets
+
+    def _connect(self) -> None:
+        """Make jumps inside the region direct, and guess where its returns go."""
+        returns = [pc for pc in dict.fromkeys(self.return_points) if pc in self.lifted][:MAX_RETURNS]
+        for block in list(self.function.blocks):
+            end = block.terminator
+            if end is None or end.op.name != "goto":
+                continue
+            offset = direct_offset(end.args[0])
+            if offset is not None:
+                target = self.heads.get((self.origin + offset) & (1 << 64) - 1)
+                if target is not None:
+                    block.terminator = Terminator(OPS["jump"], (), (target,))
+            elif end.imm == "return":
+                self._guess_return(block, end.args[0], returns)
+
+    def _guess_return(self, block: Block, target: Value, returns: list[int]) -> None:
+        leave = block.terminator
+        base = self.function.pure(OPS["base"], target.type, ())
+        for pc in returns:
+            missed = self.function.block()
+            hit = target.eq(base + (pc - self.origin))
+            block.terminator = Terminator(OPS["branch"], (hit,), (self.heads[pc], missed))
+            block = missed
+        block.terminator = leave
+
+    def _poll_loops(self) -> None:
+        """Put a poll on every edge that goes back: whoever wants to interrupt is seen once a turn of each loop.
+
+        On the edge and not at the loop's head, the values that only an interrupted turn would need (dead flags) stay
+        inside the turn that computes them.
+        """
+        number = {block: index for index, block in enumerate(self.function.blocks)}
+        heads = {head: pc for pc, head in self.heads.items()}
+        for block in list(self.function.blocks):
+            end = block.terminator
+            if end is None or end.op.name == "enter":
+                continue
+            targets = []
+            for target in end.targets:
+                if number[target] <= number[block] and target in heads:
+                    latch = self.function.block()
+                    self.function.effect(latch, OPS["poll"], VOID, (), heads[target] - self.origin)
+                    latch.terminator = Terminator(OPS["jump"], (), (target,))
+                    targets.append(latch)
+                else:
+                    targets.append(target)
+            end.targets = tuple(targets)

@@ -1,0 +1,219 @@
+"""Tier 1: hot blocks become regions, compiled beside the running guest and installed with one pointer store."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import logging
+import signal
+import sys
+import threading
+import time
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from metaphrase.backends.llvm import context as c
+from metaphrase.backends.llvm.codecache import CodeCacheFull
+from metaphrase.backends.llvm.compile import REGION_PASSES, compile_text, host
+from metaphrase.backends.llvm.lower import ModuleWriter
+from metaphrase.backends.llvm.objects import Image, link, stackmaps
+from metaphrase.backends.llvm.region import RegionLowering
+from metaphrase.ir import record
+from metaphrase.ir.errors import MetaphraseError
+from metaphrase.translator.engine.host_memory import HostBlock
+from metaphrase.translator.engine.native import code_cache
+from metaphrase.translator.engine.regions import GuestBlock, Region, RegionBuilder
+
+if TYPE_CHECKING:
+    from metaphrase.translator.engine.cpu import NativeCpu
+
+LOGGER = logging.getLogger("metaphrase.tier1")
+_DESCRIPTORS_SIZE = 64 << 20
+_POLL_SECONDS = 0.001
+_CLONE_FILES = 0x400
+
+
+@dataclass(slots=True)
+class Compiled:
+    """A region's code and what is needed to install it anywhere: everything is relative to its origin."""
+
+    code: bytes
+    entry: int
+    entries: list[int]
+    exits: list[int]
+    maps: list[tuple[int, int]]
+    """(offset in the code, offset of the guest pc): each guest access lies behind its entry."""
+    blocks: list[tuple[int, int, str]]
+    """(offset, bytes, digest) of the guest code it was made of."""
+
+
+@dataclass(slots=True)
+class Installed:
+    base: int
+    end: int
+    origin: int
+    maps: list[tuple[int, int]]
+
+
+class Tier1:
+    """The regions of one CPU."""
+
+    def __init__(self, cpu: NativeCpu) -> None:
+        self.cpu = cpu
+        self.lock = threading.Lock()
+        self.generation = 0
+        self.installed: list[Installed] = []
+        self.descriptors = HostBlock(_DESCRIPTORS_SIZE)
+        self.next_descriptor = 0
+        self.thread: threading.Thread | None = None
+
+    # --- the compiling thread -------------------------------------------------------------------------------------------
+    def start(self) -> None:
+        """Start compiling in the background, if it is not going on already."""
+        if self.thread is None or not self.thread.is_alive():
+            sys.setswitchinterval(0.0005)  # the guest's system calls wait for the lock that lifting holds
+            self.thread = threading.Thread(target=self._work, name="metaphrase tier 1", daemon=True)
+            self.thread.start()
+
+    def _work(self) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        ctypes.CDLL(None).unshare(_CLONE_FILES)  # descriptors of this process are the guest's
+        while True:
+            if not self.drain():
+                time.sleep(_POLL_SECONDS)
+
+    def drain(self) -> bool:
+        """Compile one of the blocks that became hot; whether there was one."""
+        cpu = self.cpu
+        tail = cpu.context_word(c.HOT_TAIL)
+        if tail == cpu.context_word(c.HOT_HEAD):
+            return False
+        generation = self.generation
+        header = cpu.hot_queue_entry(tail)
+        cpu.put_context_word(c.HOT_TAIL, tail + 1)
+        try:
+            self.compile(header, generation)
+        except CodeCacheFull:
+            LOGGER.warning("the code cache is full: no more regions until the next flush")
+        except MetaphraseError:
+            LOGGER.exception("a region could not be compiled; tier 0 goes on running it")
+        return True
+
+    def compile(self, header: int, generation: int) -> None:
+        """Compile, or find in the cache, the region at a block, and install it unless all code was dropped meanwhile."""
+        begin = time.perf_counter()
+        with self.lock:
+            if generation != self.generation:
+                return
+            block = self.cpu.block_at(header)
+        if block is None or self.cpu.is_region(header):
+            return
+        key = self._key(block)
+        compiled = self._cached(key, block.pc)
+        if compiled is None:
+            region = RegionBuilder(self.cpu.guest, self, block.pc).build()
+            compiled = self._compile(region)
+            self._store(key, compiled)
+            self.cpu.statistics.regions += 1
+        else:
+            self.cpu.statistics.regions_cached += 1
+        self._install(compiled, block.pc, generation)
+        self.cpu.statistics.compile_seconds += time.perf_counter() - begin
+
+    def block(self, pc: int, *, first: bool) -> GuestBlock | None:
+        """The block at a guest address if it is translated and has run (see `regions.Blocks`)."""
+        header = self.cpu.find(pc)
+        if not header or not first and not self.cpu.is_warm(header):
+            return None
+        return self.cpu.block_at(header)
+
+    def _compile(self, region: Region) -> Compiled:
+        guest = self.cpu.guest
+        reasons = {n: c.Reasons.number(n, guest.reasons) for n in ("syscall", "flush_code", *guest.reasons)}
+        writer = ModuleWriter(host(), reasons)
+        lowering = RegionLowering(writer, region.function, "region")
+        writer.add(lowering.text())
+        image = link([compile_text(writer.text(), REGION_PASSES)])
+        maps = [(at, number - (1 << 64) if number >> 63 else number) for at, number in sorted(stackmaps(image))]
+        blocks = []
+        for block in region.blocks:
+            code = self.cpu.memory.read(block.pc, block.end - block.pc)
+            blocks.append((block.pc - region.origin, len(code), _digest(code)))
+        entries = [pc - region.origin for pc in region.entries]
+        return Compiled(image.code, image.symbols["region"], entries, lowering.exits, maps, blocks)
+
+    # --- the cache ------------------------------------------------------------------------------------------------------
+    def _key(self, block: GuestBlock) -> str:
+        code = self.cpu.memory.read(block.pc, block.end - block.pc)
+        return f"region-{_digest(code)}"
+
+    def _cached(self, key: str, origin: int) -> Compiled | None:
+        found = self.cpu.cache.load(key)
+        if found is None:
+            return None
+        header, _, code = found
+        for offset, length, digest in header["blocks"]:
+            try:
+                now = self.cpu.memory.read(origin + offset, length)
+            except MetaphraseError:
+                return None
+            if _digest(now) != digest:
+                return None
+        maps = [tuple(pair) for pair in header["maps"]]
+        return Compiled(code, header["entry"], header["entries"], header["exits"], maps, header["blocks"])  # type: ignore[arg-type]
+
+    def _store(self, key: str, compiled: Compiled) -> None:
+        header: dict[str, Any] = {
+            "entry": compiled.entry, "entries": compiled.entries, "exits": compiled.exits, "maps": compiled.maps,
+            "blocks": compiled.blocks,
+        }  # fmt: skip
+        self.cpu.cache.store(key, header, compiled.code)
+
+    # --- installing -----------------------------------------------------------------------------------------------------
+    def _install(self, compiled: Compiled, origin: int, generation: int) -> None:
+        with self.lock:
+            if generation != self.generation:
+                return
+            size = record.SIZE * (1 + len(compiled.exits))
+            if self.next_descriptor + size > _DESCRIPTORS_SIZE:
+                return
+            base = code_cache().add(Image(compiled.code, {}, b"", 64))
+            at = self.next_descriptor
+            self.next_descriptor += size
+            self.descriptors.put_u64(at + record.PC, origin)
+            for number, offset in enumerate(compiled.exits):
+                exit_at = at + record.SIZE * (1 + number)
+                target = origin + offset
+                self.descriptors.put_u64(exit_at + record.PC, target)
+                self.descriptors.put_u64(exit_at + record.IMMEDIATE, target)
+                self.descriptors.put_u64(exit_at + record.DISPLACEMENT, 0)
+            self.installed.append(Installed(base, base + len(compiled.code), origin, compiled.maps))
+            self.installed.sort(key=lambda i: i.base)
+            for number, offset in enumerate(compiled.entries):
+                header = self.cpu.find(origin + offset)
+                if header and not self.cpu.is_region(header):
+                    self.cpu.enter_region(header, base + compiled.entry, self.descriptors.address + at, number)
+
+    def flush(self) -> None:
+        """Drop all regions; called while no guest code of this CPU runs."""
+        with self.lock:
+            self.generation += 1
+            for one in self.installed:
+                code_cache().release(one.base)
+            self.installed.clear()
+            self.next_descriptor = 0
+
+    def pc_of(self, host_pc: int) -> int | None:
+        """The guest pc of an access by its host pc, if it lies in a region."""
+        index = bisect_right(self.installed, host_pc, key=lambda i: i.base) - 1
+        if index < 0 or host_pc >= self.installed[index].end:
+            return None
+        region = self.installed[index]
+        place = bisect_right(region.maps, (host_pc - region.base, 1 << 62)) - 1
+        return region.origin + region.maps[max(place, 0)][1] if region.maps else region.origin
+
+
+def _digest(code: bytes) -> str:
+    return hashlib.blake2b(code, digest_size=12).hexdigest()
+
