@@ -227,6 +227,18 @@ def set_fenv(f: FunctionLowering, value: Value, result: str, args: list[str], ou
     out.append(f"call void @llvm.x86.sse.ldmxcsr(ptr {host})")
 
 
+def set_f80_control(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
+    host = f.pointer(f"{result}.host", context.SCRATCH, out)
+    out.append(f"{result}.masked = or i16 {args[0]}, 63")
+    out.append(f"store i16 {result}.masked, ptr {host}")
+    out.append(f'call void asm sideeffect "fldcw $0", "*m,~{{memory}}"(ptr elementtype(i16) {host})')
+
+
+def take_f80_flags(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
+    out.append(f'{result}.word = call i16 asm sideeffect "fnstsw %ax\\0Afnclex", "={{ax}}"()')
+    out.append(f"{result} = and i16 {result}.word, 63")
+
+
 # --- guest memory ------------------------------------------------------------------------------------------------------
 def load(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
     text = llvm_type(value.type)
@@ -325,7 +337,7 @@ EFFECTS: Final[dict[str, Lowering]] = {
     **dict.fromkeys((*_COMPARES, *_SIGNALLING), float_compare),
     "fsqrt": float_sqrt, "fma": float_fma, "fconvert": float_convert, "ftosi": float_to_int,
     "ftosi_trunc": float_to_int, "sitof": int_to_float, "fround": float_round, "get_fenv": get_fenv,
-    "set_fenv": set_fenv, "load": load, "store": store, "rmw": rmw, "cmpxchg": cmpxchg, "fence": fence,
+    "set_fenv": set_fenv, "set_f80_control": set_f80_control, "take_f80_flags": take_f80_flags, "load": load, "store": store, "rmw": rmw, "cmpxchg": cmpxchg, "fence": fence,
     "cycles": cycles, "get": get, "put": put, "get_at": get_at, "put_at": put_at, "peek": peek, "poke": poke,
     "read": read, "write": write,
 }  # fmt: skip

@@ -24,9 +24,12 @@ def _field(offset: int, base: str = "%state") -> str:
 def source(layout: Layout) -> str:
     """LLVM text of the runtime for guests of this layout; `decode` must be defined in the same module."""
     fenv = layout.slots.get("fenv")
+    has_f80 = "fcw" in layout.slots  # a control word for ops on f80, which the host's own arithmetic must not see
     parts = [
         _ENTER.format(
             load_fenv=_LOAD_FENV.format(offset=fenv.offset, scratch=c.SCRATCH) if fenv else "",
+            load_control=_LOAD_CONTROL.format(offset=layout["fcw"].offset, scratch=c.SCRATCH) if has_f80 else "",
+            save_control=_SAVE_CONTROL.format(scratch=c.SCRATCH) if has_f80 else "",
             save_fenv=_SAVE_FENV.format(offset=fenv.offset, scratch=c.SCRATCH) if fenv else "",
             host=c.HOST_MXCSR, reason=c.EXIT_REASON, slot=c.RETURN_SLOT,
         ),
@@ -72,6 +75,19 @@ _LOAD_FENV = """
   store i32 %fenv.masked, ptr %scratch
   call void @llvm.x86.sse.ldmxcsr(ptr %scratch)"""
 
+_LOAD_CONTROL = """
+  %control.p = getelementptr i8, ptr %state, i64 {offset}
+  %control = load i16, ptr %control.p
+  %control.masked = or i16 %control, 63
+  %control.host = getelementptr i8, ptr %state, i64 {scratch}
+  store i16 %control.masked, ptr %control.host
+  call void asm sideeffect "fldcw $0", "*m,~{{memory}}"(ptr elementtype(i16) %control.host)"""
+
+_SAVE_CONTROL = """
+  %default.p = getelementptr i8, ptr %state, i64 {scratch}
+  store i16 895, ptr %default.p
+  call void asm sideeffect "fldcw $0", "*m,~{{memory}}"(ptr elementtype(i16) %default.p)"""
+
 _SAVE_FENV = """
   %after.p = getelementptr i8, ptr %state, i64 {scratch}
   call void @llvm.x86.sse.stmxcsr(ptr %after.p)
@@ -91,8 +107,8 @@ declare ptr @llvm.addressofreturnaddress.p0()
 ; Run guest code from `record` (or, if that is null, from the pc in the state) until it leaves; gives the exit reason.
 define i64 @enter(ptr %state, ptr %record) nounwind {{
   %host.p = getelementptr i8, ptr %state, i64 {host}
-  call void @llvm.x86.sse.stmxcsr(ptr %host.p){load_fenv}
-  call ghccc void @prologue(ptr %state, i64 poison, ptr %record, i64 0){save_fenv}
+  call void @llvm.x86.sse.stmxcsr(ptr %host.p){load_fenv}{load_control}
+  call ghccc void @prologue(ptr %state, i64 poison, ptr %record, i64 0){save_fenv}{save_control}
   call void @llvm.x86.sse.ldmxcsr(ptr %host.p)
   %reason.p = getelementptr i8, ptr %state, i64 {reason}
   %reason = load i64, ptr %reason.p
