@@ -162,22 +162,14 @@ def _shift_undefined(drawn: Drawn) -> int:
     count, width = _count(drawn), drawn.operand_width(0)
     if count == 0:
         return 0
-    undefined = FLAG_BITS["af"] if drawn.row.name in ("shl", "shr", "sar") else 0
+    undefined = FLAG_BITS["af"] if drawn.row.name not in ("rol", "ror", "rcl", "rcr") else 0
     if count > 1 and drawn.row.name != "sar":
         undefined |= FLAG_BITS["of"]
     if count >= width and drawn.row.name in ("shl", "shr"):
         undefined |= FLAG_BITS["cf"]
+    if count > width and drawn.row.name in ("shld", "shrd"):  # only at 16 bits: the result is undefined too
+        undefined |= flag_mask("cf sf zf pf")
     return undefined
 
 
-def _double_shift_undefined(drawn: Drawn) -> int:
-    count = _count(drawn)
-    if count == 0:
-        return 0
-    if count > drawn.size:
-        return flag_mask("of af cf sf zf pf")
-    return flag_mask("af" if count == 1 else "of af")
-
-
-UNDEFINED.update(dict.fromkeys(("rol", "ror", "rcl", "rcr", "shl", "shr", "sar"), _shift_undefined))
-UNDEFINED.update(dict.fromkeys(("shld", "shrd"), _double_shift_undefined))
+UNDEFINED.update(dict.fromkeys("rol ror rcl rcr shl shr sar shld shrd".split(), _shift_undefined))

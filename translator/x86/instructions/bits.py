@@ -75,7 +75,8 @@ def _scan(m: X86Emitter, target: Register, source: Operand, result: Callable[[Va
     if target.width == 32:  # a register that keeps its value keeps its upper half
         target, found = Register(target.offset, 64), found.zext(64)
     m.put(target, zero.select(m.get(target), found))
-    m.put_flags(Flags(zf=zero))
+    clear = m.flag(False)
+    m.put_flags(Flags(clear, zero.select(m.const(0, 8), found.trunc(8)), m.const(0, 8), zero, clear, clear))
 
 
 @insn("0F BC /r", "Gv, Ev", undefined="cf of sf af pf")
@@ -94,7 +95,8 @@ def _count(m: X86Emitter, target: Register, source: Operand, op: str) -> None:
     value = m.get(source)
     result = value.unary(op)
     m.put(target, result)
-    m.put_flags(m.logic_flags(result)._replace(cf=value.eq(0)))
+    clear = m.flag(False)
+    m.put_flags(Flags(value.eq(0), m.const(1, 8), m.const(0, 8), result.eq(0), clear, clear))
 
 
 @insn("F3 0F BC /r", "Gv, Ev", extension="bmi1", undefined="of sf af pf")

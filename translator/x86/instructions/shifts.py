@@ -1,8 +1,9 @@
 """Shifts and rotates (SDM volume 1, 5.1.5 and 7.3.6).
 
-The count is masked to 5 bits (6 at operand size 64); a masked count of zero changes no flag. The flags that the manual
-leaves undefined (OF unless the count is 1, AF after shifts, CF after a shift by more than the width) get what the
-formula for a count of 1 gives.
+The count is masked to 5 bits (6 at operand size 64); a masked count of zero changes no flag. Where the manual leaves
+flags undefined, hardware shows the way: OF is, for every count, what a count of 1 would give (only ROL and ROR by an
+immediate greater than 1 leave it alone there, and not here), AF is cleared by shifts, and CF is the last bit shifted
+out even by more than the width.
 """
 
 from __future__ import annotations
@@ -22,13 +23,18 @@ def _masked(count: Value, width: int) -> Value:
     return count.zext(64) & (63 if width == 64 else 31)
 
 
-def shift(number: int, undefined: str) -> Callable[[Meaning], Meaning]:
-    """One of the operations of the encoding grid C0 /n, C1 /n, D0 /n to D3 /n (SDM volume 2, appendix A.4, group 2)."""
+def shift(number: int, undefined: str, *, through_carry: bool = False) -> Callable[[Meaning], Meaning]:
+    """One of the operations of the encoding grid C0 /n, C1 /n, D0 /n to D3 /n (SDM volume 2, appendix A.4, group 2).
+
+    Rotates `through_carry` have width + 1 bits, so at 8 and 16 bits the count is reduced modulo that.
+    """
 
     def describe(meaning: Meaning) -> Meaning:
         def semantics(m: X86Emitter, target: Operand, count: Register | Value) -> None:
             a = m.get(target)
             masked = _masked(m.get(count), a.width)
+            if through_carry and a.width < 32:
+                masked = masked.urem(a.width + 1)
             result, flags = meaning(m, a, masked)
             m.put(target, result)
             m.put_flags_if(masked.ne(0), flags)
@@ -43,6 +49,11 @@ def shift(number: int, undefined: str) -> Callable[[Meaning], Meaning]:
     return describe
 
 
+def _top_bits_differ(a: Value) -> Value:
+    """Whether shifting left by one changes the sign."""
+    return (a ^ (a << 1)).slt(0)
+
+
 def _bit(value: Value, number: Value) -> Value:
     return value.lshr(number).trunc(1)
 
@@ -51,15 +62,14 @@ def _bit(value: Value, number: Value) -> Value:
 def rol(m: X86Emitter, a: Value, count: Value) -> tuple[Value, Flags]:
     """ROL: rotate left. SDM volume 2B, RCL/RCR/ROL/ROR."""
     result = a.rotl((count & (a.width - 1)).trunc(a.width))
-    cf = result.trunc(1)
-    return result, Flags(cf=cf, of=result.slt(0) ^ cf)
+    return result, Flags(cf=result.trunc(1), of=_top_bits_differ(a))
 
 
 @shift(1, "of")
 def ror(m: X86Emitter, a: Value, count: Value) -> tuple[Value, Flags]:
     """ROR: rotate right. SDM volume 2B, RCL/RCR/ROL/ROR."""
     result = a.rotr((count & (a.width - 1)).trunc(a.width))
-    return result, Flags(cf=result.slt(0), of=result.slt(0) ^ (result << 1).slt(0))
+    return result, Flags(cf=result.slt(0), of=a.slt(0) ^ a.trunc(1))
 
 
 def _through_carry(m: X86Emitter, a: Value, left_count: Value) -> tuple[Value, Value]:
@@ -72,23 +82,20 @@ def _through_carry(m: X86Emitter, a: Value, left_count: Value) -> tuple[Value, V
     return rotated.trunc(width), rotated.lshr(width).trunc(1)
 
 
-def _carry_count(count: Value, width: int) -> Value:
-    return count.urem(width + 1) if width < 32 else count
-
-
-@shift(2, "of")
+@shift(2, "of", through_carry=True)
 def rcl(m: X86Emitter, a: Value, count: Value) -> tuple[Value, Flags]:
     """RCL: rotate left through CF. SDM volume 2B, RCL/RCR/ROL/ROR."""
-    result, cf = _through_carry(m, a, _carry_count(count, a.width))
-    return result, Flags(cf=cf, of=result.slt(0) ^ cf)
+    result, cf = _through_carry(m, a, count)
+    return result, Flags(cf=cf, of=_top_bits_differ(a))
 
 
-@shift(3, "of")
+@shift(3, "of", through_carry=True)
 def rcr(m: X86Emitter, a: Value, count: Value) -> tuple[Value, Flags]:
     """RCR: rotate right through CF. SDM volume 2B, RCL/RCR/ROL/ROR."""
-    left = m.const(a.width + 1, 64) - _carry_count(count, a.width)
+    left = m.const(a.width + 1, 64) - count
+    of = a.slt(0) ^ m.cf
     result, cf = _through_carry(m, a, left)
-    return result, Flags(cf=cf, of=result.slt(0) ^ (result << 1).slt(0))
+    return result, Flags(cf=cf, of=of)
 
 
 @shift(4, "of af cf")
@@ -101,7 +108,7 @@ def shl(m: X86Emitter, a: Value, count: Value) -> tuple[Value, Flags]:
     else:
         wide = a.zext(64) << count
         result, cf = wide.trunc(width), wide.lshr(width).trunc(1)
-    return result, m.logic_flags(result)._replace(cf=cf, of=result.slt(0) ^ cf)
+    return result, m.logic_flags(result)._replace(cf=cf, of=_top_bits_differ(a))
 
 
 shift(6, "of af cf")(shl)
@@ -123,10 +130,6 @@ def sar(m: X86Emitter, a: Value, count: Value) -> tuple[Value, Flags]:
     return result, m.logic_flags(result)._replace(cf=wide.ashr(count - 1).trunc(1))
 
 
-_DOUBLE = "of af cf sf zf pf"
-"""After a count greater than the width everything is undefined, so tests compare flags only for the other sizes."""
-
-
 def _double_shift(m: X86Emitter, left: bool, target: Operand, source: Register, count: Register | Value) -> None:
     a, b = m.get(target), m.get(source)
     width = a.width
@@ -146,17 +149,17 @@ def _double_shift(m: X86Emitter, left: bool, target: Operand, source: Register, 
         result = both.lshr(by).trunc(width)
         cf = both.lshr(by - 1).trunc(1)
     m.put(target, result)
-    flags = m.logic_flags(result)._replace(cf=cf, of=(result ^ a).slt(0))
-    m.put_flags_if(masked.ne(0), flags)
+    of = _top_bits_differ(a) if left else a.slt(0) ^ b.trunc(1)
+    m.put_flags_if(masked.ne(0), m.logic_flags(result)._replace(cf=cf, of=of))
 
 
-@insn("0F A4 /r ib | 0F A5 /r", "Ev, Gv, Ib | Ev, Gv, CL", undefined=_DOUBLE)
+@insn("0F A4 /r ib | 0F A5 /r", "Ev, Gv, Ib | Ev, Gv, CL", undefined="of af")
 def shld(m: X86Emitter, target: Operand, source: Register, count: Register | Value) -> None:
     """SHLD: shift left, bits coming in from another register. SDM volume 2B, SHLD."""
     _double_shift(m, True, target, source, count)
 
 
-@insn("0F AC /r ib | 0F AD /r", "Ev, Gv, Ib | Ev, Gv, CL", undefined=_DOUBLE)
+@insn("0F AC /r ib | 0F AD /r", "Ev, Gv, Ib | Ev, Gv, CL", undefined="of af")
 def shrd(m: X86Emitter, target: Operand, source: Register, count: Register | Value) -> None:
     """SHRD: shift right, bits coming in from another register. SDM volume 2B, SHRD."""
     _double_shift(m, False, target, source, count)
