@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -48,6 +49,16 @@ def compare(guest: RiscvGuest, seed: int, each: int, folder: Path) -> None:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_agrees_with_qemu(guest: RiscvGuest, seed: int, tmp_path: Path) -> None:
     compare(guest, seed, 10, tmp_path)
+
+
+@pytest.mark.parametrize("tier", ["0", "1", "auto"])
+def test_native_code_agrees_with_qemu(guest: RiscvGuest, tier: str, tmp_path: Path) -> None:
+    cases = generate(guest, random.Random(f"tier {tier}"), 20)
+    program = str(build(cases, tmp_path))
+    theirs = run_program([str(QEMU), program], len(cases))
+    ours = run_program([sys.executable, "-m", "metaphrase", "run", "--tier", tier, program], len(cases))
+    found = divergences(guest, cases, ours, theirs)
+    assert not found, f"tier {tier}:\n" + "\n".join(found)
 
 
 @pytest.mark.fuzz
