@@ -13,7 +13,7 @@ class Dominators:
     """Immediate dominators and loop depth of the blocks reachable from the entry (Cooper, Harvey and Kennedy)."""
 
     def __init__(self, function: Function) -> None:
-        self.order = _reverse_postorder(function)
+        self.order = reverse_postorder(function)
         self.index = {block: i for i, block in enumerate(self.order)}
         self.predecessors: dict[Block, list[Block]] = {block: [] for block in self.order}
         for block in self.order:
@@ -80,7 +80,8 @@ def _meet(idom: list[int], a: int, b: int) -> int:
     return a
 
 
-def _reverse_postorder(function: Function) -> list[Block]:
+def reverse_postorder(function: Function) -> list[Block]:
+    """The blocks reachable from the entry; but for loops, every block behind its predecessors."""
     seen, order = {function.blocks[0]}, []
     stack: list[tuple[Block, int]] = [(function.blocks[0], 0)]
     while stack:

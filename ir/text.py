@@ -50,6 +50,14 @@ def number_text(value: int, type: Type) -> str:
     return str(value) if value < _DECIMAL else hex(value)
 
 
+def signed_text(value: int, type: Type) -> str:
+    """An integer constant that is added: a great one as the negative that it most likely is."""
+    if value >> (type.bits - 1) and type.bits >= 32:
+        negative = type.mask + 1 - value
+        return f"-{negative}" if negative < _DECIMAL else f"-{negative:#x}"
+    return number_text(value, type)
+
+
 def _float_text(value: int, type: Type) -> str:
     formats = _FLOATS.get(type.bits)
     if formats is None:
@@ -173,6 +181,8 @@ class _Printer:
         op, imm = value.op, value.imm
         words = list(operands)
         type = self._needed_type(value)
+        if op.name in ("add", "sub") and value.args[1].is_const and not value.type.is_vector:
+            words[1] = signed_text(value.args[1].imm, value.type)
         for index, (word, arg) in enumerate(zip(op.operands, value.args)):
             free = (word in ("T", "E") and op.result == "R") or (word == "B" and arg.type.is_vector)
             if free and arg.is_const:

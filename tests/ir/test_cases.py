@@ -25,11 +25,11 @@ from metaphrase.backends.llvm.compile import compile_text, host
 from metaphrase.backends.llvm.lower import ModuleWriter
 from metaphrase.backends.llvm.objects import link
 from metaphrase.backends.reference import Interpreter, PagedMemory
-from metaphrase.ir import passes
 from metaphrase.ir.evaluate import Raw
 from metaphrase.ir.fold import simplify
 from metaphrase.ir.graph import Function, Value
 from metaphrase.ir.parse import Module, Parsed, parse_constants, parse_module, parse_value
+from metaphrase.ir.passes import PIPELINE
 from metaphrase.ir.text import print_function, print_value
 from metaphrase.ir.verify import verify
 
@@ -91,6 +91,7 @@ def run_reference(function: Function, arguments: list[Raw]) -> Raw | None:
     return Interpreter(function, state=bytearray(size), memory=PagedMemory(), arguments=arguments).run().value
 
 
+PASSES = {each.__name__: each for each in PIPELINE}
 _code: list[CodeCache] = []
 
 
@@ -134,7 +135,7 @@ def check_pass(case: Case, module: Module) -> None:
     function = before(module, case.line).function
     expected = next(parsed for parsed in module.functions if parsed.line > case.line).function
     behaviour = [observed(function, seed) for seed in range(8)]
-    changed = verify(getattr(getattr(passes, case.target), case.target)(verify(function)))
+    changed = verify(PASSES[case.target](verify(function)))
     assert print_function(changed) == print_function(expected)
     assert [observed(changed, seed) for seed in range(8)] == behaviour
 
