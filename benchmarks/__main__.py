@@ -19,6 +19,7 @@ from metaphrase.benchmarks.measure import RunFailed, measure, statistics_of
 from metaphrase.benchmarks.report import Row, as_json, show
 
 RESULTS = Path(".cache/benchmarks")
+WIDTH = 130  # columns, where the output is no terminal
 QUICK_SHARE = 10  # --quick runs a tenth of the iterations
 START_UPS = {
     "/bin/true": ["/bin/true"],
@@ -44,6 +45,8 @@ def main(quick: bool, repetitions: int, only: str, names: tuple[str, ...], outpu
     Exits with 1 if any engine failed anywhere.
     """
     console, progress = Console(), Console(stderr=True)
+    if not console.is_terminal:
+        console = Console(width=WIDTH)
     binaries = (RESULTS / "binaries").absolute()
     kernels: list[Row] = []
     starts: list[Row] = []

@@ -30,7 +30,7 @@ def read_kernel(source: Path) -> Kernel:
     group = re.search(r"^ \* group: (\w+)$", comment, re.MULTILINE)
     iterations = re.search(r"^ \* iterations: (\d+)$", comment, re.MULTILINE)
     if not title or not group or not iterations or group[1] not in GROUPS:
-        raise MetaphraseError(f"{source}: its first comment must give a title, group: ({' or '.join(GROUPS)}) and iterations:")
+        raise MetaphraseError(f"{source}: its first comment must give a title, 'group:' of {GROUPS}, and 'iterations:'")
     return Kernel(source.stem, source, title[1].replace("\n *", ""), group[1], int(iterations[1]))
 
 

@@ -66,9 +66,10 @@ def cell(row: Row, result: Result) -> str:
 def rate(results: Sequence[Result]) -> str:
     """Guest instructions a second, where an engine counted them."""
     for result in results:
-        counted = result.statistics.get("instructions"), result.statistics.get("seconds")
-        if counted[0] and counted[1]:
-            return f"{counted[0] / counted[1] / 1e6:,.0f} M/s"
+        found = result.statistics
+        instructions, spent = found.get("instructions"), found.get("run_seconds", found.get("seconds"))
+        if instructions and spent:
+            return f"{instructions / spent / 1e6:,.0f} M/s"
     return ""
 
 
