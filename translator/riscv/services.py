@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
@@ -35,6 +36,22 @@ def _get_fcsr(cpu: Any) -> int:
 def _set_fcsr(cpu: Any, value: int) -> None:
     for name, slot_value in s.fcsr_slots(value).items():
         cpu.set_slot(name, slot_value)
+
+
+_FLOATING_POINT: Final = struct.Struct("<32QI")
+
+
+def save_fp(cpu: Any) -> bytes:
+    """f0 to f31 and FCSR as a signal frame holds them (Linux, struct __riscv_d_ext_state)."""
+    return _FLOATING_POINT.pack(*[cpu.get_slot(f"f{n}") for n in range(32)], _get_fcsr(cpu))
+
+
+def load_fp(cpu: Any, image: bytes) -> None:
+    """Bring back what `save_fp` gave."""
+    *registers, fcsr = _FLOATING_POINT.unpack_from(image)
+    for number, value in enumerate(registers):
+        cpu.set_slot(f"f{number}", value)
+    _set_fcsr(cpu, fcsr)
 
 
 REGISTERS: Final[Mapping[str, tuple[Getter, Setter]]] = {

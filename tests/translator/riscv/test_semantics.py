@@ -8,6 +8,7 @@ import pytest
 
 from metaphrase.backends.reference.interpreter import Interpreter, Outcome
 from metaphrase.backends.reference.memory import PagedMemory
+from metaphrase.translator.riscv import services
 from metaphrase.translator.riscv import state as s
 from metaphrase.translator.riscv.guest import RiscvGuest
 from tests.translator.riscv.differential import lift, lift_handler, record_fields
@@ -171,3 +172,26 @@ def test_fcsr_and_the_environment() -> None:
     for value in range(256):
         slots = s.fcsr_slots(value)
         assert s.fcsr(slots["frm"], slots["fenv"]) == value
+
+
+class Slots(dict[str, int]):
+    """A CPU of nothing but slots."""
+
+    def get_slot(self, name: str) -> int:
+        return self.get(name, 0)
+
+    def set_slot(self, name: str, value: int) -> None:
+        self[name] = value
+
+
+def test_registers_by_name_and_in_a_signal_frame() -> None:
+    cpu = Slots()
+    for name, value in (("sp", 7), ("fp", 8), ("ft11", 9), ("zero", 10), ("fcsr", 0x71)):
+        services.REGISTERS[name][1](cpu, value)
+    assert (cpu["x2"], cpu["x8"], cpu["f31"], cpu.get("x0"), cpu["frm"]) == (7, 8, 9, None, 3)
+    assert [services.REGISTERS[name][0](cpu) for name in ("sp", "s0", "zero", "fcsr")] == [7, 8, 0, 0x71]
+    image = services.save_fp(cpu)
+    assert len(image) == 32 * 8 + 4
+    other = Slots()
+    services.load_fp(other, image)
+    assert services.save_fp(other) == image and other["f31"] == 9
