@@ -24,7 +24,7 @@ def reachable(function: Function) -> list[Block]:
 def dead_code(function: Function) -> Function:
     """Remove blocks that cannot be reached and reads whose value is not used."""
     function.blocks[:] = reachable(function)
-    used: set[Value] = set()
+    used: set[int] = set()
     work: list[Value] = []
     for block in function.blocks:
         for effect in block.effects:
@@ -34,9 +34,9 @@ def dead_code(function: Function) -> Function:
             work.extend(block.terminator.args)
     while work:
         value = work.pop()
-        if value not in used:
-            used.add(value)
+        if value.id not in used:
+            used.add(value.id)
             work.extend(value.args)
     for block in function.blocks:
-        block.effects[:] = [effect for effect in block.effects if effect.op not in _READS or effect in used]
+        block.effects[:] = [effect for effect in block.effects if effect.op not in _READS or effect.id in used]
     return function

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from metaphrase.ir.graph import Block, Function, Terminator, Value
 from metaphrase.ir.layout import Layout
-from metaphrase.ir.ops import OPS
+from metaphrase.ir.ops import OPS, Trait
 from metaphrase.ir.passes.environment import ENVIRONMENT_SLOT, USES_ENVIRONMENT
 from metaphrase.ir.schedule import reverse_postorder
 from metaphrase.ir.types import Type
 
+_PURE = Trait.PURE
 _GET, _PUT, _PUT_AT = OPS["get"], OPS["put"], OPS["put_at"]
 Known = dict[int, Value]
 """By the offset of a slot, the value that it holds."""
@@ -50,7 +51,8 @@ class _Rewriter:
 
     def __init__(self, function: Function) -> None:
         self.function = function
-        self.new: dict[Value, Value] = {}
+        self.new: dict[int, Value] = {}
+        """By the number of the old value."""
         slot = function.layout.slots.get(ENVIRONMENT_SLOT) if function.layout else None
         self.environment = slot.offset if slot else -1
         self.replaced = False
@@ -65,7 +67,7 @@ class _Rewriter:
                 if _is_slot(layout, effect.imm, effect.type):
                     found = known.get(effect.imm)
                     if found is not None and found.type is effect.type:
-                        self.new[effect] = found
+                        self.new[effect.id] = found
                         self.replaced = True
                         continue
                     known[effect.imm] = effect
@@ -94,30 +96,38 @@ class _Rewriter:
         return known
 
     def values(self, args: tuple[Value, ...]) -> tuple[Value, ...]:
-        new = self.new
-        return tuple([new[arg] if arg in new else self.value(arg) for arg in args])
+        return tuple([self.value(arg) for arg in args])
 
     def value(self, root: Value) -> Value:
         """A value without the reads that have been replaced."""
         new = self.new
+        found = new.get(root.id)
+        if found is not None:
+            return found
+        if not root.args or root.op.trait is not _PURE:
+            return root
         stack = [root]
         while stack:
             value = stack[-1]
-            if value in new:
+            args = []
+            ready, changed = True, False
+            for arg in value.args:
+                found = new.get(arg.id)
+                if found is None:
+                    if arg.args and arg.op.trait is _PURE:
+                        stack.append(arg)
+                        ready = False
+                        continue
+                    found = arg
+                elif found is not arg:
+                    changed = True
+                args.append(found)
+            if ready:
                 stack.pop()
-                continue
-            if not value.args or not value.op.is_pure:
-                new[value] = value
-                stack.pop()
-                continue
-            waiting = [arg for arg in value.args if arg not in new]
-            if waiting:
-                stack.extend(waiting)
-                continue
-            args = tuple([new[arg] for arg in value.args])
-            new[value] = value if args == value.args else self.function.pure(value.op, value.type, args, value.imm)
-            stack.pop()
-        return new[root]
+                new[value.id] = (
+                    self.function.pure(value.op, value.type, tuple(args), value.imm) if changed else value
+                )
+        return new[root.id]
 
 
 def _is_slot(layout: Layout, offset: int, type: Type) -> bool:
