@@ -248,6 +248,17 @@ class Function:
     def __repr__(self) -> str:
         return f"<function {self.name}: {len(self.blocks)} blocks, {self._count} values>"
 
+    def __str__(self) -> str:
+        from metaphrase.ir.text import print_function  # the text form stands above the graph
+
+        return print_function(self)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """What notebooks show: text, and a drawing of the blocks."""
+        from metaphrase.ir.view import mimebundle  # needs networkx, which nothing on the hot path does
+
+        return mimebundle(self)
+
     def block(self, name: str = "") -> Block:
         """A new, empty block at the end."""
         block = Block(name or f"b{len(self.blocks)}")
