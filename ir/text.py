@@ -41,6 +41,11 @@ def print_value(value: Value) -> str:
     return printer.nested(value)
 
 
+def block_texts(function: Function) -> dict[Block, list[str]]:
+    """The lines of every reachable block, its label first."""
+    return _Printer(function).blocks()
+
+
 def number_text(value: int, type: Type) -> str:
     """A scalar constant as it is written: small ones in decimal, floats as floats where that is exact."""
     if type.is_float:
@@ -116,16 +121,24 @@ class _Printer:
         yield f"func @{quoted(function.name)}({parameters}){result} {{"
         for number, type in enumerate(function.locals):
             yield f"  local l{number}: {type}"
-        blocks = schedule(function)
-        self._label([block for block, _ in blocks])
-        alone = len(blocks) == 1 and blocks[0][0].name == "b0" and blocks[0][0].origin is None
-        for block, values in blocks:
-            if not alone:
-                yield f"{self.labels[block]}{_origin(block)}:"
-            for value in values:
-                yield "  " + self._statement(value)
-            yield "  " + self._terminator(block.terminator)
+        blocks = self.blocks()
+        first = function.blocks[0]
+        if len(blocks) == 1 and first.name == "b0" and first.origin is None:
+            blocks[first].pop(0)
+        for lines in blocks.values():
+            yield from lines
         yield "}"
+
+    def blocks(self) -> dict[Block, list[str]]:
+        """The lines of every block, its label first."""
+        scheduled = schedule(self.function)
+        self._label([block for block, _ in scheduled])
+        texts = {}
+        for block, values in scheduled:
+            body = [f"  {self._statement(value)}" for value in values]
+            label = f"{self.labels[block]}{_origin(block)}:"
+            texts[block] = [label, *body, f"  {self._terminator(block.terminator)}"]
+        return texts
 
     def _label(self, blocks: list[Block]) -> None:
         """Give every block a name of its own that can be read back."""
