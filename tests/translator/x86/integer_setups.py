@@ -172,4 +172,4 @@ def _shift_undefined(drawn: Drawn) -> int:
     return undefined
 
 
-UNDEFINED.update(dict.fromkeys("rol ror rcl rcr shl shr sar shld shrd".split(), _shift_undefined))
+UNDEFINED.update(dict.fromkeys(("rol", "ror", "rcl", "rcr", "shl", "shr", "sar", "shld", "shrd"), _shift_undefined))

@@ -83,7 +83,9 @@ def x87_slots(image: bytes) -> dict[str, int]:
 
 def x87_image(read: dict[str, int]) -> bytes:
     """The FXSAVE image of the x87 slots; the inverse of `x87_slots`."""
-    status = read["fsw"] & ~0x3800 | read["top"] << 11
+    status = read["fsw"] & ~0xB880 | read["top"] << 11
+    if status & ~read["fcw"] & 0x3F:
+        status |= 0x8080  # an unmasked exception is pending
     image = bytearray(struct.pack("<HHB", read["fcw"], status, read["ftw"] & 0xFF).ljust(160, b"\0"))
     for number in range(8):
         at = 32 + 16 * number
@@ -140,7 +142,11 @@ def _run(case: Case, decoded: Decoded, function: Function, fields: dict[str, int
     data, memory = pack_state(case), ArenaMemory(case)
     run = Interpreter(function, state=data, memory=memory, base=decoded.pc, fields=fields)
     run.fenv = case.state.mxcsr
+    fcw, fsw = LAYOUT["fcw"].offset, LAYOUT["fsw"].offset
+    run.f80_control = int.from_bytes(data[fcw : fcw + 2], "little")
     outcome = run.run()
+    if outcome.kind != "fault":  # an instruction that did not complete tells of nothing
+        data[fsw] |= run.f80_flags
     event, rip = _event(outcome, decoded)
     return observe(bytes(data), bytes(memory.arena), run.fenv, event, outcome.address, rip)
 
@@ -155,7 +161,7 @@ def _event(outcome: Outcome, decoded: Decoded) -> tuple[str, int]:
         case "fault":
             return "memory", decoded.pc
     assert outcome.pc is not None
-    return outcome.reason or outcome.kind, outcome.pc
+    return outcome.reason or outcome.kind, outcome.pc + (outcome.reason == "breakpoint")
 
 
 RUNNERS = (("the interpreter over constants", run_constants), ("the interpreter over a record", run_parameters))

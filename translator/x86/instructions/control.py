@@ -79,17 +79,22 @@ def syscall(m: X86Emitter) -> None:
     m.leave("syscall", m.next_pc)
 
 
+def _breakpoint(m: X86Emitter) -> None:
+    """Report a breakpoint one byte before what follows, where its one-byte form stands, whatever form it has."""
+    m.leave("breakpoint", m.next_pc - 1)
+
+
 @insn("CC | F1", ends_block=True)
 def int3(m: X86Emitter) -> None:
-    """INT3, INT1: breakpoint, a trap: the program counter is already behind it. SDM volume 2A, INT n/INT1/INT3."""
-    m.leave("breakpoint", m.next_pc)
+    """INT3, INT1: breakpoint. SDM volume 2A, INT n/INTO/INT3/INT1."""
+    _breakpoint(m)
 
 
 @insn("CD ib", "Ib", ends_block=True, name="int")
 def int_(m: X86Emitter, vector: Value) -> None:
     """INT n: user mode may raise 3 and 4; 80, the system calls of 32-bit programs, is not offered. SDM volume 2A."""
     with m.if_(vector.eq(3)):
-        m.leave("breakpoint", m.next_pc)
+        _breakpoint(m)
     with m.if_(vector.eq(4)):
         m.leave("overflow", m.next_pc)
     m.trap("general_protection")

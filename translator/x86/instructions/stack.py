@@ -57,13 +57,13 @@ def pop_operand(m: X86Emitter, target: Register | Memory) -> None:
 @insn("9C", size="d64")
 def pushf(m: X86Emitter) -> None:
     """PUSHF, PUSHFQ: push the flags; RF and VM are pushed as zero. SDM volume 2B, PUSHF/PUSHFD/PUSHFQ."""
-    m.push((m.rflags() & ~0x30000).trunc(m.size))
+    m.push((m.rflags() & ~0x30000).zext(64).trunc(m.size))
 
 
 @insn("9D", size="d64", ends_block=True)
 def popf(m: X86Emitter) -> None:
     """POPF, POPFQ: pop the flags, of which user mode changes some. SDM volume 2B, POPF/POPFD/POPFQ."""
-    value = m.peek(m.size).zext(32)
+    value = m.peek(m.size).zext(64).trunc(32)
     m.drop(m.size // 8)
     m.put_rflags(value)
     changed = USER_FLAGS & ((1 << m.size) - 1)

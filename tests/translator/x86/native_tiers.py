@@ -1,0 +1,74 @@
+"""Cases run by the engine's native tiers, in a window that holds the oracle's arena and code area."""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+from types import TracebackType
+
+from metaphrase.machines.linux.memory import Window
+from metaphrase.translator.engine import NativeCpu
+from metaphrase.translator.engine.host_memory import protect
+from metaphrase.translator.exits import Exit
+from metaphrase.translator.guest import Decoded
+from tests.oracle.native import ARENA, ARENA_SIZE, CODE, CODE_SIZE, Case
+from tests.translator.x86.differential import GUEST, Observed
+from tests.translator.x86.interpreted import ArenaMemory, observe, pack_state
+
+_HOT_RUNS = 40
+"""How often a case is run in tier 1: its block becomes a region on the way."""
+
+
+class NativeTier:
+    """One tier as a runner of cases: "0" or "1". Use it as a context manager."""
+
+    def __init__(self, tier: str) -> None:
+        self.tier = tier
+        self.window = Window()
+        self.window.map_anonymous(ARENA, ARENA_SIZE, mmap.PROT_READ | mmap.PROT_WRITE)
+        self.window.map_anonymous(CODE, CODE_SIZE, mmap.PROT_READ | mmap.PROT_EXEC)
+        self.cpu = NativeCpu(GUEST, self.window, tier=tier)
+        self.window.code_changed = self.cpu.invalidate
+
+    def __enter__(self) -> NativeTier:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.cpu.close()
+
+    def __call__(self, case: Case, decoded: Decoded) -> Observed:
+        self._place(case)
+        arena = bytes(ArenaMemory(case).arena)
+        data = bytes(pack_state(case))
+        for _ in range(1 if self.tier == "0" else _HOT_RUNS):
+            ctypes.memmove(self.window.base + ARENA, arena, ARENA_SIZE)
+            self.cpu.state_bytes[:] = data
+            self.cpu.pc = case.address
+            end = self.cpu.run()
+        event, rip, address = _event(end)
+        after = ctypes.string_at(self.window.base + ARENA, ARENA_SIZE)
+        return observe(bytes(self.cpu.state_bytes), after, self.cpu.get("mxcsr"), event, address, rip)
+
+    def _place(self, case: Case) -> None:
+        """Write the snippet, between breakpoints, over the last one."""
+        host = self.window.base + CODE
+        code = bytearray(b"\xcc" * CODE_SIZE)
+        code[case.address - CODE : case.address - CODE + len(case.code)] = case.code
+        protect(host, CODE_SIZE, mmap.PROT_READ | mmap.PROT_WRITE)
+        ctypes.memmove(host, bytes(code), CODE_SIZE)
+        protect(host, CODE_SIZE, mmap.PROT_READ)
+        self.cpu.invalidate(CODE, CODE + CODE_SIZE)
+
+
+def _event(end: Exit) -> tuple[str, int, int | None]:
+    match end.kind:
+        case "syscall":
+            return "syscall", end.pc, None
+        case "fault":
+            return "memory", end.pc, end.address
+    assert end.kind == "trap", end
+    if end.trap == "breakpoint":
+        return "", end.pc, None
+    return end.trap, end.pc, None
