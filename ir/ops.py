@@ -47,7 +47,7 @@ class Op:
     """The meaning takes whole operands (vectors as tuples of lanes) and the result's type, not lanes."""
     immediate: str = ""
     """What `imm` holds: value, number (of an argument), name (of a field), lane, lanes, rounding, offset (of state),
-    local, operation, transfer or reason; nothing if empty."""
+    local, operation, count, address (from base), transfer or reason; nothing if empty."""
 
     @property
     def operands(self) -> list[str]:
@@ -231,6 +231,11 @@ op(
 )
 op("fence", "- -> -", EFFECT, None, "sequentially consistent fence")
 op("cycles", "- -> i64", EFFECT, None, "a monotonic cycle counter of the host")
+op("count", "- -> -", EFFECT, None, "`imm` guest instructions begin here", imm="count")
+op(
+    "poll", "- -> -", EFFECT, None,
+    "leave at the guest address base + `imm` if somebody wants to interrupt", imm="address",
+)
 op("peek", "i64 -> R", EFFECT, None, "runtime memory (tables the engine owns) at a host address; never a guest's")
 op("poke", "i64 T -> -", EFFECT, None, "write runtime memory at a host address")
 op("read", "- -> R", EFFECT, None, "the function's local variable number `imm`", imm="local")
