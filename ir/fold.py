@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from metaphrase.ir.evaluate import evaluate
 from metaphrase.ir.graph import Function, Imm, Value
 from metaphrase.ir.ops import OPS, Op
@@ -13,7 +15,13 @@ from metaphrase.ir.types import Type
 
 _CONST = OPS["const"]
 _ZERO_IS_IDENTITY = frozenset({"add", "sub", "or", "xor", "shl", "lshr", "ashr", "rotl", "rotr"})
-_RESIZES = frozenset({"zext", "sext", "trunc"})
+_INSERT = OPS["insert"]
+_OF_ITSELF = {
+    **dict.fromkeys([OPS[name] for name in ("xor", "sub", "ne", "ult", "slt")], 0),
+    **dict.fromkeys([OPS[name] for name in ("eq", "ule", "sle")], 1),
+    **dict.fromkeys([OPS[name] for name in ("and", "or", "umin", "umax", "smin", "smax")], -1),
+}
+"""What an op makes of the same value twice: a constant, or (-1) that value."""
 
 
 def simplify(function: Function, op: Op, type: Type, args: tuple[Value, ...], imm: Imm) -> Value | None:
@@ -23,44 +31,47 @@ def simplify(function: Function, op: Op, type: Type, args: tuple[Value, ...], im
 
 
 def _fold(function: Function, op: Op, type: Type, args: tuple[Value, ...], imm: Imm) -> Value | None:
-    if args[-1].op is _CONST and all(arg.op is _CONST for arg in args):
-        return function.const(type, evaluate(op, type, [a.imm for a in args], [a.type for a in args], imm))
-    name = op.name
-    if len(args) == 2 and args[1].op is _CONST:
-        return _with_constant(function, name, type, args[0], args[1])
-    if len(args) == 2 and args[0] is args[1]:
-        if name in ("xor", "sub"):
-            return function.const(type, 0)
-        if name in ("and", "or", "umin", "umax", "smin", "smax"):
-            return args[0]
-        if name in ("eq", "ule", "sle"):
-            return function.const(type, 1)
-        if name in ("ne", "ult", "slt"):
-            return function.const(type, 0)
-    if name in _RESIZES:
-        return _resized(function, name, type, args[0])
-    if name == "select":
-        if args[0].op is _CONST and not args[0].type.is_vector:
-            return args[1] if args[0].imm else args[2]
-        if args[1] is args[2]:
-            return args[1]
-    if name == "bitcast":
-        source = args[0]
-        if source.type is type:
-            return source
-        if source.op is op:
-            return source.args[0].bitcast(type)
-    if name == "extract" and args[0].op.name == "insert":
-        inner = args[0]
-        return inner.args[1] if inner.imm == imm else inner.args[0].extract(imm)
-    if name == "insert" and args[0].op is op and args[0].imm == imm:
-        return args[0].args[0].insert(imm, args[1])
-    return None
+    last = args[-1]
+    if last.op is _CONST:  # where operands commute, constants stand last
+        if all(arg.op is _CONST for arg in args):
+            return function.const(type, evaluate(op, type, [a.imm for a in args], [a.type for a in args], imm))
+        if len(args) == 2 and not type.is_vector and not last.type.is_vector:
+            return _with_constant(function, op.name, type, args[0], last)
+    if args[0] is last and len(args) == 2:
+        same = _OF_ITSELF.get(op)
+        if same is not None:
+            return args[0] if same < 0 else function.const(type, same)
+    folder = _FOLDERS.get(op)
+    return folder(function, op, type, args, imm) if folder is not None else None
+
+
+def _select(function: Function, op: Op, type: Type, args: tuple[Value, ...], imm: Imm) -> Value | None:
+    condition, then, otherwise = args
+    if condition.op is _CONST and not condition.type.is_vector:
+        return then if condition.imm else otherwise
+    return then if then is otherwise else None
+
+
+def _bitcast(function: Function, op: Op, type: Type, args: tuple[Value, ...], imm: Imm) -> Value | None:
+    source = args[0]
+    if source.type is type:
+        return source
+    return source.args[0].bitcast(type) if source.op is op else None
+
+
+def _extract(function: Function, op: Op, type: Type, args: tuple[Value, ...], imm: Imm) -> Value | None:
+    inner = args[0]
+    if inner.op is not _INSERT:
+        return None
+    return inner.args[1] if inner.imm == imm else inner.args[0].extract(imm)
+
+
+def _insert(function: Function, op: Op, type: Type, args: tuple[Value, ...], imm: Imm) -> Value | None:
+    inner = args[0]
+    return inner.args[0].insert(imm, args[1]) if inner.op is op and inner.imm == imm else None
 
 
 def _with_constant(function: Function, name: str, type: Type, a: Value, b: Value) -> Value | None:
-    if type.is_vector or b.type.is_vector:
-        return None
     constant = b.imm
     if constant == 0:
         if name in _ZERO_IS_IDENTITY:
@@ -86,7 +97,8 @@ def _with_constant(function: Function, name: str, type: Type, a: Value, b: Value
     return None
 
 
-def _resized(function: Function, name: str, type: Type, a: Value) -> Value | None:
+def _resized(function: Function, op: Op, type: Type, args: tuple[Value, ...], imm: Imm) -> Value | None:
+    name, a = op.name, args[0]
     inner = a.op.name
     bits = type.element.bits
     if name == "trunc" and inner in ("zext", "sext"):
@@ -109,3 +121,12 @@ def _resized(function: Function, name: str, type: Type, a: Value) -> Value | Non
     if name == "sext" and inner == "zext":
         return function.pure(OPS["zext"], type, a.args)
     return None
+
+
+_FOLDERS: dict[Op, Callable[[Function, Op, Type, tuple[Value, ...], Imm], Value | None]] = {
+    **dict.fromkeys([OPS[name] for name in ("zext", "sext", "trunc")], _resized),
+    OPS["select"]: _select,
+    OPS["bitcast"]: _bitcast,
+    OPS["extract"]: _extract,
+    OPS["insert"]: _insert,
+}
