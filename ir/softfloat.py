@@ -458,4 +458,6 @@ def round_to_integral(
     integer, inexact = _rounded(operand.significand, -operand.exponent, operand.sign, mode)
     packed = _pack(form, operand.sign, integer, 0, DEFAULT_ENVIRONMENT)  # exact: it has no more bits than x
     flags = INEXACT if inexact and exact else 0
+    if form.explicit_integer:  # SSE's rounding does not tell of denormals, x87's does
+        flags |= operand.denormal
     return _Result(packed.bits, flags)

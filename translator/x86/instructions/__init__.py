@@ -17,12 +17,15 @@ from metaphrase.translator.x86.instructions import (
     stack,
     strings,
     system,
+    x87_arithmetic,
+    x87_state,
+    x87_transfer,
 )
 from metaphrase.translator.x86.table import ROWS
 
 CHAPTERS = (
     data_transfer, stack, arithmetic, multiplication, shifts, bits, strings, control, flags, system,
-    sse_transfer, sse_float, conversions, sse_integer,
+    sse_transfer, sse_float, conversions, sse_integer, x87_transfer, x87_arithmetic, x87_state,
 )  # fmt: skip
 
 __all__ = ["CHAPTERS", "ROWS"]
