@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,8 +41,8 @@ def test_behaves_like_a_list_of_pages(steps: list, size: int) -> None:
             regions.protect(start, end, protection)
             model.update({page: (protection, *model[page][1:]) for page in range(start, end) if page in model})
     listed = list(regions)
-    assert all(a.end <= b.start for a, b in zip(listed, listed[1:]))
-    assert not any(a.continues(b) for a, b in zip(listed, listed[1:])), "neighbours that belong together are one"
+    assert all(a.end <= b.start for a, b in itertools.pairwise(listed))
+    assert not any(a.continues(b) for a, b in itertools.pairwise(listed)), "neighbours that belong together are one"
     found = {}
     for region in listed:
         for page in range(region.start, region.end):

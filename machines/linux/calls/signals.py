@@ -215,8 +215,11 @@ def _send_to_self(process: LinuxProcess, number: int, code: int) -> int:
         return -EINVAL
     if number == 0:
         return 0
+    info = sent_by(number, code, os.getpid(), os.getuid())
     if process.signals.mask & bit(number) and number not in SYNCHRONOUS and process.host_signals.is_active:
-        # Blocked: the host holds it back, where sigwait and signalfd look for it.
-        return host.call(HOST["kill"], os.getpid(), number)
-    process.signals.queue(Pending(number, sent_by(number, code, os.getpid(), os.getuid())))
+        # Blocked: the host holds it back, where sigwait and signalfd look for it; for this thread, because others of
+        # the host process (a notebook's) may not block it.
+        area, _keep = host.string(info)
+        return host.call(HOST["rt_tgsigqueueinfo"], os.getpid(), os.getpid(), number, area)
+    process.signals.queue(Pending(number, info))
     return 0
