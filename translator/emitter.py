@@ -252,6 +252,10 @@ class Emitter:
     def _start(self, block: Block, known: dict[int, Value]) -> None:
         self.block, self._known = block, known
 
+    def begin(self, block: Block) -> None:
+        """Go on writing in `block`, of whose state nothing is known."""
+        self._start(block, {})
+
     # --- control between instructions ---------------------------------------------------------------------------------
     @property
     def ended(self) -> bool:

@@ -367,7 +367,7 @@ class NativeCpu:
     def after_fork(self) -> None:
         """In the child of a fork: this is the only thread."""
         roots().attach(self.state)
-        self.tier1.thread = None
+        self.tier1.after_fork()
 
     def close(self) -> None:
         """Detach from the signal handler; the CPU must not run any more."""

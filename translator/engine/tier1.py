@@ -204,6 +204,11 @@ class Tier1:
             self.installed.clear()
             self.next_descriptor = 0
 
+    def after_fork(self) -> None:
+        """In the child of a fork: the compiling thread is gone, and whatever it held with it."""
+        self.lock = threading.Lock()
+        self.thread = None
+
     def pc_of(self, host_pc: int) -> int | None:
         """The guest pc of an access by its host pc, if it lies in a region."""
         index = bisect_right(self.installed, host_pc, key=lambda i: i.base) - 1
