@@ -25,13 +25,13 @@ $(STAMP): pyproject.toml
 packages:  ## Install the Debian programs that tests and demo run (as root; else say what is missing)
 	@tests/install-debian-packages
 
-demo: setup packages  ## Run Debian's own programs translated, beside native
+demo: packages setup  ## Run Debian's own programs translated, beside native
 	@$(BIN)/python -m metaphrase.demo
 
-test: setup packages  ## Run the tests (about ten minutes on two cores)
+test: packages setup  ## Run the tests (about ten minutes on two cores)
 	@$(BIN)/python -m pytest -q -n $(JOBS) -m "not fuzz"
 
-test-all: setup packages  ## Run the tests with every program on every tier, link and optimisation level
+test-all: packages setup  ## Run the tests with every program on every tier, link and optimisation level
 	@METAPHRASE_TEST_FULL=1 $(BIN)/python -m pytest -q -n $(JOBS) -m "not fuzz"
 
 check: setup  ## Lint, type-check, and see that imports run downwards only
@@ -39,13 +39,13 @@ check: setup  ## Lint, type-check, and see that imports run downwards only
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -q tests/test_layers.py
 
-bench: setup packages  ## Compare with native and qemu-user; JSON goes to .cache/benchmarks/
+bench: packages setup  ## Compare with native and qemu-user; JSON goes to .cache/benchmarks/
 	@$(BIN)/python -m metaphrase.benchmarks
 
-bench-quick: setup packages  ## The same with fewer and shorter runs
+bench-quick: packages setup  ## The same with fewer and shorter runs
 	@$(BIN)/python -m metaphrase.benchmarks --quick
 
-fuzz: setup packages  ## Run the random tests for SECONDS_TO_FUZZ (120) each
+fuzz: packages setup  ## Run the random tests for SECONDS_TO_FUZZ (120) each
 	@METAPHRASE_FUZZ_SECONDS=$(SECONDS_TO_FUZZ) $(BIN)/python -m pytest -q -n $(JOBS) -m fuzz
 
 clean:  ## Remove what was built (the environment too)
