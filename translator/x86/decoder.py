@@ -159,6 +159,9 @@ def decode(tables: Tables, code: bytes, pc: int) -> Decoded:
     repeat = segment = rex = 0
     while True:
         byte = reader.unsigned(1)
+        if byte & 0xF0 == 0x40:
+            rex = byte  # counts only right before the opcode
+            continue
         if byte == 0x66:
             operand16 = True
         elif byte == 0x67:
@@ -168,15 +171,12 @@ def decode(tables: Tables, code: bytes, pc: int) -> Decoded:
         elif byte in (0xF2, 0xF3):
             repeat = 3 if byte == 0xF2 else 2
         elif byte in (0x26, 0x2E, 0x36, 0x3E):
-            segment = segment if segment else 0  # null segments of 64-bit mode: ignored, FS and GS stay in force
+            pass  # null segments of 64-bit mode: FS and GS stay in force
         elif byte in (0x64, 0x65):
             segment = s.FS_BASE if byte == 0x64 else s.GS_BASE
-        elif byte & 0xF0 == 0x40:
-            rex = byte
-            byte = reader.unsigned(1)
-            break
         else:
             break
+        rex = 0
     wide = rex >> 3 & 1
     map_number = 0
     if byte == 0x0F:

@@ -131,7 +131,7 @@ def _fact(facts: Local, number: int) -> Value:
 
 def _prefixes(m: _Writer, opcode: Local, operand16: Local, address32: Local, lock: Local, repeat: Local, rex: Local,
               segment: Local) -> None:  # fmt: skip
-    """Legacy prefixes in any order and number, then at most one REX; `opcode` becomes the first byte behind them."""
+    """Prefixes in any order and number; `opcode` becomes the first byte behind them."""
     more = m.variable(1)
     with m.while_(lambda: more.get().ne(0)):
         byte = m.fetch(1, signed=False)
@@ -154,11 +154,11 @@ def _prefixes(m: _Writer, opcode: Local, operand16: Local, address32: Local, loc
         prefix((byte & 0xE7).eq(0x26), None, 0)
         prefix(byte.eq(0x64), segment, s.FS_BASE)
         prefix(byte.eq(0x65), segment, s.GS_BASE)
+        with m.if_(more.get().ne(0)):
+            rex.set(0)  # counts only right before the opcode
+        prefix((byte & 0xF0).eq(0x40), rex, byte)
         with m.if_((m.cursor.get() - m.start).eq(LONGEST)):
             more.set(0)
-    with m.if_((opcode.get() & 0xF0).eq(0x40)):
-        rex.set(opcode.get())
-        opcode.set(m.fetch(1, signed=False))
 
 
 def _select_row(m: _Writer, cell: Value, operand16: Local, repeat: Local, modrm: Local, rex: Local) -> Value:

@@ -7,7 +7,7 @@ from tests.oracle.native import ARENA, CODE, CODE_SIZE, REGISTERS
 from tests.translator.x86.differential import FLAG_BITS, MASK64, UNDEFINED, Drawn, flag_mask, setup
 from tests.translator.x86.encodings import edge
 
-SKIPPED = {"int3", "cpuid", "xgetbv", "rdtsc", "rdtscp", "sldt", "str", "sgdt", "sidt", "smsw"}
+SKIPPED = {"int3", "int1", "cpuid", "xgetbv", "rdtsc", "rdtscp", "sldt", "str", "sgdt", "sidt", "smsw"}
 """Rows whose effect the oracle cannot show, that differ from call to call, or that fault only under UMIP."""
 
 

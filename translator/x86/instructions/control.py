@@ -64,7 +64,7 @@ for _opcode, _name in ((0xE0, "ne"), (0xE1, "e"), (0xE2, "")):
     insn(f"{_opcode:02X} cb", "Jb", name=f"loop{_name}", static=(_name,), addresses=True, ends_block=True)(_loop)
 
 
-@insn("E3 cb", "Jb", addresses=True, ends_block=True)
+@insn("E3 cb", "Jb", addresses=True, ends_block=True, asm="j{a}cxz")
 def jrcxz(m: X86Emitter, target: Value) -> None:
     """JECXZ, JRCXZ: jump if rCX is zero. SDM volume 2A, Jcc."""
     m.goto_if(m.get(m.gpr(1, m.address_size)).eq(0), target)
@@ -84,7 +84,8 @@ def _breakpoint(m: X86Emitter) -> None:
     m.leave("breakpoint", m.next_pc - 1)
 
 
-@insn("CC | F1", ends_block=True)
+@insn("CC", ends_block=True)
+@insn("F1", ends_block=True, name="int1")
 def int3(m: X86Emitter) -> None:
     """INT3, INT1: breakpoint. SDM volume 2A, INT n/INTO/INT3/INT1."""
     _breakpoint(m)
@@ -100,7 +101,9 @@ def int_(m: X86Emitter, vector: Value) -> None:
     m.trap("general_protection")
 
 
-@insn("0F 0B | 0F B9 /r | 0F FF /r", " | Gv, Ev | Gv, Ev", ends_block=True)
+@insn("0F 0B", ends_block=True, name="ud2")
+@insn("0F B9 /r", "Gv, Ev", ends_block=True, name="ud1")
+@insn("0F FF /r", "Gv, Ev", ends_block=True, name="ud0")
 def ud(m: X86Emitter, *operands: Register | Memory) -> None:
     """UD2, UD1, UD0: undefined on purpose. SDM volume 2D, UD."""
     m.trap("invalid_opcode")

@@ -176,13 +176,13 @@ def movbe(m: X86Emitter, target: Operand, source: Operand) -> None:
     m.put(target, m.get(source).unary("bswap"))
 
 
-@insn("98", "rAX")
+@insn("98", "rAX", asm="cbw/cwde/cdqe")
 def cbw(m: X86Emitter, accumulator: Register) -> None:
     """CBW, CWDE, CDQE: sign-extend the lower half of the accumulator into it. SDM volume 2A, CBW/CWDE/CDQE."""
     m.put(accumulator, m.get(m.gpr(0, m.size // 2)).sext(m.size))
 
 
-@insn("99", "rAX")
+@insn("99", "rAX", asm="cwd/cdq/cqo")
 def cwd(m: X86Emitter, accumulator: Register) -> None:
     """CWD, CDQ, CQO: fill rDX with the accumulator's sign. SDM volume 2A, CWD/CDQ/CQO."""
     m.put(m.gpr(2, m.size), m.get(accumulator).ashr(m.size - 1))

@@ -22,7 +22,8 @@ def push(m: X86Emitter, source: Any) -> None:
     m.push(m.get(source))
 
 
-@insn("0F A0 | 0F A8", size="d64", name="push")
+@insn("0F A0", size="d64", name="push", asm="push fs")
+@insn("0F A8", size="d64", name="push", asm="push gs")
 def push_segment(m: X86Emitter) -> None:
     """PUSH FS, PUSH GS, whose selectors are null in a 64-bit Linux process. SDM volume 2B, PUSH."""
     m.push(m.const(0, m.size))
@@ -54,13 +55,13 @@ def pop_operand(m: X86Emitter, target: Register | Memory) -> None:
     m.drop(amount)
 
 
-@insn("9C", size="d64")
+@insn("9C", size="d64", asm="pushf//pushfq")
 def pushf(m: X86Emitter) -> None:
     """PUSHF, PUSHFQ: push the flags; RF and VM are pushed as zero. SDM volume 2B, PUSHF/PUSHFD/PUSHFQ."""
     m.push((m.rflags() & ~0x30000).zext(64).trunc(m.size))
 
 
-@insn("9D", size="d64", ends_block=True)
+@insn("9D", size="d64", ends_block=True, asm="popf//popfq")
 def popf(m: X86Emitter) -> None:
     """POPF, POPFQ: pop the flags, of which user mode changes some. SDM volume 2B, POPF/POPFD/POPFQ."""
     value = m.peek(m.size).zext(64).trunc(32)

@@ -53,7 +53,7 @@ def _repeated(m: X86Emitter, element: Callable[[], None], *moved: int) -> None:
         _count_down(m)
 
 
-@insn("A4 | A5", "Yb, Xb | Yv, Xv", repeat=True)
+@insn("A4 | A5", "Yb, Xb | Yv, Xv", repeat=True, asm="movs{s}")
 def movs(m: X86Emitter, target: Memory, source: Memory) -> None:
     """MOVS: move string element. SDM volume 2B, MOVS/MOVSB/MOVSW/MOVSD/MOVSQ."""
 
@@ -64,7 +64,7 @@ def movs(m: X86Emitter, target: Memory, source: Memory) -> None:
     _repeated(m, element, RSI, RDI)
 
 
-@insn("AA | AB", "Yb, AL | Yv, rAX", repeat=True)
+@insn("AA | AB", "Yb, AL | Yv, rAX", repeat=True, asm="stos{s}")
 def stos(m: X86Emitter, target: Memory, source: Register) -> None:
     """STOS: store string element. SDM volume 2B, STOS/STOSB/STOSW/STOSD/STOSQ."""
 
@@ -75,7 +75,7 @@ def stos(m: X86Emitter, target: Memory, source: Register) -> None:
     _repeated(m, element, RDI)
 
 
-@insn("AC | AD", "AL, Xb | rAX, Xv", repeat=True)
+@insn("AC | AD", "AL, Xb | rAX, Xv", repeat=True, asm="lods{s}")
 def lods(m: X86Emitter, target: Register, source: Memory) -> None:
     """LODS: load string element. SDM volume 2A, LODS/LODSB/LODSW/LODSD/LODSQ."""
 
@@ -107,7 +107,7 @@ def _compared(m: X86Emitter, width: int, operands: Callable[[], tuple[Value, Val
         m.put_flags(m.sub_flags(first.get(), second.get()))
 
 
-@insn("A6 | A7", "Xb, Yb | Xv, Yv", repeat=True)
+@insn("A6 | A7", "Xb, Yb | Xv, Yv", repeat=True, asm="cmps{s}")
 def cmps(m: X86Emitter, first: Memory, second: Memory) -> None:
     """CMPS: compare string elements. SDM volume 2A, CMPS/CMPSB/CMPSW/CMPSD/CMPSQ."""
     type = integer(first.width)
@@ -116,7 +116,7 @@ def cmps(m: X86Emitter, first: Memory, second: Memory) -> None:
     )
 
 
-@insn("AE | AF", "AL, Yb | rAX, Yv", repeat=True)
+@insn("AE | AF", "AL, Yb | rAX, Yv", repeat=True, asm="scas{s}")
 def scas(m: X86Emitter, accumulator: Register, element: Memory) -> None:
     """SCAS: compare the accumulator with a string element. SDM volume 2B, SCAS/SCASB/SCASW/SCASD."""
     type = integer(element.width)

@@ -12,8 +12,14 @@ from metaphrase.translator.x86.table import insn
 
 
 @insn("F3 90", name="pause")
+@insn("0F 18 /0 mem", "Eb", name="prefetchnta", extension="sse")
+@insn("0F 18 /1 mem", "Eb", name="prefetcht0", extension="sse")
+@insn("0F 18 /2 mem", "Eb", name="prefetcht1", extension="sse")
+@insn("0F 18 /3 mem", "Eb", name="prefetcht2", extension="sse")
+@insn("F3 0F 1E (FA)", name="endbr64")
 @insn("0F 1F /r | 0F 1E /r | 0F 18 /r | 0F 19 /r | 0F 1A /r | 0F 1B /r | 0F 1C /r | 0F 1D /r", "Ev", name="nop")
-@insn("0F 0D /r mem", "Eb", name="prefetchw")
+@insn("0F 0D /1 mem", "Eb", name="prefetchw", extension="prefetchw")
+@insn("0F 0D /r", "Ev", name="nop", extension="prefetchw")
 def nop(m: X86Emitter, *operands: Register | Memory) -> None:
     """NOP, hints and prefetches: nothing is accessed. SDM volume 2B, NOP; PREFETCHh; PREFETCHW; PAUSE."""
 
@@ -24,8 +30,10 @@ def clflush(m: X86Emitter, line: Memory) -> None:
     m.load(line.address, I8)
 
 
-@insn("NP 0F AE /5 reg | NP 0F AE /6 reg | NP 0F AE /7 reg", "Ed", extension="sse2", name="fence")
-def fence(m: X86Emitter, *operands: Register) -> None:
+@insn("NP 0F AE /5 reg", extension="sse2", name="lfence")
+@insn("NP 0F AE /6 reg", extension="sse2", name="mfence")
+@insn("NP 0F AE /7 reg", extension="sse", name="sfence")
+def fence(m: X86Emitter) -> None:
     """LFENCE, MFENCE, SFENCE. SDM volume 2A, LFENCE; 2B, MFENCE, SFENCE."""
     m.effect("fence", VOID)
 

@@ -1,0 +1,251 @@
+"""The decoder against capstone (text and length), against the hardware, and its native face against its Python face."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import capstone
+import pytest
+
+from metaphrase.backends.reference.interpreter import Interpreter
+from metaphrase.backends.reference.memory import MemoryFault
+from metaphrase.ir import record as layout
+from metaphrase.ir.graph import Function
+from metaphrase.translator import record
+from metaphrase.translator.guest import Decoded, DecodeError, Description
+from metaphrase.translator.x86.decoder import encoding_of
+from metaphrase.translator.x86.text import disassemble
+from tests.oracle.native import ARENA, ENTRY, REGISTERS, SUPPORTED, Case, Oracle, State
+from tests.translator.x86.differential import CASES, GUEST, SEED, draw_plain, row_id
+
+_CAPSTONE = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64)
+_MASK64 = (1 << 64) - 1
+
+UNKNOWN_TO_CAPSTONE = {
+    "mov 8C /r reg": "segment registers that do not exist, which trap",
+    "mov 8C /r mem": "segment registers that do not exist, which trap",
+    "nop": "hints that no CPU gives a meaning to",
+    "lfence": "forms with another rm field than 0",
+    "mfence": "forms with another rm field than 0",
+    "sfence": "forms with another rm field than 0",
+}
+WITHOUT_OPERANDS = frozenset(
+    {"xlatb", "in", "out", "ins", "outs", "mov_cr", "mov_dr", "sysret", "sysexit", "sldt", "str", "smsw", "pinsrw"}
+)
+"""Rows of which only the length is compared: capstone shows what is implied, or names privileged forms."""
+PREDICATES = ("eq", "lt", "le", "unord", "neq", "nlt", "nle", "ord")
+
+
+def capstone_text(code: bytes) -> tuple[int, str] | None:
+    """Length and text by capstone, None if it knows no such instruction."""
+    for found in _CAPSTONE.disasm(code, ENTRY, 1):
+        return found.size, f"{found.mnemonic} {found.op_str}".strip()
+    return None
+
+
+def normal(text: str) -> str:
+    """Both sides' text without their liberties: aliases, null segments, signs and radix of numbers, defaults."""
+    text = re.sub(r"\b[ecsd]s:\[", "[", text)
+    text = re.sub(r"(?<=\[)[re]iz(\*\d)?( \+ |(?=\]))|( \+ )[re]iz(\*\d)?", "", text)
+    text = re.sub(r"(\b(?:x?mm|y|t|[fdq])?(?:byte|word) )?ptr ", "", text)
+    text = re.sub(r"^(lock |rep |repn?e )?(sal|movabs|fxsave64|fxrstor64)\b", _unalias, text)
+    predicate = re.match(rf"cmp({'|'.join(PREDICATES)})([ps][sd]) (.*)", text)
+    if predicate:
+        text = f"cmp{predicate[2]} {predicate[3]}, {PREDICATES.index(predicate[1])}"
+    text = re.sub(r"^(rc[lr] .*), (?:0x)?1$", r"\1", text)
+    text = re.sub(r"^repn?e? (?=movs)", "", text)
+    text = text.replace(" - ", " + -")
+    return re.sub(r"(?<![\w(])-?(?:0x[0-9a-f]+|\d+)\b(?!\))", lambda m: hex(int(m[0], 0) & _MASK64), text)
+
+
+def _unalias(match: re.Match[str]) -> str:
+    other = {"sal": "shl", "movabs": "mov", "fxsave64": "fxsave", "fxrstor64": "fxrstor"}
+    return (match[1] or "") + other[match[2]]
+
+
+def same(ours: str, theirs: str, width: int) -> bool:
+    """Whether two normal texts agree, numbers standing alone compared in the operand's width."""
+    mask = (1 << width) - 1
+
+    def cut(text: str) -> str:
+        return re.sub(r"(?<=[ ,])0x[0-9a-f]+(?=,|$)", lambda m: hex(int(m[0], 0) & mask), text)
+
+    return ours == theirs or cut(ours) == cut(theirs)
+
+
+@pytest.mark.parametrize("row", GUEST.rows, ids=row_id)
+def test_text_and_length(row: Description) -> None:
+    for number in range(2 * CASES):
+        encoded, decoded = draw_plain(row, number, SEED)
+        shown = encoded.code.hex(" ")
+        assert decoded.length == len(encoded.code), shown
+        if row.name.startswith("ud"):
+            continue  # capstone thinks that UD0 and UD1 have no ModRM byte
+        reference = capstone_text(encoded.code)
+        if reference is None:
+            known = row_id(row) in UNKNOWN_TO_CAPSTONE or row.name in UNKNOWN_TO_CAPSTONE or row.extension == "x87"
+            assert known or 0x48 & encoded.rex or encoded.address32, f"{shown}: capstone knows no such instruction"
+            continue
+        length, text = reference
+        assert length == decoded.length, f"{shown}: {text}"
+        if row.name in WITHOUT_OPERANDS or row.extension == "x87":
+            continue
+        if encoded.operand16 and encoded.rex & 8 and row.name in ("pushf", "popf"):
+            continue  # REX.W wins, and capstone shows the narrow form
+        if row.name in ("pause", "jrcxz") and encoded.rex & 9:
+            continue  # hardware pauses where capstone exchanges R8, and counts in ECX where it tests RCX
+        if row.name == "nop" and (encoding_of(row).opcode == 0x19 or not text.startswith("nop")):
+            continue  # a hint of an extension that is not announced
+        ours, theirs = normal(disassemble(GUEST.rows, decoded)), normal(text)
+        assert same(ours, theirs, _width(row, decoded)), f"{shown}: {ours} | {theirs}"
+
+
+def _width(row: Description, decoded: Decoded) -> int:
+    size = (0, 16, 32, 64)[decoded.statics & 3] if row.name != "enter" else 8
+    if any(kind.letter == "I" and kind.size == "b" for kind in row.operands):
+        return 8
+    return size or (8 if encoding_of(row).immediate in (1, 2) else 64)
+
+
+class _Bytes:
+    """Host memory of one writable block, or guest memory of one readable one."""
+
+    def __init__(self, address: int, data: bytes) -> None:
+        self.address, self.data = address, bytearray(data)
+
+    def _at(self, address: int, size: int, access: str) -> int:
+        at = address - self.address
+        if at < 0 or at + size > len(self.data):
+            raise MemoryFault(address, access)
+        return at
+
+    def read(self, address: int, size: int, /) -> bytes:
+        at = self._at(address, size, "read")
+        return bytes(self.data[at : at + size])
+
+    def write(self, address: int, data: bytes, /) -> None:
+        at = self._at(address, len(data), "write")
+        self.data[at : at + len(data)] = data
+
+
+_TABLE, _RECORD = 0x10_0000, 0x1000
+
+
+class _Host:
+    """The runtime's memory: the decoder's table and a record."""
+
+    def __init__(self) -> None:
+        self.table = _Bytes(_TABLE, GUEST.decoder_table())
+        self.record = _Bytes(_RECORD, bytes(layout.SIZE))
+
+    def read(self, address: int, size: int, /) -> bytes:
+        return (self.table if address >= _TABLE else self.record).read(address, size)
+
+    def write(self, address: int, data: bytes, /) -> None:
+        self.record.write(address, data)
+
+
+@pytest.fixture(scope="module")
+def native_face() -> Function:
+    return GUEST.decoder()
+
+
+def decode_natively(function: Function, code: bytes) -> Decoded | None:
+    """What the native face, run by the interpreter, makes of exactly these bytes; None if it refuses them."""
+    host = _Host()
+    run = Interpreter(
+        function, state=bytearray(GUEST.layout.size), memory=_Bytes(ENTRY, code), host=host,
+        arguments=(ENTRY, _RECORD, _TABLE),
+    )  # fmt: skip
+    outcome = run.run()
+    if outcome.kind == "fault" or not outcome.value:
+        return None
+    decoded = record.unpack(bytes(host.record.data), GUEST.static_bits)
+    assert decoded.length == outcome.value
+    return decoded
+
+
+def decode_plainly(code: bytes) -> Decoded | None:
+    """What the Python face makes of them."""
+    try:
+        return GUEST.decode(code, ENTRY)
+    except DecodeError:
+        return None
+
+
+@pytest.mark.parametrize("row", GUEST.rows, ids=row_id)
+def test_faces_agree(row: Description, native_face: Function) -> None:
+    for number in range(2):
+        encoded, decoded = draw_plain(row, number, SEED + 1)
+        assert decode_natively(native_face, encoded.code) == decoded, encoded.code.hex(" ")
+        cut = encoded.code[:-1]
+        assert decode_natively(native_face, cut) == decode_plainly(cut), cut.hex(" ")
+
+
+def cell_codes() -> Iterator[tuple[str, bytes]]:
+    """An encoding for every cell of the opcode maps, prefix, reg field and form, with plenty of bytes behind it."""
+    for map_bytes in (b"", b"\x0f", b"\x0f\x38", b"\x0f\x3a"):
+        for opcode in range(256):
+            if (map_bytes == b"" and opcode in _NOT_OPCODES) or (map_bytes == b"\x0f" and opcode in (0x38, 0x3A)):
+                continue
+            for prefix in (b"", b"\x66", b"\xf3", b"\xf2"):
+                for modrm in (*range(0, 64, 8), *range(0xC0, 256, 8)):
+                    code = prefix + map_bytes + bytes([opcode, modrm])
+                    yield f"{(map_bytes + bytes([opcode])).hex()}", code
+
+
+_NOT_OPCODES = {0x0F, 0x26, 0x2E, 0x36, 0x3E, *range(0x40, 0x50), 0x62, *range(0x64, 0x68), 0xC4, 0xC5, 0xF0, 0xF2,
+                0xF3}  # fmt: skip
+"""Prefixes and escapes in the one-byte map."""
+
+
+def test_faces_agree_in_every_cell(native_face: Function) -> None:
+    for number, (_, code) in enumerate(cell_codes()):
+        if number % 7 == SEED % 7:
+            padded = code + bytes.fromhex("12345678 9abcdef0 11")
+            assert decode_natively(native_face, padded) == decode_plainly(padded), padded.hex(" ")
+
+
+@pytest.mark.parametrize("prefixes", ["48 66", "40 48", "48 40", "66 48 f3", "64 3e", "67 4f", "f2 f3", "f3 66 41"])
+def test_prefixes_in_any_order(prefixes: str, native_face: Function) -> None:
+    """Only a REX prefix right before the opcode counts; of F2 and F3, the last one."""
+    code = bytes.fromhex(prefixes) + bytes.fromhex("0f bc 44 88 10")
+    decoded = decode_plainly(code)
+    assert decoded is not None and decode_natively(native_face, code) == decoded
+
+
+def test_at_most_fifteen_bytes(native_face: Function) -> None:
+    for count, fits in ((14, True), (15, False), (40, False)):
+        code = b"\x2e" * count + b"\x90"
+        assert (decode_plainly(code) is not None) == fits
+        assert (decode_natively(native_face, code) is not None) == fits
+
+
+@pytest.mark.skipif(not SUPPORTED, reason="the oracle is an x86-64 CPU under Linux")
+def test_what_is_described_exists() -> None:
+    """What the tables accept in any cell of the opcode maps, the CPU does not refuse as undefined."""
+    codes = [code for _, code in cell_codes() if decode_plainly(code + bytes(11)) is not None]
+    # Reads and writes go to the arena; jumps anywhere, returns and faults are all fine: they are not #UD.
+    codes = [code for code in codes if not _is_risky(code)]
+    registers = dict.fromkeys(REGISTERS, ARENA + 0x8000)
+    cases = [Case(code + bytes(11 - len(code)), State(dict(registers))) for code in codes]
+    with Oracle() as oracle:
+        results = oracle.run(cases)
+    wrong = []
+    for code, case, result in zip(codes, cases, results, strict=True):
+        decoded = decode_plainly(case.code)
+        assert decoded is not None
+        row = GUEST.rows[decoded.row]
+        refused = result.fault is not None and result.fault.vector == 6 and result.fault.offset == 0
+        if refused and row.name not in ("ud0", "ud1", "ud2", "mov_cr", "mov_dr") and row.pattern not in SEGMENT_MOVES:
+            wrong.append(f"{code.hex(' ')}: {row}")
+    assert not wrong, "\n".join(wrong)
+
+
+SEGMENT_MOVES = ("8C /r reg", "8C /r mem")
+
+
+def _is_risky(code: bytes) -> bool:
+    """Whether running it would disturb the oracle: system calls and what raises flags that trap."""
+    return code[:2] in (b"\x0f\x05", b"\x0f\x34") or b"\xcd" in code[:3] or b"\x9d" in code[:2]

@@ -1,0 +1,155 @@
+"""Decoded instructions as text, in Intel's syntax (SDM volume 1, 1.3.4).
+
+A description's `asm` is its mnemonic. It may list one for each operand size, 16, 32 and 64 bits ("cbw/cwde/cdqe"): the
+operands of such are implied. {s} in it stands for the letter of the first operand's size, {a} for "e" or "r" by address
+size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from metaphrase.translator.guest import Decoded, Description
+from metaphrase.translator.x86 import state as s
+from metaphrase.translator.x86.emitter import (
+    BASE,
+    INDEX,
+    MEMORY_32,
+    MEMORY_INDEX,
+    MEMORY_INDEX_SEGMENT,
+    REG,
+    RM,
+    SCALE,
+    SEGMENT,
+    Statics,
+)
+from metaphrase.translator.x86.table import OperandKind
+
+_LEGACY: Final = ("ax", "cx", "dx", "bx", "sp", "bp", "si", "di")
+_LOW: Final = ("al", "cl", "dl", "bl", "spl", "bpl", "sil", "dil")
+_HIGH: Final = ("ah", "ch", "dh", "bh")
+_SEGMENTS: Final = ("es", "cs", "ss", "ds", "fs", "gs", "?", "?")
+_WIDTHS: Final = {"b": 8, "w": 16, "d": 32, "q": 64, "dq": 128, "x": 128, "ss": 32, "sd": 64}
+_POINTERS: Final = {8: "byte", 16: "word", 32: "dword", 64: "qword", 80: "tbyte", 128: "xmmword"}
+_LETTERS: Final = {8: "b", 16: "w", 32: "d", 64: "q"}
+_REPEATS: Final = ("", "", "rep ", "repne ")
+_MASK64: Final = (1 << 64) - 1
+
+
+def general_register(number: int, width: int) -> str:
+    """Name of a general register; byte registers as with a REX prefix."""
+    if number < 8:
+        return _LOW[number] if width == 8 else {16: "", 32: "e", 64: "r"}[width] + _LEGACY[number]
+    return f"r{number}" + {8: "b", 16: "w", 32: "d", 64: ""}[width]
+
+
+def _at_offset(offset: int, width: int) -> str:
+    """Name of the register at a state offset."""
+    for number, start in enumerate(s.GPR):
+        if offset == start:
+            return general_register(number, width)
+        if offset == start + 1 and number < 4:
+            return _HIGH[number]
+    for number, start in enumerate(s.XMM):
+        if offset == start:
+            return f"xmm{number}"
+    raise AssertionError(f"no register lies at offset {offset}")
+
+
+def disassemble(rows: Sequence[Description], decoded: Decoded) -> str:
+    """The text of a decoded instruction."""
+    row = rows[decoded.row]
+    if _is_nop(row, decoded):
+        return "nop"
+    statics = Statics.unpack(decoded.statics)
+    words = "" if "/" in row.asm else ", ".join(_operand(decoded, statics, kind) for kind in row.operands)
+    if row.name == "enter":
+        words += f", {decoded.immediate >> 16:#x}"
+    prefix = "lock " if statics.lock else _REPEATS[statics.repeat]
+    if prefix == "rep " and row.name in ("cmps", "scas"):
+        prefix = "repe "
+    return f"{prefix}{mnemonic(row, statics)} {words}".strip()
+
+
+def _is_nop(row: Description, decoded: Decoded) -> bool:
+    return row.pattern == "90+r" and decoded.registers[REG] == s.GPR[0]
+
+
+def mnemonic(row: Description, statics: Statics) -> str:
+    """The mnemonic of a form."""
+    text = row.asm
+    if "/" in text:
+        text = text.split("/")[(16, 32, 64).index(statics.size)]
+    if "{" in text:
+        width = _width(row.operands[0], statics) if row.operands else 0
+        address = "e" if statics.memory == MEMORY_32 else "r"
+        text = text.format(s=_LETTERS.get(width, ""), a=address)
+    return text
+
+
+def _width(kind: OperandKind, statics: Statics) -> int:
+    named = {"AL": 8, "CL": 8, "AX": 16, "DX": 16}.get(kind.letter)
+    return named or _WIDTHS.get(kind.size) or statics.size
+
+
+def _operand(decoded: Decoded, statics: Statics, kind: OperandKind) -> str:
+    width = _width(kind, statics)
+    letter = kind.letter
+    match letter:
+        case "AL" | "CL" | "AX" | "DX":
+            return letter.lower()
+        case "rAX":
+            return general_register(0, width)
+        case "1":
+            return "1"
+        case "I":
+            return _immediate(decoded, statics, kind)
+        case "J":
+            return hex(decoded.immediate)
+        case "X" | "Y":
+            name = general_register(6 if letter == "X" else 7, 32 if statics.memory == MEMORY_32 else 64)
+            return f"{_POINTERS[width]} ptr {_segment(decoded) if letter == 'X' else ''}[{name}]"
+        case "G" | "Z" | "V":
+            return _at_offset(decoded.registers[REG], width)
+        case "S":
+            return _SEGMENTS[decoded.registers[REG] & 7]
+        case "P":
+            return f"mm{decoded.registers[REG] & 7}"
+        case "F":
+            return f"st({decoded.registers[RM] & 7})"
+    if statics.memory and letter not in "URN":
+        address = _address(decoded, statics)
+        return address if letter == "M" else f"{_POINTERS[width]} ptr {address}"
+    return f"mm{decoded.registers[RM] & 7}" if letter in "NQ" else _at_offset(decoded.registers[RM], width)
+
+
+def _immediate(decoded: Decoded, statics: Statics, kind: OperandKind) -> str:
+    width = _WIDTHS.get(kind.size) or statics.size or 64
+    return hex(decoded.immediate & (1 << width) - 1)
+
+
+def _segment(decoded: Decoded) -> str:
+    return {s.FS_BASE: "fs:", s.GS_BASE: "gs:"}.get(decoded.registers[SEGMENT], "")
+
+
+def _address(decoded: Decoded, statics: Statics) -> str:
+    width = 32 if statics.memory == MEMORY_32 else 64
+    base, index = decoded.registers[BASE], decoded.registers[INDEX]
+    displacement = decoded.displacement
+    parts = []
+    if base == s.ZERO_PC:
+        parts.append("eip" if width == 32 else "rip")
+        displacement = displacement - decoded.next_pc & _MASK64
+    elif base != s.ZERO:
+        parts.append(_at_offset(base, width))
+    if index != s.ZERO and statics.memory in (MEMORY_INDEX, MEMORY_INDEX_SEGMENT, MEMORY_32):
+        scale = decoded.registers[SCALE]
+        parts.append(_at_offset(index, width) + (f"*{1 << scale}" if scale else ""))
+    signed = displacement - (1 << 64) if displacement >> 63 else displacement
+    text = " + ".join(parts)
+    if not parts:
+        text = hex(displacement)
+    elif signed:
+        text += f" {'-' if signed < 0 else '+'} {abs(signed):#x}"
+    return f"{_segment(decoded)}[{text}]"
