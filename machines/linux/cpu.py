@@ -34,8 +34,8 @@ class Cpu(Protocol):
 
     Register names are the manual's ("rax", "rip", "fs_base", "rflags"; "a0", "sp", "pc"); values are unsigned 64-bit,
     and x86's "rflags" is the whole register. Threads that an implementation starts for itself must block every signal
-    and should hold their own descriptor table (`host.leave_descriptor_table`), because descriptors and signals of this
-    process are the guest's.
+    and should have an empty descriptor table of their own (close_range with CLOSE_RANGE_UNSHARE), because descriptors
+    and signals of this process are the guest's, and a copy of a pipe's end keeps the pipe open.
     """
 
     name: str

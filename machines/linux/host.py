@@ -38,9 +38,8 @@ _strnlen.argtypes = [_LONG, _LONG]
 _strnlen.restype = _LONG
 _get_errno = ctypes.get_errno
 
-_NR_MPROTECT, _NR_MREMAP, _NR_PROCESS_VM_READV, _NR_PROCESS_VM_WRITEV, _NR_CLOSE_RANGE = 10, 25, 310, 311, 436
+_NR_MPROTECT, _NR_MREMAP, _NR_PROCESS_VM_READV, _NR_PROCESS_VM_WRITEV = 10, 25, 310, 311
 _NR_RT_SIGPROCMASK, _SIG_SETMASK = 14, 2
-_CLOSE_RANGE_UNSHARE = 2
 
 
 def call(number: int, a: int = 0, b: int = 0, c: int = 0, d: int = 0, e: int = 0, f: int = 0) -> int:
@@ -143,16 +142,6 @@ def close_private(descriptor: int) -> None:
     """Close a descriptor that `private_descriptor` gave."""
     PRIVATE.discard(descriptor)
     os.close(descriptor)
-
-
-def leave_descriptor_table() -> None:
-    """Give the calling thread an empty descriptor table of its own, but for standard error.
-
-    A helper thread that opens files would otherwise take numbers that the guest expects, and keep pipes of the guest
-    open. Hosts without close_range (before Linux 5.9) answer with an error, and the table stays shared.
-    """
-    if call(_NR_CLOSE_RANGE, 3, 0xFFFF_FFFF, _CLOSE_RANGE_UNSHARE) == 0:
-        call(_NR_CLOSE_RANGE, 0, 1, 0)
 
 
 #: The longest path the kernel takes, with its NUL.

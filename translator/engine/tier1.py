@@ -31,7 +31,18 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger("metaphrase.tier1")
 _DESCRIPTORS_SIZE = 64 << 20
 _POLL_SECONDS = 0.001
-_CLONE_FILES = 0x400
+_NR_CLOSE_RANGE, _CLOSE_RANGE_UNSHARE = 436, 2
+
+
+def _leave_descriptor_table() -> None:
+    """Give this thread a descriptor table of its own, empty but for standard error.
+
+    Descriptors of this process are the guest's: files opened here must not take its numbers, and copies kept here would
+    keep its pipes open after it has closed them. Kernels before 5.9 refuse, and the table stays shared.
+    """
+    libc = ctypes.CDLL(None)
+    if libc.syscall(_NR_CLOSE_RANGE, 3, 0xFFFF_FFFF, _CLOSE_RANGE_UNSHARE) == 0:
+        libc.syscall(_NR_CLOSE_RANGE, 0, 1, 0)
 
 
 @dataclass(slots=True)
@@ -78,7 +89,7 @@ class Tier1:
 
     def _work(self) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        ctypes.CDLL(None).unshare(_CLONE_FILES)  # descriptors of this process are the guest's
+        _leave_descriptor_table()
         while True:
             if not self.drain():
                 time.sleep(_POLL_SECONDS)
