@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from metaphrase.backends.llvm import context
+from metaphrase.backends.llvm import context, extended
 from metaphrase.backends.llvm.pure import Lines, constant, llvm_type, operand, suffix
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.ir.graph import Value
@@ -34,9 +34,6 @@ def _floating_suffix(type: Type) -> str:
 
 def float_arithmetic(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
     text, name = llvm_type(value.type), _ARITHMETIC[value.op.name]
-    if value.type.element.bits == 80:
-        out.append(f"{result} = f{name} {text} {args[0]}, {args[1]}")
-        return
     mnemonic = name + _floating_suffix(value.type)
     if f.module.host.avx:
         code = f'asm sideeffect "v{mnemonic} $2, $1, $0", "=x,x,x"'
@@ -47,10 +44,6 @@ def float_arithmetic(f: FunctionLowering, value: Value, result: str, args: list[
 
 def float_sqrt(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
     text = llvm_type(value.type)
-    if value.type.element.bits == 80:
-        f.module.declare("declare x86_fp80 @llvm.sqrt.f80(x86_fp80)")
-        out.append(f"{result} = call {text} @llvm.sqrt.f80({text} {args[0]})")
-        return
     mnemonic = "sqrt" + _floating_suffix(value.type)
     if f.module.host.avx and not value.type.is_vector:
         code = f'asm sideeffect "v{mnemonic} $1, $1, $0", "=x,x"'
@@ -74,9 +67,6 @@ def float_compare(f: FunctionLowering, value: Value, result: str, args: list[str
         out.append(f"{result} = fcmp {_COMPARES[name]} {text} {args[0]}, {args[1]}")
         return
     flag, predicate = _SIGNALLING[name]
-    if type.element.bits == 80:
-        out.append(f"{result} = fcmp {'olt' if name == 'flt' else 'ole'} {text} {args[0]}, {args[1]}")
-        return
     prefix = "v" if f.module.host.avx else ""
     mnemonic = _floating_suffix(type)
     if type.is_vector:
@@ -130,8 +120,6 @@ def float_to_int(f: FunctionLowering, value: Value, result: str, args: list[str]
         out.append(f"{result} = shufflevector <4 x i32> {result}.w, <4 x i32> poison, {lanes}")
     elif source.is_vector:
         _by_lane(f, value, result, args[0], out)
-    elif source.bits == 80:
-        _x87_to_int(f, value, result, args[0], how, out)
     elif names in _TO_INT:
         _scalar_to_int(f, result, names, how, args[0], out)
     elif target.bits < 32:
@@ -160,16 +148,6 @@ def _narrowed(result: str, bits: int, out: Lines) -> None:
     out.append(f"{result} = select i1 {result}.fits, i{bits} {result}.n, i{bits} {1 << (bits - 1)}")
 
 
-def _x87_to_int(f: FunctionLowering, value: Value, result: str, arg: str, how: str, out: Lines) -> None:
-    bits = value.type.bits
-    letter = {16: "s", 32: "l", 64: "ll"}[bits]
-    f.alloca(f"{result}.p", f"i{bits}")
-    mnemonic = f"fist{'t' if how else ''}p{letter}"
-    code = f'asm sideeffect "{mnemonic} $0", "=*m,{{st}},~{{st}},~{{memory}}"'
-    out.append(f"call void {code}(ptr elementtype(i{bits}) {result}.p, x86_fp80 {arg})")
-    out.append(f"{result} = load i{bits}, ptr {result}.p")
-
-
 def _by_lane(f: FunctionLowering, value: Value, result: str, arg: str, out: Lines) -> None:
     source, target = value.args[0].type, value.type
     how = "t" if value.op.name == "ftosi_trunc" else ""
@@ -195,9 +173,6 @@ def int_to_float(f: FunctionLowering, value: Value, result: str, args: list[str]
 
 def float_round(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
     type = value.type
-    if type.bits == 80:
-        out.append(f'{result} = call x86_fp80 asm sideeffect "frndint", "={{st}},0"(x86_fp80 {args[0]})')
-        return
     prefix = "v" if f.module.host.avx else ""
     mnemonic = f"{prefix}round{_floating_suffix(type)}"
     operands = "$1, $1, $0" if prefix and not type.is_vector else "$1, $0"
@@ -332,13 +307,25 @@ def write(f: FunctionLowering, value: Value, result: str, args: list[str], out: 
 
 Lowering = Callable[["FunctionLowering", Value, str, list[str], Lines], None]
 
+
+def _floating(narrow: Lowering) -> Lowering:
+    """The lowering of a floating-point op: `narrow`, but for f80."""
+
+    def lowering(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
+        (extended.lower if extended.concerns(value) else narrow)(f, value, result, args, out)
+
+    return lowering
+
+
 EFFECTS: Final[dict[str, Lowering]] = {
-    **dict.fromkeys(_ARITHMETIC, float_arithmetic),
-    **dict.fromkeys((*_COMPARES, *_SIGNALLING), float_compare),
-    "fsqrt": float_sqrt, "fma": float_fma, "fconvert": float_convert, "ftosi": float_to_int,
-    "ftosi_trunc": float_to_int, "sitof": int_to_float, "fround": float_round, "get_fenv": get_fenv,
-    "set_fenv": set_fenv, "set_f80_control": set_f80_control, "take_f80_flags": take_f80_flags, "load": load, "store": store, "rmw": rmw, "cmpxchg": cmpxchg, "fence": fence,
-    "cycles": cycles, "get": get, "put": put, "get_at": get_at, "put_at": put_at, "peek": peek, "poke": poke,
+    **dict.fromkeys(_ARITHMETIC, _floating(float_arithmetic)),
+    **dict.fromkeys((*_COMPARES, *_SIGNALLING), _floating(float_compare)),
+    "fsqrt": _floating(float_sqrt), "fma": _floating(float_fma), "fconvert": _floating(float_convert),
+    "ftosi": _floating(float_to_int), "ftosi_trunc": _floating(float_to_int), "sitof": _floating(int_to_float),
+    "fround": _floating(float_round), "get_fenv": get_fenv, "set_fenv": set_fenv,
+    "set_f80_control": set_f80_control, "take_f80_flags": take_f80_flags,
+    "load": load, "store": store, "rmw": rmw, "cmpxchg": cmpxchg, "fence": fence, "cycles": cycles,
+    "get": get, "put": put, "get_at": get_at, "put_at": put_at, "peek": peek, "poke": poke,
     "read": read, "write": write,
 }  # fmt: skip
 

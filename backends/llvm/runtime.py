@@ -29,7 +29,7 @@ def source(layout: Layout) -> str:
         _ENTER.format(
             load_fenv=_LOAD_FENV.format(offset=fenv.offset, scratch=c.SCRATCH) if fenv else "",
             load_control=_LOAD_CONTROL.format(offset=layout["fcw"].offset, scratch=c.SCRATCH) if has_f80 else "",
-            save_control=_SAVE_CONTROL.format(scratch=c.SCRATCH) if has_f80 else "",
+            save_control=_SAVE_CONTROL.format(offset=layout["fsw"].offset) if has_f80 else "",
             save_fenv=_SAVE_FENV.format(offset=fenv.offset, scratch=c.SCRATCH) if fenv else "",
             host=c.HOST_MXCSR, reason=c.EXIT_REASON, slot=c.RETURN_SLOT,
         ),
@@ -84,9 +84,13 @@ _LOAD_CONTROL = """
   call void asm sideeffect "fldcw $0", "*m,~{{memory}}"(ptr elementtype(i16) %control.host)"""
 
 _SAVE_CONTROL = """
-  %default.p = getelementptr i8, ptr %state, i64 {scratch}
-  store i16 895, ptr %default.p
-  call void asm sideeffect "fldcw $0", "*m,~{{memory}}"(ptr elementtype(i16) %default.p)"""
+  %raised = call i16 asm sideeffect "fnstsw %ax\\0Afninit", "={{ax}}"()
+  %raised.flags = and i16 %raised, 63
+  %raised.slot = getelementptr i8, ptr %state, i64 {offset}
+  %raised.before = load i16, ptr %raised.slot
+  %raised.all = or i16 %raised.before, %raised.flags
+  store i16 %raised.all, ptr %raised.slot"""
+# FNINIT, because a fault may have left something on the stack, and the host's own code expects it empty.
 
 _SAVE_FENV = """
   %after.p = getelementptr i8, ptr %state, i64 {scratch}

@@ -145,8 +145,7 @@ def _run(case: Case, decoded: Decoded, function: Function, fields: dict[str, int
     fcw, fsw = LAYOUT["fcw"].offset, LAYOUT["fsw"].offset
     run.f80_control = int.from_bytes(data[fcw : fcw + 2], "little")
     outcome = run.run()
-    if outcome.kind != "fault":  # an instruction that did not complete tells of nothing
-        data[fsw] |= run.f80_flags
+    data[fsw] |= run.f80_flags
     event, rip = _event(outcome, decoded)
     return observe(bytes(data), bytes(memory.arena), run.fenv, event, outcome.address, rip)
 

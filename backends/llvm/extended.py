@@ -1,0 +1,93 @@
+"""Ops that touch f80, as the host's x87 instructions from memory to memory.
+
+LLVM's own f80 arithmetic may be folded, moved across a change of the control word, or dropped with the flags that it
+raises, and compares quietly. Written like this it is none of that; nothing stays on the x87 stack between two ops, so
+a fault of the guest never finds it half full.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from metaphrase.backends.llvm.pure import Lines, llvm_type
+from metaphrase.ir.errors import MetaphraseError
+from metaphrase.ir.graph import Value
+from metaphrase.ir.types import F80
+
+if TYPE_CHECKING:
+    from metaphrase.backends.llvm.lower import FunctionLowering
+
+_BINARY: Final = {
+    "fadd": ".byte 0xde, 0xc1",
+    "fmul": ".byte 0xde, 0xc9",
+    "fsub": ".byte 0xde, 0xe9",
+    "fdiv": ".byte 0xde, 0xf9",
+}
+"""FADDP, FMULP, FSUBP and FDIVP ST(1), ST: in bytes, for assemblers differ on which of the last two is reversed."""
+_UNARY: Final = {"fsqrt": "fsqrt", "fround": "frndint"}
+_COMPARE: Final = {
+    "feq": ("fucomip", ("e", "np")),
+    "flt": ("fcomip", ("a",)),
+    "flt_quiet": ("fucomip", ("a",)),
+    "fle": ("fcomip", ("ae",)),
+    "funord": ("fucomip", ("p",)),
+}
+"""Instruction and conditions, all of which must hold, of comparing the second operand with the first."""
+_LOAD: Final = {"f32": "flds", "f64": "fldl", "i16": "filds", "i32": "fildl", "i64": "fildll"}
+_STORE: Final = {"f32": "fstps", "f64": "fstpl", "i16": "fistps", "i32": "fistpl", "i64": "fistpll"}
+_STORE_TRUNCATED: Final = {"i16": "fisttps", "i32": "fisttpl", "i64": "fisttpll"}
+
+
+def concerns(value: Value) -> bool:
+    """Whether a floating-point op is one of f80."""
+    return F80 in (value.type, value.args[0].type)
+
+
+def lower(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
+    """Lines for a floating-point op that touches f80."""
+    places = []
+    for number, (arg, text) in enumerate(zip(value.args, args, strict=True)):
+        place = f.alloca(f"{result}.a{number}", llvm_type(arg.type))
+        out.append(f"store {llvm_type(arg.type)} {text}, ptr {place}")
+        places.append(f"ptr elementtype({llvm_type(arg.type)}) {place}")
+    if value.op.name in _COMPARE:
+        _compare(value, result, places, out)
+        return
+    target = llvm_type(value.type)
+    place = f.alloca(f"{result}.p", target)
+    count = len(places)
+    code = "\\0A".join(_instructions(value, count))
+    constraints = ",".join(["=*m", *["*m"] * count])
+    operands = ", ".join([f"ptr elementtype({target}) {place}", *places])
+    out.append(f'call void asm sideeffect "{code}", "{constraints}"({operands})')
+    out.append(f"{result} = load {target}, ptr {place}")
+
+
+def _instructions(value: Value, count: int) -> list[str]:
+    name, source = value.op.name, value.args[0].type
+    if name in _BINARY:
+        return ["fldt $1", "fldt $2", _BINARY[name], "fstpt $0"]
+    if name in _UNARY and value.imm in (None, 4):
+        return ["fldt $1", _UNARY[name], "fstpt $0"]
+    if name in ("fconvert", "sitof") and value.type is F80 and source.name in _LOAD:
+        return [f"{_LOAD[source.name]} $1", "fstpt $0"]
+    stores = _STORE_TRUNCATED if name == "ftosi_trunc" else _STORE
+    if name in ("fconvert", "ftosi", "ftosi_trunc") and source is F80 and value.type.name in stores:
+        return ["fldt $1", f"{stores[value.type.name]} $0"]
+    raise MetaphraseError(f"{name} from {source} to {value.type} has no lowering (operands: {count}, imm {value.imm})")
+
+
+def _compare(value: Value, result: str, places: list[str], out: Lines) -> None:
+    instruction, conditions = _COMPARE[value.op.name]
+    code = "\\0A".join((f"fldt ${len(conditions)}", f"fldt ${len(conditions) + 1}", f"{instruction} %st(1), %st",
+                        "fstp %st(0)"))  # fmt: skip
+    outputs = ",".join(f"={{@cc{condition}}}" for condition in conditions)
+    operands = ", ".join(places)
+    if len(conditions) == 1:
+        out.append(f'{result}.b = call i8 asm sideeffect "{code}", "{outputs},*m,*m,~{{flags}}"({operands})')
+    else:
+        out.append(f'{result}.c = call {{i8, i8}} asm sideeffect "{code}", "{outputs},*m,*m,~{{flags}}"({operands})')
+        out.append(f"{result}.x = extractvalue {{i8, i8}} {result}.c, 0")
+        out.append(f"{result}.y = extractvalue {{i8, i8}} {result}.c, 1")
+        out.append(f"{result}.b = and i8 {result}.x, {result}.y")
+    out.append(f"{result} = trunc i8 {result}.b to i1")
