@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from metaphrase.ir.graph import Operand, Value
-from metaphrase.ir.types import F32, F64, I8, I16, I32, I64, I128, Type, integer, vector
+from metaphrase.ir.types import F32, F64, I8, I16, I32, I64, I128, Type, vector
 from metaphrase.translator.x86.emitter import Register, X86Emitter
 
 LANES: Final = {8: vector(I8, 16), 16: vector(I16, 8), 32: vector(I32, 4), 64: vector(I64, 2)}
@@ -23,8 +23,9 @@ DOUBLES: Final = vector(F64, 2)
 
 def put_zero_extended(m: X86Emitter, target: Register, value: Value) -> None:
     """Write a scalar or a 64-bit vector to the bottom of an XMM register and zeroes above it."""
-    bits = value.bitcast(integer(value.type.bits)).zext(64)
-    m.put_xmm(target, m.function.const(WHOLE, 0).insert(0, bits))
+    if value.type.is_vector:
+        value = value.bitcast(F64)
+    m.put_xmm(target, m.function.const(vector(value.type, 128 // value.type.bits), 0).insert(0, value))
 
 
 def low_half(a: Value) -> Value:

@@ -179,21 +179,25 @@ for _suffix, _prefix, _type, _operands in ALL:
          static=(_type,))(_cmp)  # fmt: skip
 
 
-@insn("NP 0F 2F /r", "Vss, Wss", name="comiss", static=(F32, "flt"), extension="sse")
-@insn("66 0F 2F /r", "Vsd, Wsd", name="comisd", static=(F64, "flt"), extension="sse2")
-@insn("NP 0F 2E /r", "Vss, Wss", name="ucomiss", static=(F32, "flt_quiet"), extension="sse")
-@insn("66 0F 2E /r", "Vsd, Wsd", name="ucomisd", static=(F64, "flt_quiet"), extension="sse2")
-def compare_to_flags(m: X86Emitter, type: Type, less: str, a: Register, b: Register | Memory) -> None:
+@insn("NP 0F 2F /r", "Vss, Wss", name="comiss", static=(F32, True), extension="sse")
+@insn("66 0F 2F /r", "Vsd, Wsd", name="comisd", static=(F64, True), extension="sse2")
+@insn("NP 0F 2E /r", "Vss, Wss", name="ucomiss", static=(F32, False), extension="sse")
+@insn("66 0F 2E /r", "Vsd, Wsd", name="ucomisd", static=(F64, False), extension="sse2")
+def compare_to_flags(m: X86Emitter, type: Type, signalling: bool, a: Register, b: Register | Memory) -> None:
     """COMISS, COMISD, UCOMISS, UCOMISD: compare and set ZF, PF and CF; clear the rest. SDM volume 2, each.
 
-    The first two signal invalid for any NaN, the others for signalling ones only.
+    The first two signal invalid for any NaN, the others for signalling ones only. Either way the comparisons are quiet
+    ones, of which LLVM makes one; the seldom case of a NaN signals apart.
     """
     right = m.get(b, type)
     left = m.get(a, type)
     boolean = type.boolean
     unordered = m.effect("funord", boolean, left, right)
-    below = m.effect(less, boolean, left, right)
+    below = m.effect("flt_quiet", boolean, left, right)
     equal = m.effect("feq", boolean, left, right)
+    if signalling:
+        with m.if_(unordered):
+            m.effect("flt", boolean, left, right)
     zero, parity = m.flag(False), (~unordered).zext(8)
     m.put_flags(Flags(unordered | below, parity, m.const(0, 8), unordered | equal, sf=zero, of=zero))
 

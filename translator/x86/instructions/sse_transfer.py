@@ -1,15 +1,16 @@
 """SSE and SSE2 data transfer (SDM volume 1, 5.5.1.1, 5.6.1.1, 5.6.3 and the cacheability control of 5.5.4 and 5.6.4).
 
-MOVQ2DQ, MOVDQ2Q and MOVNTQ belong to the MMX registers and are not here.
+Scalars travel as floats, so that the host moves them between memory and vector registers without a detour. MOVQ2DQ,
+MOVDQ2Q and MOVNTQ belong to the MMX registers and are not here.
 """
 
 from __future__ import annotations
 
 from metaphrase.ir.graph import Value
-from metaphrase.ir.types import I32, I64, Type, integer
+from metaphrase.ir.types import F32, F64, Type, integer
 from metaphrase.translator.x86.emitter import Memory, Register, X86Emitter
 from metaphrase.translator.x86.table import insn
-from metaphrase.translator.x86.vectors import LANES, WHOLE, put_zero_extended
+from metaphrase.translator.x86.vectors import DOUBLES, LANES, WHOLE, put_zero_extended
 
 
 def move(m: X86Emitter, target: Register | Memory, source: Register | Memory) -> None:
@@ -45,10 +46,10 @@ def movnti(m: X86Emitter, target: Memory, source: Register) -> None:
     m.put(target, m.get(source))
 
 
-@insn("F3 0F 10 /r", "Vss, Wss", static=(I32,), name="movss", extension="sse")
-@insn("F3 0F 11 /r", "Wss, Vss", static=(I32,), name="movss", extension="sse")
-@insn("F2 0F 10 /r", "Vsd, Wsd", static=(I64,), name="movsd", extension="sse2")
-@insn("F2 0F 11 /r", "Wsd, Vsd", static=(I64,), name="movsd", extension="sse2")
+@insn("F3 0F 10 /r", "Vss, Wss", static=(F32,), name="movss", extension="sse")
+@insn("F3 0F 11 /r", "Wss, Vss", static=(F32,), name="movss", extension="sse")
+@insn("F2 0F 10 /r", "Vsd, Wsd", static=(F64,), name="movsd", extension="sse2")
+@insn("F2 0F 11 /r", "Wsd, Vsd", static=(F64,), name="movsd", extension="sse2")
 def move_scalar(m: X86Emitter, type: Type, target: Register | Memory, source: Register | Memory) -> None:
     """MOVSS, MOVSD: move a scalar; a load clears what is above it. SDM volume 2B, MOVSS and MOVSD."""
     value = m.get(source, type)
@@ -77,7 +78,7 @@ def movd_store(m: X86Emitter, target: Register | Memory, source: Register) -> No
 @insn("F3 0F 7E /r | 66 0F D6 /r", "Vq, Wq | Wq, Vq", extension="sse2")
 def movq(m: X86Emitter, target: Register | Memory, source: Register | Memory) -> None:
     """MOVQ: move the low quadword; a register's high quadword is cleared. SDM volume 2B, MOVQ."""
-    value = m.get(source, I64)
+    value = m.get(source, F64)
     if isinstance(target, Memory):
         m.store(target.address, value)
     else:
@@ -90,8 +91,8 @@ def movq(m: X86Emitter, target: Register | Memory, source: Register | Memory) ->
 @insn("66 0F 16 /r mem", "Vx, Wq", name="movhpd", static=(1,), extension="sse2")
 def load_half(m: X86Emitter, half: int, target: Register, source: Memory) -> None:
     """MOVLPS, MOVLPD, MOVHPS, MOVHPD: load the low or high quadword. SDM volume 2B, MOVLPS to MOVHPD."""
-    value = m.get(source, I64)
-    m.put_xmm(target, m.get(target, WHOLE).insert(half, value))
+    value = m.get(source, F64)
+    m.put_xmm(target, m.get(target, DOUBLES).insert(half, value))
 
 
 @insn("NP 0F 13 /r mem", "Wq, Vx", name="movlps", static=(0,), extension="sse")
@@ -100,7 +101,7 @@ def load_half(m: X86Emitter, half: int, target: Register, source: Memory) -> Non
 @insn("66 0F 17 /r mem", "Wq, Vx", name="movhpd", static=(1,), extension="sse2")
 def store_half(m: X86Emitter, half: int, target: Memory, source: Register) -> None:
     """MOVLPS, MOVLPD, MOVHPS, MOVHPD: store the low or high quadword. SDM volume 2B, MOVLPS to MOVHPD."""
-    m.store(target.address, m.get(source, WHOLE).extract(half))
+    m.store(target.address, m.get(source, DOUBLES).extract(half))
 
 
 @insn("NP 0F 12 /r reg", "Vx, Ux", extension="sse")
