@@ -12,6 +12,7 @@ from metaphrase.backends.llvm.lower import Host
 from metaphrase.ir.errors import MetaphraseError
 
 _lock = threading.Lock()
+"""Held around every use of LLVM, and across forks: a child must not inherit LLVM in the middle of something."""
 os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
@@ -115,7 +116,9 @@ def compile_text(text: str, passes: tuple[str, ...] = (), level: int = 2) -> byt
         if passes:
             optimise(module, passes, level)
         machine = _target_machine(level)
-        return bytes(machine.emit_object(module))
+        code = bytes(machine.emit_object(module))
+        module.close()  # not left to the collector: LLVM is entered under the lock only, or a fork could find it busy
+        return code
 
 
 def assembly(text: str, passes: tuple[str, ...] = (), level: int = 2) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-import struct
 from typing import Protocol
 
 from metaphrase.ir.errors import MetaphraseError
@@ -33,17 +32,18 @@ class HostBlock:
     """A private, zeroed stretch of host memory with typed access by offset."""
 
     def __init__(self, size: int) -> None:
-        self.size = size
+        self.size = size = -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
         self._map = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE)
         self.view = memoryview(self._map)
+        self._words = self.view.cast("Q")  # whole words in one access: native code may be looking
         self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
 
     def u64(self, offset: int) -> int:
-        """The unsigned 64-bit word at a byte offset."""
-        return int.from_bytes(self.view[offset : offset + 8], "little")
+        """The unsigned 64-bit word at a byte offset, a multiple of 8."""
+        return self._words[offset >> 3]
 
     def put_u64(self, offset: int, value: int) -> None:
-        struct.pack_into("<Q", self.view, offset, value & 0xFFFF_FFFF_FFFF_FFFF)
+        self._words[offset >> 3] = value & 0xFFFF_FFFF_FFFF_FFFF
 
     def zero(self) -> None:
         """Give all of it back to the host: it reads as zeros again."""
