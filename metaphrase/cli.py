@@ -47,5 +47,5 @@ def run(tier: str, stats: str | None, sysroot: str | None, debug: bool, program:
         if debug:
             raise
         print(f"metaphrase: {error}", file=sys.stderr)
-        status = getattr(error, "status", 125)
+        status = getattr(error, "exit_status", 125)
     sys.exit(status)

