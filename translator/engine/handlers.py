@@ -74,9 +74,8 @@ class Handlers:
         self.compiled = 0
         self.loaded = 0
         self.seconds = 0.0
-        self._names: dict[str, int] = {}
-        for name in cache.names("handlers-"):
-            self._load(name)
+        self._seen: set[str] = set()
+        self._load_new()
 
     def known(self, form: int) -> bool:
         """Whether a form (row << static_bits | statics) has its handler."""
@@ -85,6 +84,8 @@ class Handlers:
     def ensure(self, forms: Iterable[int]) -> None:
         """Compile what is missing of `forms`."""
         missing = sorted({form for form in forms if not self.known(form)})
+        if missing and self._load_new():
+            missing = [form for form in missing if not self.known(form)]
         for begin in range(0, len(missing), _BATCH):
             self._compile(missing[begin : begin + _BATCH])
 
@@ -125,6 +126,7 @@ class Handlers:
         self._install(entries, self.code.add(image))
         self.compiled += len(forms)
         label = hashlib.blake2b("\n".join(entries).encode(), digest_size=8).hexdigest()
+        self._seen.add(f"handlers-{label}")
         self.cache.store(f"handlers-{label}", {"forms": entries}, image.code)
 
     def _install(self, entries: dict[str, Any], base: int) -> None:
@@ -132,6 +134,14 @@ class Handlers:
             lazy_address = base + lazy if lazy >= 0 else 0
             at = form * context.FORM_SIZE
             _FACT.pack_into(self.table.view, at, base + offset, lazy_address, reads, kills, writes)
+
+    def _load_new(self) -> bool:
+        """Load what this or another process has put into the cache since; whether there was anything."""
+        new = [name for name in self.cache.names("handlers-") if name not in self._seen]
+        for name in new:
+            self._seen.add(name)
+            self._load(name)
+        return bool(new)
 
     def _load(self, name: str) -> None:
         found = self.cache.load(name)

@@ -19,7 +19,7 @@ from metaphrase.backends.llvm.compile import REGION_PASSES, compile_text, host
 from metaphrase.backends.llvm.lower import ModuleWriter
 from metaphrase.backends.llvm.objects import Image, link, stackmaps
 from metaphrase.backends.llvm.region import RegionLowering
-from metaphrase.ir import record
+from metaphrase.ir import passes, record
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.translator.engine.host_memory import HostBlock
 from metaphrase.translator.engine.native import code_cache
@@ -107,8 +107,9 @@ class Tier1:
             self.compile(header, generation)
         except CodeCacheFull:
             LOGGER.warning("the code cache is full: no more regions until the next flush")
-        except MetaphraseError:
-            LOGGER.exception("a region could not be compiled; tier 0 goes on running it")
+        except Exception:  # anything may happen to a reader of records that are being dropped
+            if generation == self.generation:
+                LOGGER.exception("a region could not be compiled; tier 0 goes on running it")
         return True
 
     def compile(self, header: int, generation: int) -> None:
@@ -124,7 +125,11 @@ class Tier1:
         compiled = self._cached(key, block.pc)
         if compiled is None:
             region = RegionBuilder(self.cpu.guest, self, block.pc).build()
+            passes.run(region.function)
             compiled = self._compile(region)
+            with self.lock:
+                if generation != self.generation:
+                    return
             self._store(key, compiled)
             self.cpu.statistics.regions += 1
         else:
