@@ -87,6 +87,8 @@ class Guest(ABC):
     """Name of the trap that bytes without a description raise."""
     reset_values: Mapping[str, int] = {}
     """Slots that do not start at zero."""
+    hidden: frozenset[str] = frozenset()
+    """Slots that no program can see."""
     special_registers: Mapping[str, tuple[Callable[[Any], int], Callable[[Any, int], None]]] = {}
     """Registers that are not a slot: how to read and write them, given the CPU."""
     services: Mapping[str, Callable[[Any], None]] = {}
@@ -117,6 +119,10 @@ class Guest(ABC):
     def make_emitter(self, function: Function) -> Emitter:
         """A fresh emitter of this guest's kind, writing into `function`."""
 
+    def disassemble(self, code: bytes, pc: int = 0) -> str:
+        """Assembly text of the instruction at the start of `code`; raises DecodeError as `decode` does."""
+        return self.rows[self.decode(code, pc).row].name
+
     def form_name(self, row: int, statics: int) -> str:
         """A stable, unique name of a form, used for cache keys and statistics."""
         description = self.rows[row]
@@ -130,6 +136,11 @@ _made: dict[str, Guest] = {}
 def register(name: str, factory: Callable[[], Guest]) -> None:
     """Make a guest known by name; `factory` runs when it is first asked for."""
     _guests[name] = factory
+
+
+def registered() -> tuple[str, ...]:
+    """The names of all registered guests, in order."""
+    return tuple(sorted(_guests))
 
 
 def guest(name: str) -> Guest:

@@ -40,6 +40,7 @@ class RiscvGuest(Guest):
     longest = 4
     alignment = 2
     reset_values = s.RESET
+    hidden = s.HIDDEN
     special_registers = services.REGISTERS
     services = services.SERVICES
     reasons = ("breakpoint", "alignment", "flush_code")
