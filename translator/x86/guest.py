@@ -29,6 +29,7 @@ class X86Guest(Guest):
     longest = decoder.LONGEST
     illegal = "invalid_opcode"
     reset_values = s.RESET
+    hidden = s.HIDDEN
     special_registers = services.REGISTERS
     services = services.SERVICES
     reasons = (
@@ -42,6 +43,12 @@ class X86Guest(Guest):
 
     def decode(self, code: bytes, pc: int) -> Decoded:
         return decoder.decode(self.tables, code, pc)
+
+    def disassemble(self, code: bytes, pc: int = 0) -> str:
+        """Text in Intel's syntax of the instruction at the start of `code`; raises DecodeError as `decode` does."""
+        from metaphrase.translator.x86.text import disassemble  # for people: not imported to run a program
+
+        return disassemble(self.rows, self.decode(code, pc))
 
     def decoder(self) -> Function:
         return native_decoder.build(self.tables)
