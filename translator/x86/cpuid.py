@@ -23,8 +23,7 @@ FEATURES: Final[dict[str, tuple[int, str, int]]] = {
     "prefetchw": (0x8000_0001, "ecx", 8), "syscall": (0x8000_0001, "edx", 11), "nx": (0x8000_0001, "edx", 20),
     "rdtscp": (0x8000_0001, "edx", 27), "lm": (0x8000_0001, "edx", 29), "invariant_tsc": (0x8000_0007, "edx", 8),
 }  # fmt: skip
-"""What is announced: leaf (subleaf 0), register and bit. MMX stands here because C libraries refuse an x86-64 without;
-programs use its registers only where SSE2 is missing."""
+"""What is announced: leaf (subleaf 0), register and bit."""
 
 _CACHES: Final = ((1, 1, 32 << 10, 8), (2, 1, 32 << 10, 8), (3, 2, 1 << 20, 16), (3, 3, 8 << 20, 16))
 """(1 data, 2 instructions, 3 both; level; bytes; ways): usual sizes, from which memory functions derive thresholds."""

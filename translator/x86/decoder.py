@@ -149,6 +149,8 @@ def register_offset(register_class: int, number: int, rex: bool) -> int:
             return s.GPR[number] if rex or number < 4 or number > 7 else s.GPR[number - 4] + 1
         case 3:
             return s.XMM[number]
+        case 4:  # REX does not extend it
+            return s.X87[number & 7]
     return number
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from metaphrase.ir.graph import Function, Operand, Value
-from metaphrase.ir.types import I8, I64, Type, integer
+from metaphrase.ir.types import F80, I8, I64, Type, integer
 from metaphrase.translator.emitter import Emitter, Offset
 from metaphrase.translator.x86 import state as s
 
@@ -47,6 +47,11 @@ class Register:
 
     offset: Offset
     width: int
+
+
+@dataclass(frozen=True, slots=True)
+class MmxRegister(Register):
+    """An MMX register, the low 64 bits of the physical x87 register at a state offset (SDM volume 1, 9.2.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,8 @@ class X86Emitter(Emitter):
         if isinstance(operand, Value):
             return operand
         type = type or integer(operand.width)
+        if isinstance(operand, MmxRegister):
+            return self.get_state(operand.offset, F80).bitcast(integer(80)).trunc(type.bits).bitcast(type)
         if isinstance(operand, Register):
             return self.get_state(operand.offset, type)
         if operand.aligned:
@@ -107,6 +114,9 @@ class X86Emitter(Emitter):
             if operand.aligned:
                 self.check_aligned(operand)
             self.store(operand.address, value)
+        elif isinstance(operand, MmxRegister):  # sign and exponent of the x87 register become ones
+            bits = value.bitcast(I64).zext(80) | 0xFFFF << 64
+            self.put_state(operand.offset, bits.bitcast(F80))
         else:
             if operand.width == 32 and value.type.is_int:
                 value = value.zext(64)
@@ -115,6 +125,11 @@ class X86Emitter(Emitter):
     def put_xmm(self, operand: Register, value: Value) -> None:
         """Write the low bits of an XMM register and leave the rest."""
         self.put_state(operand.offset, value)
+
+    def enter_mmx(self) -> None:
+        """What every instruction that names an MMX register does to the x87 stack: no register is empty, TOP is 0."""
+        self.put_slot("ftw", 0xFF)
+        self.put_slot("top", 0)
 
     def check_aligned(self, operand: Memory) -> None:
         self.trap_if((operand.address & (operand.width // 8 - 1)).ne(0), "general_protection")

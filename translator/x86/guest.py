@@ -9,7 +9,7 @@ from metaphrase.ir.graph import Function, Value
 from metaphrase.translator.guest import Decoded, Guest
 from metaphrase.translator.x86 import decoder, native_decoder, services
 from metaphrase.translator.x86 import state as s
-from metaphrase.translator.x86.emitter import REG, RM, Memory, Register, Statics, X86Emitter
+from metaphrase.translator.x86.emitter import REG, RM, Memory, MmxRegister, Register, Statics, X86Emitter
 from metaphrase.translator.x86.instructions import ROWS
 from metaphrase.translator.x86.table import OperandKind, Row
 
@@ -65,6 +65,8 @@ class X86Guest(Guest):
         emitter.statics = Statics.unpack(statics)
         operands = [self._operand(emitter, kind) for kind in description.operands]
         description.semantics(emitter, *detail.static, *operands)
+        if any(isinstance(operand, MmxRegister) for operand in operands):
+            emitter.enter_mmx()
 
     def _operand(self, m: X86Emitter, kind: OperandKind) -> Register | Memory | Value:
         letter, size = kind.letter, kind.size
@@ -93,12 +95,18 @@ class X86Guest(Guest):
                 return Memory(m.string_source(), width)
             case "Y":
                 return Memory(m.string_destination(), width)
-            case "U" | "N" | "R":  # a register whatever else the form addresses
+            case "P":
+                return MmxRegister(m.binding.register(REG), width)
+            case "N":
+                return MmxRegister(m.binding.register(RM), width)
+            case "U" | "R":  # a register whatever else the form addresses
                 return Register(m.binding.register(RM), width)
-            case "G" | "V" | "Z" | "P" | "S":
+            case "G" | "V" | "Z" | "S":
                 return Register(m.binding.register(REG), width)
             case "E" | "W" | "Q":
                 if m.statics.memory:
                     return Memory(m.effective_address(), width, aligned=letter == "W" and size == "dq")
+                if letter == "Q":
+                    return MmxRegister(m.binding.register(RM), width)
                 return Register(m.binding.register(RM), width)
         raise AssertionError(kind)

@@ -198,6 +198,7 @@ def _register_offset(m: _Writer, register_class: Value, number: Value, rex: Loca
     vector = (number << 6) + s.XMM[0]
     offset = register_class.eq(1).select(general, number)
     offset = register_class.eq(2).select(byte, offset)
+    offset = register_class.eq(4).select(((number & 7) << 4) + s.X87[0], offset)
     return register_class.eq(3).select(vector, offset)
 
 

@@ -57,6 +57,10 @@ def _at_offset(offset: int, width: int) -> str:
     raise AssertionError(f"no register lies at offset {offset}")
 
 
+def _mmx(offset: int) -> str:
+    return f"mm{s.X87.index(offset)}"
+
+
 def disassemble(rows: Sequence[Description], decoded: Decoded) -> str:
     """The text of a decoded instruction."""
     row = rows[decoded.row]
@@ -115,13 +119,13 @@ def _operand(decoded: Decoded, statics: Statics, kind: OperandKind) -> str:
         case "S":
             return _SEGMENTS[decoded.registers[REG] & 7]
         case "P":
-            return f"mm{decoded.registers[REG] & 7}"
+            return _mmx(decoded.registers[REG])
         case "F":
             return f"st({decoded.registers[RM] & 7})"
     if statics.memory and letter not in "URN":
         address = _address(decoded, statics)
         return address if letter == "M" else f"{_POINTERS[width]} ptr {address}"
-    return f"mm{decoded.registers[RM] & 7}" if letter in "NQ" else _at_offset(decoded.registers[RM], width)
+    return _mmx(decoded.registers[RM]) if letter in "NQ" else _at_offset(decoded.registers[RM], width)
 
 
 def _immediate(decoded: Decoded, statics: Statics, kind: OperandKind) -> str:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from metaphrase.ir.graph import Operand, Value
-from metaphrase.ir.types import F32, F64, I8, I16, I32, I64, I128, Type, vector
-from metaphrase.translator.x86.emitter import Register, X86Emitter
+from metaphrase.ir.types import F32, F64, I8, I16, I32, I64, I128, Type, integer, vector
+from metaphrase.translator.x86.emitter import Memory, Register, X86Emitter
 
 LANES: Final = {8: vector(I8, 16), 16: vector(I16, 8), 32: vector(I32, 4), 64: vector(I64, 2)}
 """The 128-bit integer vector types by the width of a lane."""
@@ -19,6 +19,11 @@ WHOLE: Final = LANES[64]
 """The type of an XMM register's slot."""
 SINGLES: Final = vector(F32, 4)
 DOUBLES: Final = vector(F64, 2)
+
+
+def lanes(operand: Register | Memory, lane: int) -> Type:
+    """The vector of lanes of `lane` bits that fills an operand: 128 bits of an XMM register, 64 of an MMX register."""
+    return vector(integer(lane), operand.width // lane)
 
 
 def put_zero_extended(m: X86Emitter, target: Register, value: Value) -> None:

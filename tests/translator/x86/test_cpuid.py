@@ -7,7 +7,7 @@ import pytest
 from metaphrase.translator.x86.cpuid import BRAND, FEATURES, cpuid
 from tests.translator.x86.differential import GUEST
 
-IMPLICIT = {"fpu", "cmov", "syscall", "nx", "lm", "invariant_tsc", "mmx"}
+IMPLICIT = {"fpu", "cmov", "syscall", "nx", "lm", "invariant_tsc"}
 """Announced, but the rows carry no such mark: parts of every x86-64, or no instructions at all."""
 
 

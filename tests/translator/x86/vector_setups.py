@@ -67,7 +67,7 @@ def vectors(drawn: Drawn) -> None:
         drawn.set_register(REGISTERS[drawn.encoded.rm], double(rng))
 
 
-@setup("maskmovdqu")
+@setup("maskmovdqu", "maskmovq")
 def destination(drawn: Drawn) -> None:
     """Somewhere in the arena: which faults are seen first is left to the processor (SDM volume 2B, MASKMOVDQU)."""
     rng, state = drawn.rng, drawn.state

@@ -9,6 +9,7 @@ from metaphrase.translator.x86.instructions import (
     conversions,
     data_transfer,
     flags,
+    mmx,
     multiplication,
     shifts,
     sse_float,
@@ -25,7 +26,7 @@ from metaphrase.translator.x86.table import ROWS
 
 CHAPTERS = (
     data_transfer, stack, arithmetic, multiplication, shifts, bits, strings, control, flags, system,
-    sse_transfer, sse_float, conversions, sse_integer, x87_transfer, x87_arithmetic, x87_state,
+    sse_transfer, sse_float, conversions, sse_integer, mmx, x87_transfer, x87_arithmetic, x87_state,
 )  # fmt: skip
 
 __all__ = ["CHAPTERS", "ROWS"]

@@ -1,7 +1,7 @@
 """SSE and SSE2 conversions between integers and floats (SDM volume 1, 5.5.1.6 and 5.6.1.6).
 
 A NaN or a value that the integer cannot hold gives the integer indefinite (only the top bit set) and signals invalid.
-The forms with MMX registers (CVTPI2PS and its kin) are not here.
+CVTPI2PS and its kin have an MMX register for the integers.
 """
 
 from __future__ import annotations
@@ -51,9 +51,10 @@ def integers_from_singles(m: X86Emitter, op: str, target: Register, source: Regi
     m.put_xmm(target, m.effect(op, LANES[32], m.get(source, SINGLES)))
 
 
-@insn("F3 0F E6 /r", "Vx, Wq", extension="sse2")
-def cvtdq2pd(m: X86Emitter, target: Register, source: Register | Memory) -> None:
-    """CVTDQ2PD: two signed doublewords to doubles, exactly. SDM volume 2A, CVTDQ2PD."""
+@insn("F3 0F E6 /r", "Vx, Wq", name="cvtdq2pd", extension="sse2")
+@insn("66 0F 2A /r", "Vx, Qq", name="cvtpi2pd", extension="sse2")
+def doubles_from_integers(m: X86Emitter, target: Register, source: Register | Memory) -> None:
+    """CVTDQ2PD, CVTPI2PD: two signed doublewords to doubles, exactly. SDM volume 2A, each."""
     m.put_xmm(target, m.effect("sitof", DOUBLES, m.get(source, LOW_INTEGERS)))
 
 
@@ -74,3 +75,24 @@ def cvtps2pd(m: X86Emitter, target: Register, source: Register | Memory) -> None
 def cvtpd2ps(m: X86Emitter, target: Register, source: Register | Memory) -> None:
     """CVTPD2PS: two doubles to singles; the high quadword is cleared. SDM volume 2A, CVTPD2PS."""
     put_zero_extended(m, target, m.effect("fconvert", LOW_SINGLES, m.get(source, DOUBLES)))
+
+
+@insn("NP 0F 2A /r", "Vq, Qq", extension="sse")
+def cvtpi2ps(m: X86Emitter, target: Register, source: Register | Memory) -> None:
+    """CVTPI2PS: two signed doublewords to the two low singles, rounded by MXCSR. SDM volume 2A, CVTPI2PS.
+
+    One by one: as a vector they would be converted with two more lanes, whatever those hold, and its flags.
+    """
+    pair, result = m.get(source, LOW_INTEGERS), m.get(target, LOW_SINGLES)
+    for lane in range(2):
+        result = result.insert(lane, m.effect("sitof", F32, pair.extract(lane)))
+    m.put_xmm(target, result)
+
+
+@insn("NP 0F 2C /r", "Pq, Wq", name="cvttps2pi", static=(LOW_SINGLES, "ftosi_trunc"), extension="sse")
+@insn("NP 0F 2D /r", "Pq, Wq", name="cvtps2pi", static=(LOW_SINGLES, "ftosi"), extension="sse")
+@insn("66 0F 2C /r", "Pq, Wdq", name="cvttpd2pi", static=(DOUBLES, "ftosi_trunc"), extension="sse2")
+@insn("66 0F 2D /r", "Pq, Wdq", name="cvtpd2pi", static=(DOUBLES, "ftosi"), extension="sse2")
+def mmx_from_floats(m: X86Emitter, type: Type, op: str, target: Register, source: Register | Memory) -> None:
+    """CVTPS2PI, CVTPD2PI (rounded by MXCSR), CVTTPS2PI, CVTTPD2PI: two floats to doublewords. SDM volume 2A, each."""
+    m.put(target, m.effect(op, LOW_INTEGERS, m.get(source, type)))

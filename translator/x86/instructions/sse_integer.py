@@ -1,7 +1,7 @@
-"""SSE2 integer arithmetic, logic, shifts and shuffles on XMM registers (SDM volume 1, 5.6.3; 5.5.2's additions too).
+"""Integer arithmetic, logic, shifts and shuffles on MMX and XMM registers (SDM volume 1, 5.4, 5.5.2 and 5.6.3).
 
-A described meaning is over vectors of lanes. The forms on MMX registers have the same encodings without the 66 prefix;
-they are not here.
+Most came with MMX, some with SSE; SSE2 gave each a form on XMM registers, of the same encoding after a 66 prefix. So a
+described meaning is over vectors of lanes, and their number is the operand's.
 """
 
 from __future__ import annotations
@@ -9,30 +9,40 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from metaphrase.ir.graph import Value
+from metaphrase.ir.types import I64, vector
 from metaphrase.translator.x86.emitter import Memory, Register, X86Emitter
 from metaphrase.translator.x86.table import insn
-from metaphrase.translator.x86.vectors import LANES, bytes_moved, interleaved, joined, permuted, pick, with_lane
+from metaphrase.translator.x86.vectors import LANES, bytes_moved, interleaved, joined, lanes, permuted, pick, with_lane
 
 Meaning = Callable[[Value, Value], Value]
 
 
-def lanewise(name: str, opcode: int, lane: int, what: str, meaning: Meaning) -> None:
-    """`target = meaning(target, source)` over lanes of `lane` bits, at 66 0F `opcode`."""
+def lanewise(
+    name: str, opcode: int, lane: int, what: str, meaning: Meaning, mmx: str = "mmx", source: str = "Qq"
+) -> None:
+    """`target = meaning(target, source)` over lanes of `lane` bits, at 66 0F `opcode`; on MMX registers at 0F `opcode`.
+
+    `mmx` is the extension that brought the form on MMX registers (nothing if there is none), `source` its operand.
+    """
 
     def semantics(m: X86Emitter, target: Register, source: Register | Memory) -> None:
-        b = m.get(source, LANES[lane])
-        m.put_xmm(target, meaning(m.get(target, LANES[lane]), b))
+        type = lanes(target, lane)
+        b = m.get(source, type) if source.width == target.width else m.get(source).zext(target.width).bitcast(type)
+        m.put(target, meaning(m.get(target, type), b))
 
-    insn(f"66 0F {opcode:02X} /r", "Vx, Wdq", name=name, extension="sse2",
-         manual=f"{name.upper()}: {what}. SDM volume 2B, {name.upper()}.")(semantics)  # fmt: skip
+    manual = f"{name.upper()}: {what}. SDM volume 2B, {name.upper()}."
+    insn(f"66 0F {opcode:02X} /r", "Vx, Wdq", name=name, extension="sse2", manual=manual)(semantics)
+    if mmx:
+        insn(f"NP 0F {opcode:02X} /r", f"Pq, {source}", name=name, extension=mmx, manual=manual)(semantics)
 
 
 # --- arithmetic -------------------------------------------------------------------------------------------------------
 for _letter, _lane, _add, _sub in (
     ("b", 8, 0xFC, 0xF8), ("w", 16, 0xFD, 0xF9), ("d", 32, 0xFE, 0xFA), ("q", 64, 0xD4, 0xFB),
 ):  # fmt: skip
-    lanewise("padd" + _letter, _add, _lane, "sum of each lane", lambda a, b: a + b)
-    lanewise("psub" + _letter, _sub, _lane, "difference of each lane", lambda a, b: a - b)
+    _mmx = "mmx" if _lane < 64 else "sse2"
+    lanewise("padd" + _letter, _add, _lane, "sum of each lane", lambda a, b: a + b, _mmx)
+    lanewise("psub" + _letter, _sub, _lane, "difference of each lane", lambda a, b: a - b, _mmx)
 for _letter, _lane, _signed, _unsigned in (("b", 8, 0xE8, 0xD8), ("w", 16, 0xE9, 0xD9)):
     lanewise("padds" + _letter, _signed + 4, _lane, "signed sum, clamped", lambda a, b: a.binary("sadd_sat", b))
     lanewise("paddus" + _letter, _unsigned + 4, _lane, "unsigned sum, clamped", lambda a, b: a.binary("uadd_sat", b))
@@ -42,7 +52,8 @@ for _letter, _lane, _signed, _unsigned in (("b", 8, 0xE8, 0xD8), ("w", 16, 0xE9,
 
 def _pmaddwd(a: Value, b: Value) -> Value:
     products = a.sext(32) * b.sext(32)
-    return products.shuffle(products, (0, 2, 4, 6)) + products.shuffle(products, (1, 3, 5, 7))
+    count = products.type.lanes
+    return products.shuffle(products, range(0, count, 2)) + products.shuffle(products, range(1, count, 2))
 
 
 def _average(a: Value, b: Value) -> Value:
@@ -52,7 +63,7 @@ def _average(a: Value, b: Value) -> Value:
 
 def _psadbw(a: Value, b: Value) -> Value:
     distance = a.binary("umax", b) - a.binary("umin", b)
-    quads = distance.bitcast(LANES[64])
+    quads = distance.bitcast(vector(I64, a.type.lanes // 8))
     pairs = (quads & 0x00FF_00FF_00FF_00FF) + (quads.lshr(8) & 0x00FF_00FF_00FF_00FF)
     fours = pairs + pairs.lshr(16)
     return (fours + fours.lshr(32)) & 0xFFFF
@@ -62,16 +73,17 @@ lanewise("pmullw", 0xD5, 16, "low half of the product", lambda a, b: a * b)
 lanewise("pmulhw", 0xE5, 16, "high half of the signed product",
          lambda a, b: (a.sext(32) * b.sext(32)).lshr(16).trunc(16))  # fmt: skip
 lanewise("pmulhuw", 0xE4, 16, "high half of the unsigned product",
-         lambda a, b: (a.zext(32) * b.zext(32)).lshr(16).trunc(16))  # fmt: skip
-lanewise("pmuludq", 0xF4, 64, "unsigned product of low doublewords", lambda a, b: (a & 0xFFFFFFFF) * (b & 0xFFFFFFFF))
+         lambda a, b: (a.zext(32) * b.zext(32)).lshr(16).trunc(16), "sse")  # fmt: skip
+lanewise("pmuludq", 0xF4, 64, "unsigned product of low doublewords",
+         lambda a, b: (a & 0xFFFFFFFF) * (b & 0xFFFFFFFF), "sse2")  # fmt: skip
 lanewise("pmaddwd", 0xF5, 16, "sums of neighbouring signed products", _pmaddwd)
-lanewise("psadbw", 0xF6, 8, "sums of eight absolute differences", _psadbw)
-lanewise("pavgb", 0xE0, 8, "average, rounded up", _average)
-lanewise("pavgw", 0xE3, 16, "average, rounded up", _average)
-lanewise("pminub", 0xDA, 8, "unsigned minimum", lambda a, b: a.binary("umin", b))
-lanewise("pmaxub", 0xDE, 8, "unsigned maximum", lambda a, b: a.binary("umax", b))
-lanewise("pminsw", 0xEA, 16, "signed minimum", lambda a, b: a.binary("smin", b))
-lanewise("pmaxsw", 0xEE, 16, "signed maximum", lambda a, b: a.binary("smax", b))
+lanewise("psadbw", 0xF6, 8, "sums of eight absolute differences", _psadbw, "sse")
+lanewise("pavgb", 0xE0, 8, "average, rounded up", _average, "sse")
+lanewise("pavgw", 0xE3, 16, "average, rounded up", _average, "sse")
+lanewise("pminub", 0xDA, 8, "unsigned minimum", lambda a, b: a.binary("umin", b), "sse")
+lanewise("pmaxub", 0xDE, 8, "unsigned maximum", lambda a, b: a.binary("umax", b), "sse")
+lanewise("pminsw", 0xEA, 16, "signed minimum", lambda a, b: a.binary("smin", b), "sse")
+lanewise("pmaxsw", 0xEE, 16, "signed maximum", lambda a, b: a.binary("smax", b), "sse")
 
 # --- logic and comparison ---------------------------------------------------------------------------------------------
 lanewise("pand", 0xDB, 64, "bitwise and", lambda a, b: a & b)
@@ -102,16 +114,20 @@ lanewise("packuswb", 0x67, 16, "words to unsigned bytes, clamped", _packed(signe
 for _name, _lane, _low, _high in (
     ("bw", 8, 0x60, 0x68), ("wd", 16, 0x61, 0x69), ("dq", 32, 0x62, 0x6A), ("qdq", 64, 0x6C, 0x6D),
 ):  # fmt: skip
-    lanewise("punpckl" + _name, _low, _lane, "low lanes interleaved", lambda a, b: interleaved(a, b, high=False))
-    lanewise("punpckh" + _name, _high, _lane, "high lanes interleaved", lambda a, b: interleaved(a, b, high=True))
+    _mmx = "mmx" if _lane < 64 else ""
+    lanewise("punpckl" + _name, _low, _lane, "low lanes interleaved",
+             lambda a, b: interleaved(a, b, high=False), _mmx, "Qd")  # fmt: skip
+    lanewise("punpckh" + _name, _high, _lane, "high lanes interleaved",
+             lambda a, b: interleaved(a, b, high=True), _mmx)  # fmt: skip
 
 
 # --- shuffle, insert, extract -----------------------------------------------------------------------------------------
-@insn("66 0F 70 /r ib", "Vx, Wdq, Ib", extension="sse2")
-def pshufd(m: X86Emitter, target: Register, source: Register | Memory, order: Value) -> None:
-    """PSHUFD: doublewords of the source in the order of the immediate. SDM volume 2B, PSHUFD."""
-    a = m.get(source, LANES[32])
-    m.put_xmm(target, permuted(a, a, [(0, 4, order.lshr(2 * n) & 3) for n in range(4)]))
+@insn("66 0F 70 /r ib", "Vx, Wdq, Ib", name="pshufd", static=(32,), extension="sse2")
+@insn("NP 0F 70 /r ib", "Pq, Qq, Ib", name="pshufw", static=(16,), extension="sse")
+def shuffle(m: X86Emitter, lane: int, target: Register, source: Register | Memory, order: Value) -> None:
+    """PSHUFD, PSHUFW: the four lanes of the source in the order of the immediate. SDM volume 2B, each."""
+    a = m.get(source, lanes(source, lane))
+    m.put(target, permuted(a, a, [(0, 4, order.lshr(2 * n) & 3) for n in range(4)]))
 
 
 @insn("F2 0F 70 /r ib", "Vx, Wdq, Ib", name="pshuflw", static=(0,), extension="sse2")
@@ -125,39 +141,43 @@ def shuffle_words(m: X86Emitter, first: int, target: Register, source: Register 
 
 
 @insn("66 0F C5 /r reg ib", "Gd, Ux, Ib", extension="sse2")
+@insn("NP 0F C5 /r reg ib", "Gd, Nq, Ib", extension="sse")
 def pextrw(m: X86Emitter, target: Register, source: Register, index: Value) -> None:
     """PEXTRW: a word, zero-extended, to a general register. SDM volume 2B, PEXTRW."""
-    a = m.get(source, LANES[16])
-    m.put(target, pick([a.extract(lane) for lane in range(8)], index).zext(32))
+    a = m.get(source, lanes(source, 16))
+    m.put(target, pick([a.extract(lane) for lane in range(a.type.lanes)], index).zext(32))
 
 
 @insn("66 0F C4 /r ib", "Vx, Ew, Ib", extension="sse2")
+@insn("NP 0F C4 /r ib", "Pq, Ew, Ib", extension="sse")
 def pinsrw(m: X86Emitter, target: Register, source: Register | Memory, index: Value) -> None:
     """PINSRW: a word of a general register or memory into a lane. SDM volume 2B, PINSRW."""
     word = m.get(source)
-    m.put_xmm(target, with_lane(m.get(target, LANES[16]), index.zext(16), word))
+    m.put(target, with_lane(m.get(target, lanes(target, 16)), index.zext(16), word))
 
 
 # --- shifts -----------------------------------------------------------------------------------------------------------
 def _shift(name: str, lane: int, opcode: int, extension: int, op: str) -> None:
-    """A shift of each lane: by a register or memory at 66 0F `opcode`, by an immediate at 66 0F 7x /`extension`."""
+    """A shift of each lane: by a register or memory at 0F `opcode`, by an immediate at 0F 7x /`extension`."""
 
     def shifted(a: Value, count: Value) -> Value:
         amount = count.binary("umin", lane).trunc(lane) if count.width > lane else count.binary("umin", lane).zext(lane)
         return a.binary(op, amount.splat(a.type.lanes))
 
     def by_register(m: X86Emitter, target: Register, source: Register | Memory) -> None:
-        count = m.get(source, LANES[64]).extract(0)
-        m.put_xmm(target, shifted(m.get(target, LANES[lane]), count))
+        count = m.get(source, lanes(source, 64)).extract(0)
+        m.put(target, shifted(m.get(target, lanes(target, lane)), count))
 
     def by_immediate(m: X86Emitter, target: Register, count: Value) -> None:
-        m.put_xmm(target, shifted(m.get(target, LANES[lane]), count))
+        m.put(target, shifted(m.get(target, lanes(target, lane)), count))
 
     upper = name.upper()
     manual = f"{upper}: shift each lane; counts of the width or more shift all out. SDM volume 2B, {upper}."
+    group = f"0F {0x70 + lane.bit_length() - 4:02X} /{extension} reg ib"
     insn(f"66 0F {opcode:02X} /r", "Vx, Wdq", name=name, extension="sse2", manual=manual)(by_register)
-    group = {16: 0x71, 32: 0x72, 64: 0x73}[lane]
-    insn(f"66 0F {group:02X} /{extension} reg ib", "Ux, Ib", name=name, extension="sse2", manual=manual)(by_immediate)
+    insn(f"NP 0F {opcode:02X} /r", "Pq, Qq", name=name, extension="mmx", manual=manual)(by_register)
+    insn(f"66 {group}", "Ux, Ib", name=name, extension="sse2", manual=manual)(by_immediate)
+    insn(f"NP {group}", "Nq, Ib", name=name, extension="mmx", manual=manual)(by_immediate)
 
 
 for _letter, _lane, _low in (("w", 16, 1), ("d", 32, 2), ("q", 64, 3)):

@@ -1,7 +1,7 @@
 """SSE and SSE2 data transfer (SDM volume 1, 5.5.1.1, 5.6.1.1, 5.6.3 and the cacheability control of 5.5.4 and 5.6.4).
 
-Scalars travel as floats, so that the host moves them between memory and vector registers without a detour. MOVQ2DQ,
-MOVDQ2Q and MOVNTQ belong to the MMX registers and are not here.
+Scalars travel as floats, so that the host moves them between memory and vector registers without a detour. What moves
+data to and from MMX registers is in mmx.py.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from metaphrase.ir.graph import Value
 from metaphrase.ir.types import F32, F64, Type, integer
 from metaphrase.translator.x86.emitter import Memory, Register, X86Emitter
 from metaphrase.translator.x86.table import insn
-from metaphrase.translator.x86.vectors import DOUBLES, LANES, WHOLE, put_zero_extended
+from metaphrase.translator.x86.vectors import DOUBLES, WHOLE, lanes, put_zero_extended
 
 
 def move(m: X86Emitter, target: Register | Memory, source: Register | Memory) -> None:
@@ -124,19 +124,21 @@ def sign_mask(a: Value) -> Value:
 @insn("NP 0F 50 /r reg", "Gd, Ux", name="movmskps", static=(32,), extension="sse")
 @insn("66 0F 50 /r reg", "Gd, Ux", name="movmskpd", static=(64,), extension="sse2")
 @insn("66 0F D7 /r reg", "Gd, Ux", name="pmovmskb", static=(8,), extension="sse2")
+@insn("NP 0F D7 /r reg", "Gd, Nq", name="pmovmskb", static=(8,), extension="sse")
 def move_mask(m: X86Emitter, lane: int, target: Register, source: Register) -> None:
     """MOVMSKPS, MOVMSKPD, PMOVMSKB: the sign bit of each lane to a general register. SDM volume 2B, each."""
-    m.put(target, sign_mask(m.get(source, LANES[lane])))
+    m.put(target, sign_mask(m.get(source, lanes(source, lane))))
 
 
-@insn("66 0F F7 /r reg", "Vx, Ux", addresses=True, extension="sse2")
-def maskmovdqu(m: X86Emitter, source: Register, mask: Register) -> None:
-    """MASKMOVDQU: store the bytes whose mask byte has its sign set, at DS:RDI. SDM volume 2B, MASKMOVDQU.
+@insn("66 0F F7 /r reg", "Vx, Ux", name="maskmovdqu", addresses=True, extension="sse2")
+@insn("NP 0F F7 /r reg", "Pq, Nq", name="maskmovq", addresses=True, extension="sse")
+def masked_move(m: X86Emitter, source: Register, mask: Register) -> None:
+    """MASKMOVDQU, MASKMOVQ: store the bytes whose mask byte has its sign set, at DS:RDI. SDM volume 2B, each.
 
     Bytes that are not stored are not touched and do not fault.
     """
     address = m.linear(m.get_slot("rdi"))
-    values, signs = m.get(source, LANES[8]), m.get(mask, LANES[8]).slt(0)
-    for lane in range(16):
+    values, signs = m.get(source, lanes(source, 8)), m.get(mask, lanes(mask, 8)).slt(0)
+    for lane in range(values.type.lanes):
         with m.if_(signs.extract(lane)):
             m.store(address + lane, values.extract(lane))
