@@ -44,11 +44,15 @@ class Roots:
         self.installed = False
 
     def attach(self, state: int) -> None:
-        """Say that this thread runs the guest whose state lies at `state`."""
+        """Say that this thread runs the guest whose state lies at `state`, and no other that it ran before."""
         thread = int(self._libc.pthread_self() or 0)
         with self.lock:
             entries = context.ROOT_ENTRIES
             count = self.block.u64(context.ROOT_THREADS)
+            for index in range(count):  # one entry a thread, changed by one store: handlers of others read the table
+                if self.block.u64(entries + 16 * index) == thread:
+                    self.block.put_u64(entries + 16 * index + 8, state)
+                    return
             for index in range(count):
                 if self.block.u64(entries + 16 * index + 8) == state:
                     self.block.put_u64(entries + 16 * index, thread)
