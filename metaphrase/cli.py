@@ -1,51 +1,115 @@
-"""The command line: `metaphrase run`."""
+"""The command line: `metaphrase run` and `metaphrase explain`.
+
+Starting a guest is to cost little, so nothing is imported here that `run` does not need: argparse is the quickest of the
+parsers that say what is wrong, and each command's work lies in a module that is imported when it is asked for.
+"""
 
 from __future__ import annotations
 
+import argparse
+import gc
+import os
 import sys
+from collections.abc import Sequence
+from typing import NoReturn
 
-import click
-
+from metaphrase import __version__
 from metaphrase.ir.errors import MetaphraseError
 
-
-class _Run(click.Command):
-    """`--stats` takes its value only after an equals sign, so that `--stats PROGRAM` means what it says."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, ["--stats=text" if a == "--stats" else a for a in _options(args)] + args[len(_options(args)) :])
+STATUS_USAGE = 2
+"""The command line is wrong, or names something that does not exist."""
+_TAKE_A_VALUE = ("--tier", "-L")
 
 
-def _options(args: list[str]) -> list[str]:
-    """The leading arguments that are options of ours, values included."""
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="metaphrase", allow_abbrev=False,
+        description="Run and study machine code of one architecture on another.",
+    )  # fmt: skip
+    parser.add_argument("--version", action="version", version=f"metaphrase {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    run = commands.add_parser(
+        "run", allow_abbrev=False, help="run a Linux program of another architecture",
+        usage="metaphrase run [--tier 0|1|auto|reference] [--stats[=json:FILE]] [-L SYSROOT] [--debug] [--] "
+              "PROGRAM [ARGUMENT...]",
+        description="Run a guest Linux PROGRAM, whose input, output and exit status are this command's. A death by "
+                    "signal N is status 128 + N, with one line that says where.",
+    )  # fmt: skip
+    run.add_argument("--tier", choices=("0", "1", "auto", "reference"), default="auto",
+                     help="0: native handlers only; 1: optimised regions at once; auto (the default): both; "
+                          "reference: the interpreter of the IR, slow and plain")  # fmt: skip
+    run.add_argument("--stats", nargs="?", const="text", metavar="json:FILE",
+                     help="at the end, print statistics on standard error, or write them to FILE as JSON")  # fmt: skip
+    run.add_argument("-L", dest="sysroot", metavar="SYSROOT", help="look for absolute paths beneath this folder first")
+    run.add_argument("--debug", action="store_true", help="show a traceback when something goes wrong")
+
+    explain = commands.add_parser(
+        "explain", allow_abbrev=False, help="show what becomes of machine code",
+        description="Show how machine code is decoded, its IR, the IR after each pass that changed it, and the LLVM IR "
+                    "and host code that it becomes.",
+    )  # fmt: skip
+    explain.add_argument("guest", metavar="GUEST", help="x86_64, riscv64, or one that is installed")
+    explain.add_argument("bytes", nargs="*", metavar="BYTES", help="the code in hexadecimal")
+    explain.add_argument("--asm", metavar="TEXT", help="the code in assembly; instructions are separated by ;")
+    explain.add_argument("--address", type=lambda text: int(text, 0), default=0x1000, metavar="N",
+                         help="where the code lies (0x1000)")  # fmt: skip
+    explain.add_argument("--handler", action="store_true", help="show the tier-0 handlers of the instructions too")
+    explain.add_argument("--debug", action="store_true", help="show a traceback when something goes wrong")
+    return parser
+
+
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The options of `run`, and the guest's command, whose own options are none of ours."""
     count = 0
-    while count < len(args) and args[count].startswith("-") and args[count] != "--":
-        count += 2 if args[count] in ("--tier", "-L") else 1
-    return args[:count]
+    while count < len(arguments) and arguments[count].startswith("-") and arguments[count] != "-":
+        if arguments[count] == "--":
+            return list(arguments[:count]), list(arguments[count + 1 :])
+        count += 2 if arguments[count] in _TAKE_A_VALUE else 1
+    return list(arguments[:count]), list(arguments[count:])
 
 
-@click.group()
-@click.version_option(package_name="metaphrase")
-def main() -> None:
-    """Metaphrase: run and study machine code of one architecture on another."""
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """The command `metaphrase`; ends the process."""
+    try:
+        _main(list(sys.argv[1:] if arguments is None else arguments))
+    except KeyboardInterrupt:
+        os._exit(STATUS_INTERRUPTED)
 
 
-@main.command(cls=_Run, context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@click.option("--tier", type=click.Choice(["0", "1", "auto"]), default="auto", help="Handlers only, regions at once, or both.")
-@click.option("--stats", default=None, metavar="[json:FILE]", help="Print statistics at the end.")
-@click.option("-L", "sysroot", metavar="SYSROOT", help="Look for absolute paths beneath this folder first.")
-@click.option("--debug", is_flag=True, help="Show a traceback when something goes wrong.")
-@click.argument("program")
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def run(tier: str, stats: str | None, sysroot: str | None, debug: bool, program: str, arguments: tuple[str, ...]) -> None:
-    """Run a guest Linux PROGRAM with ARGUMENTS."""
-    from metaphrase.run import run_program
+def _main(given: list[str]) -> NoReturn:
+    parser = _parser()
+    if given[:1] == ["run"]:
+        ours, command = _split(given[1:])
+        options = parser.parse_args(["run", *ours])
+        if not command:
+            parser.error("run: which program? (metaphrase run --help tells more)")
+        _run(options, command)
+    _explain(parser.parse_args(given))
+
+
+def _run(options: argparse.Namespace, command: Sequence[str]) -> NoReturn:
+    gc.disable()  # imports make no garbage worth looking for
+    from metaphrase.run import leave, run_command  # once the command line was found to be good
+
+    status = run_command(
+        command[0], command[1:], tier=options.tier, sysroot=options.sysroot, stats=options.stats, debug=options.debug
+    )
+    leave(status)
+
+
+def _explain(options: argparse.Namespace) -> NoReturn:
+    from metaphrase.explain import explain_command  # not needed to run a program
 
     try:
-        status = run_program(program, arguments, tier=tier, sysroot=sysroot, stats=stats)
+        explain_command(
+            options.guest, " ".join(options.bytes), asm=options.asm, address=options.address, handler=options.handler
+        )
     except MetaphraseError as error:
-        if debug:
+        if options.debug:
             raise
         print(f"metaphrase: {error}", file=sys.stderr)
-        status = getattr(error, "exit_status", 125)
-    sys.exit(status)
+        sys.exit(STATUS_USAGE)
+    except BrokenPipeError:  # the reader, `head` say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(0)

@@ -1,45 +1,133 @@
-"""Run a Linux program and report on it."""
+"""Run a Linux program in this process, as the command `metaphrase run` does."""
 
 from __future__ import annotations
 
+import gc
 import json
+import logging
+import os
 import sys
+import traceback
 from collections.abc import Sequence
-from dataclasses import asdict
 
-import metaphrase.translator.riscv
-import metaphrase.translator.x86
+from metaphrase.guests import find_guest
+from metaphrase.ir.errors import MetaphraseError
+from metaphrase.machines.linux import host
+from metaphrase.machines.linux.cpu import Cpu
 from metaphrase.machines.linux.loader import identify
 from metaphrase.machines.linux.memory import Window
 from metaphrase.machines.linux.process import LinuxProcess
-from metaphrase.translator.engine import NativeCpu
-from metaphrase.translator.guest import guest
+
+STATUS_INTERNAL_ERROR = 70
+STATUS_CANNOT_RUN = 125
+"""As `env` and `timeout` have it: nothing was started, for a reason that is not the program's."""
+STATUS_INTERRUPTED = 130
 
 
-def run_program(
-    program: str, arguments: Sequence[str], *, tier: str = "auto", sysroot: str | None = None, stats: str | None = None
+class Messages(logging.Handler):
+    """Our own way to standard error: the guest may close its own, as many programs do before they exit."""
+
+    def __init__(self, *, debug: bool = False) -> None:
+        super().__init__(logging.DEBUG if debug else logging.WARNING)
+        self.debug = debug
+        try:
+            self.descriptor = host.private_descriptor(os.dup(2))
+        except OSError:  # it was closed to begin with
+            self.descriptor = -1
+
+    def say(self, text: str) -> None:
+        """Write a line, or several, if there is anybody to read."""
+        try:
+            os.write(self.descriptor, (text.rstrip("\n") + "\n").encode(errors="replace"))
+        except OSError:
+            return
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """A message of the library's; tracebacks are for --debug."""
+        text = f"metaphrase: {record.getMessage()}"
+        if record.exc_info and record.exc_info[0] is not None:
+            what = "".join(traceback.format_exception(*record.exc_info)) if self.debug else repr(record.exc_info[1])
+            text += ("\n" if self.debug else " ") + what
+        self.say(text)
+
+    def failure(self, error: BaseException) -> int:
+        """Say what went wrong; the exit status that goes with it."""
+        if self.debug:
+            self.say("".join(traceback.format_exception(error)))
+        if isinstance(error, MetaphraseError):
+            self.say(f"metaphrase: {error}")
+            return int(getattr(error, "exit_status", STATUS_CANNOT_RUN))
+        if isinstance(error, KeyboardInterrupt):
+            return STATUS_INTERRUPTED
+        hint = "" if self.debug else " (--debug shows where)"
+        self.say(f"metaphrase: internal error: {type(error).__name__}: {error}{hint}")
+        return STATUS_INTERNAL_ERROR
+
+
+def run_command(
+    program: str,
+    arguments: Sequence[str],
+    *,
+    tier: str = "auto",
+    sysroot: str | None = None,
+    stats: str | None = None,
+    debug: bool = False,
 ) -> int:
-    """Run a program to its end; gives its exit status, 128 + signal if one killed it."""
-    name = identify(program, sysroot)
-    cpus: list[NativeCpu] = []
+    """Run a program to its end and report as `stats` says ("text", "json:FILE"); gives the exit status.
 
-    def make(window: Window) -> NativeCpu:
-        cpus.append(NativeCpu(guest(name), window, tier=tier))
+    What goes wrong is told on standard error, in one line.
+    """
+    messages = Messages(debug=debug)
+    logging.getLogger("metaphrase").addHandler(messages)
+    try:
+        if stats and stats != "text" and not stats.startswith("json:"):
+            raise MetaphraseError(f"--stats={stats}: write --stats, or --stats=json:FILE")
+        return _run(program, arguments, tier, sysroot, stats, messages)
+    except (Exception, KeyboardInterrupt) as error:
+        return messages.failure(error)
+
+
+def _run(
+    program: str, arguments: Sequence[str], tier: str, sysroot: str | None, stats: str | None, messages: Messages
+) -> int:
+    guest = find_guest(identify(program, sysroot))
+    cpus: list[Cpu] = []
+
+    def make(window: Window) -> Cpu:
+        from metaphrase.cpus import make_cpu  # imported once the program was found to be good
+
+        cpus.append(make_cpu(guest, window, tier))
         return cpus[-1]
 
     process = LinuxProcess(program, (program, *arguments), sysroot=sysroot, cpu_factory=make)
+    gc.freeze()  # what was made so far stays: no collection needs to look at it
+    gc.enable()
     status = process.run()
     if stats:
-        _report(cpus[-1], stats)
+        _report(cpus[-1], stats, messages)
     return status
 
 
-def _report(cpu: NativeCpu, how: str) -> None:
-    values = asdict(cpu.update_statistics())
-    if how.startswith("json:"):
-        with open(how[5:], "w") as file:
-            json.dump(values, file)
+def _report(cpu: Cpu, how: str, messages: Messages) -> None:
+    from metaphrase.statistics import statistics_of  # seldom wanted
+
+    statistics = statistics_of(cpu)
+    if how == "text":
+        messages.say(str(statistics))
         return
-    for key, value in values.items():
-        shown = f"{value:.3f}" if isinstance(value, float) else f"{value:,}"
-        print(f"{key.replace('_', ' '):>16}  {shown}", file=sys.stderr)
+    path = how.removeprefix("json:")
+    try:
+        with open(path, "w") as file:
+            json.dump(dict(statistics), file)
+    except OSError as error:
+        raise MetaphraseError(f"the statistics cannot be written to {path}: {error.strerror}") from error
+
+
+def leave(status: int) -> None:
+    """End the process at once: nothing of ours needs to be taken down, and a thread may still be compiling."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):  # the guest has closed it
+            continue
+    os._exit(status)

@@ -34,7 +34,7 @@ RETURN_SLOT: Final = _word()
 INTERRUPT: Final = _word()
 """Nonzero: leave at the next block."""
 INSTRUCTIONS: Final = _word()
-"""Guest instructions executed (counted when a block is entered)."""
+"""Guest instructions executed by handlers (counted when a block is entered)."""
 LOOKUP_TABLE: Final = _word()
 LOOKUP_SHIFT: Final = _word()
 LOOKUP_COUNT: Final = _word()
@@ -74,6 +74,8 @@ DIRTY_PAGES: Final = _word()
 DIRTY_HEAD: Final = _word()
 BLOCKS: Final = _word()
 """Blocks translated."""
+REGION_INSTRUCTIONS: Final = _word()
+"""Guest instructions executed by regions (counted where a region is left)."""
 
 assert -_next <= SIZE
 

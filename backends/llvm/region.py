@@ -108,7 +108,7 @@ class RegionLowering(FunctionLowering):
             out.append(f"{value} = load {text}, ptr %cell{offset}")
             out.append(f"store {text} {value}, ptr %slot{offset}, align 1")
         counted, total = self.fresh("n"), self.fresh("n")
-        pointer = self.pointer(self.fresh("c"), context.INSTRUCTIONS, out)
+        pointer = self.pointer(self.fresh("c"), context.REGION_INSTRUCTIONS, out)
         before = self.fresh("n")
         out.append(f"{counted} = load i64, ptr %counted")
         out.append(f"{before} = load i64, ptr {pointer}")

@@ -3,30 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
-ExitKind = Literal["syscall", "fault", "trap", "interrupt", "budget"]
-Access = Literal["read", "write", "execute", ""]
+from metaphrase.translator.exits import Access, Exit, ExitKind
 
-
-@dataclass(slots=True)
-class Exit:
-    """Why `Cpu.run` came back. Every guest register is exact by then.
-
-    kind     "syscall": the system call instruction has been executed, pc is behind it (x86: rcx and r11 are set).
-             "fault": the instruction at pc touched `address`, which is not mapped for `access`.
-             "trap": the instruction at pc raised `trap`; pc is that of the instruction itself, also for a breakpoint.
-             "interrupt": `Cpu.interrupt` was called. "budget": the CPU wanted to come up for air; just run again.
-    trap     x86: "divide_error", "invalid_opcode", "breakpoint", "general_protection", "single_step", "overflow",
-             "simd_exception", "x87_exception", "alignment"; riscv: "illegal", "breakpoint".
-    """
-
-    kind: ExitKind
-    pc: int
-    address: int = 0
-    access: Access = ""
-    trap: str = ""
+__all__ = ["Access", "CodeListener", "Cpu", "Exit", "ExitKind", "HasCapabilities", "SavesFloatingPoint"]
 
 
 class Cpu(Protocol):
@@ -36,6 +17,10 @@ class Cpu(Protocol):
     and x86's "rflags" is the whole register. Threads that an implementation starts for itself must block every signal
     and should have an empty descriptor table of their own (close_range with CLOSE_RANGE_UNSHARE), because descriptors
     and signals of this process are the guest's, and a copy of a pipe's end keeps the pipe open.
+
+    Traps are named, for x86: "divide_error", "invalid_opcode", "breakpoint", "general_protection", "single_step",
+    "overflow", "simd_exception", "x87_exception", "alignment"; for riscv: "illegal", "breakpoint". Every register is
+    exact when `run` comes back; after a system call of x86, rcx and r11 are set.
     """
 
     name: str

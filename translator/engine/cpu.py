@@ -39,13 +39,23 @@ class Statistics:
     """What a CPU has done; seconds are wall time."""
 
     instructions: int = 0
+    """Guest instructions executed, in both tiers."""
+    region_instructions: int = 0
+    """Those of them that tier 1 executed."""
     blocks: int = 0
     forms_compiled: int = 0
     forms_cached: int = 0
     regions: int = 0
     regions_cached: int = 0
+    cache_hits: int = 0
+    """Entries of the persistent cache that were found, and were not."""
+    cache_misses: int = 0
     run_seconds: float = 0.0
+    """Spent in `run`: in guest code, and with what the engine does for it while it waits."""
     compile_seconds: float = 0.0
+    """Spent on handlers, while the guest waits."""
+    region_seconds: float = 0.0
+    """Spent on regions, beside the guest or (tier 1 alone) while it waits."""
     flushes: int = 0
 
 
@@ -375,10 +385,12 @@ class NativeCpu:
 
     def update_statistics(self) -> Statistics:
         """The statistics, with what native code counts brought up to date."""
-        self.statistics.instructions = self._word(c.INSTRUCTIONS)
+        self.statistics.region_instructions = self._word(c.REGION_INSTRUCTIONS)
+        self.statistics.instructions = self._word(c.INSTRUCTIONS) + self.statistics.region_instructions
         self.statistics.blocks = self._word(c.BLOCKS)
         self.statistics.forms_compiled = self.handlers.compiled
         self.statistics.forms_cached = self.handlers.loaded
+        self.statistics.cache_hits, self.statistics.cache_misses = self.cache.hits, self.cache.misses
         return self.statistics
 
     # --- native memory --------------------------------------------------------------------------------------------------

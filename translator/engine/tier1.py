@@ -135,7 +135,7 @@ class Tier1:
         else:
             self.cpu.statistics.regions_cached += 1
         self._install(compiled, block.pc, generation)
-        self.cpu.statistics.compile_seconds += time.perf_counter() - begin
+        self.cpu.statistics.region_seconds += time.perf_counter() - begin
 
     def block(self, pc: int, *, first: bool) -> GuestBlock | None:
         """The block at a guest address if it is translated and has run (see `regions.Blocks`)."""

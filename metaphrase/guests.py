@@ -1,0 +1,34 @@
+"""The guests: those that come with Metaphrase, and those that other packages bring.
+
+A package offers a guest by an entry point of the group `metaphrase.guests`, whose name is the guest's and whose object
+is called without arguments for a `translator.guest.Guest`. Installed ones are looked for when a name is not known.
+"""
+
+from __future__ import annotations
+
+import metaphrase.translator.riscv
+import metaphrase.translator.x86  # noqa: F401  both register themselves
+from metaphrase.translator.guest import Guest, guest, registered, register
+
+GROUP = "metaphrase.guests"
+
+
+def find_guest(name: str) -> Guest:
+    """The guest of that name. Raises MetaphraseError, which lists those there are."""
+    if name not in registered():
+        _register_installed()
+    return guest(name)
+
+
+def guests() -> tuple[str, ...]:
+    """The names of all guests, in order."""
+    _register_installed()
+    return registered()
+
+
+def _register_installed() -> None:
+    from importlib.metadata import entry_points  # slow to import: the guests that come with us do not need it
+
+    for entry in entry_points(group=GROUP):
+        if entry.name not in registered():
+            register(entry.name, entry.load())
