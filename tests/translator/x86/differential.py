@@ -263,7 +263,7 @@ def parse_case(line: str) -> Case:
             setattr(state, name, int(text, 0))
     state.xmm = vectors if any(vectors) else []
     memory = {int(a, 0): bytes.fromhex(d) for a, d in (word.split("=") for word in parts[2])}
-    return Case(bytes.fromhex(parts[0][0]), state, memory, ENTRY)
+    return Case(bytes.fromhex("".join(parts[0])), state, memory, ENTRY)
 
 
 # --- what an execution leaves behind ----------------------------------------------------------------------------------

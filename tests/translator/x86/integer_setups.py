@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from metaphrase.translator.x86.decoder import encoding_of
+from metaphrase.translator.x86.instructions import (
+    arithmetic,
+    bits,
+    control,
+    data_transfer,
+    flags,
+    multiplication,
+    shifts,
+    stack,
+    strings,
+    system,
+)
 from tests.oracle.native import ARENA, CODE, CODE_SIZE, REGISTERS
-from tests.translator.x86.differential import FLAG_BITS, MASK64, UNDEFINED, Drawn, flag_mask, setup
+from tests.translator.x86.differential import FLAG_BITS, MASK64, UNDEFINED, Drawn, flag_mask, rows_of, setup
 from tests.translator.x86.encodings import edge
 
+ROWS = rows_of(arithmetic, bits, control, data_transfer, flags, multiplication, shifts, stack, strings, system)
 SKIPPED = {"int3", "int1", "cpuid", "xgetbv", "rdtsc", "rdtscp", "sldt", "str", "sgdt", "sidt", "smsw"}
 """Rows whose effect the oracle cannot show, that differ from call to call, or that fault only under UMIP."""
 

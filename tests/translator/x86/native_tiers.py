@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+from functools import cache
 from types import TracebackType
 
 from metaphrase.machines.linux.memory import Window
@@ -19,16 +20,22 @@ _HOT_RUNS = 40
 """How often a case is run in tier 1: its block becomes a region on the way."""
 
 
+@cache
+def _window() -> Window:
+    """The one window of this process, for a host process has room for one."""
+    window = Window()
+    window.map_anonymous(ARENA, ARENA_SIZE, mmap.PROT_READ | mmap.PROT_WRITE)
+    window.map_anonymous(CODE, CODE_SIZE, mmap.PROT_READ | mmap.PROT_EXEC)
+    return window
+
+
 class NativeTier:
     """One tier as a runner of cases: "0" or "1". Use it as a context manager."""
 
     def __init__(self, tier: str) -> None:
         self.tier = tier
-        self.window = Window()
-        self.window.map_anonymous(ARENA, ARENA_SIZE, mmap.PROT_READ | mmap.PROT_WRITE)
-        self.window.map_anonymous(CODE, CODE_SIZE, mmap.PROT_READ | mmap.PROT_EXEC)
+        self.window = _window()
         self.cpu = NativeCpu(GUEST, self.window, tier=tier)
-        self.window.code_changed = self.cpu.invalidate
 
     def __enter__(self) -> NativeTier:
         return self
