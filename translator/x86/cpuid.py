@@ -19,7 +19,7 @@ FEATURES: Final[dict[str, tuple[int, str, int]]] = {
     "fpu": (1, "edx", 0), "tsc": (1, "edx", 4), "cx8": (1, "edx", 8), "cmov": (1, "edx", 15),
     "clflush": (1, "edx", 19), "mmx": (1, "edx", 23), "fxsr": (1, "edx", 24), "sse": (1, "edx", 25),
     "sse2": (1, "edx", 26), "cx16": (1, "ecx", 13), "movbe": (1, "ecx", 22), "popcnt": (1, "ecx", 23),
-    "fsgsbase": (7, "ebx", 0), "lahf": (0x8000_0001, "ecx", 0), "lzcnt": (0x8000_0001, "ecx", 5),
+    "fsgsbase": (7, "ebx", 0), "adx": (7, "ebx", 19), "lahf": (0x8000_0001, "ecx", 0), "lzcnt": (0x8000_0001, "ecx", 5),
     "prefetchw": (0x8000_0001, "ecx", 8), "syscall": (0x8000_0001, "edx", 11), "nx": (0x8000_0001, "edx", 20),
     "rdtscp": (0x8000_0001, "edx", 27), "lm": (0x8000_0001, "edx", 29), "invariant_tsc": (0x8000_0007, "edx", 8),
 }  # fmt: skip

@@ -34,7 +34,7 @@ class X86Guest(Guest):
     services = services.SERVICES
     reasons = (
         "divide_error", "invalid_opcode", "breakpoint", "general_protection", "overflow", "simd_exception",
-        "privileged", "cpuid", "xgetbv", "fxsave", "fxrstor",
+        "cpuid", "xgetbv",
     )  # fmt: skip
 
     @cached_property

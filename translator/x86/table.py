@@ -11,15 +11,16 @@ A pattern is written as the manual's opcode column, SDM volume 2, section 3.1.1.
     ib iw iz iv     an immediate: byte, word, 16 or 32 bits by operand size, 16/32/64 bits by operand size
     cb cz           a relative branch target: byte, 32 bits          mo     a 64-bit absolute address
 
-Operands are written in the codes of the opcode maps, SDM volume 2, appendix A.2.1: a letter for where the operand is and
-one for its size. E: ModRM r/m, general register or memory; R: ModRM r/m, general register only; G: ModRM reg, general;
-Z: register in the opcode; M: memory only, passed as its address; W: ModRM r/m, XMM or memory; V: ModRM reg, XMM;
-U: ModRM r/m, XMM only; N, P, Q: MMX; S: ModRM reg, segment register; I: immediate; J: branch target; O: absolute
-address; X, Y: memory at rSI (its segment may be overridden), at rDI; F: ModRM r/m, x87 register, passed as its distance
-from the top (i8).
-Sizes: b w d q (8 to 64 bits), v (16, 32 or 64 by operand size), y (32 or 64), z (v for a register; the immediate 32 bits
-sign-extended), dq (128 bits, for W: must be aligned), x (128 bits, alignment not checked), ss sd (the scalar at the
-bottom: 32, 64 bits). A general register by name (AL, AX, CL, DX, rAX of size v) and the constant 1 stand for themselves.
+Operands are written in the codes of the opcode maps, SDM volume 2, appendix A.2.1: a letter for where the operand is,
+and one or two for its size. E: ModRM r/m, general register or memory; R: ModRM r/m, general register only; G: ModRM
+reg, general; Z: register in the opcode; M: memory only, passed as its address; W: ModRM r/m, XMM or memory; V: ModRM
+reg, XMM; U: ModRM r/m, XMM only; N, P, Q: MMX; S: ModRM reg, segment register; I: immediate; J: branch target; O:
+absolute address; X, Y: memory at rSI (its segment may be overridden), at rDI; F: ModRM r/m, x87 register, passed as its
+distance from the top (i8).
+Sizes: b w d q (8 to 64 bits), v (16, 32 or 64 by operand size), y (32 or 64), z (v for a register; the immediate 32
+bits sign-extended), dq (128 bits, for W: must be aligned), x (128 bits, alignment not checked), ss sd (the scalar at the
+bottom: 32, 64 bits). A general register by name (AL, AX, CL, DX, rAX of size v) and the constant 1 stand for
+themselves.
 """
 
 from __future__ import annotations

@@ -136,3 +136,15 @@ def neg(m: X86Emitter, target: Register | Memory) -> None:
     """NEG: two's complement. SDM volume 2B, NEG."""
     old = m.update(target, lambda a: -a)
     m.put_flags(m.sub_flags(m.const(0, old.width), old))
+
+
+def _add_through(m: X86Emitter, carry: str, target: Register, source: Register | Memory) -> None:
+    """ADCX, ADOX: addition with carry in CF or OF and out to it; no other flag changes. SDM volume 2A, each."""
+    a, b = m.get(target), m.get(source)
+    flags = m.add_flags(a, b, m.cf if carry == "cf" else m.of)
+    m.put(target, a + b + (m.cf if carry == "cf" else m.of).zext(a.width))
+    m.put_flags(Flags(cf=flags.cf) if carry == "cf" else Flags(of=flags.cf))
+
+
+insn("66 0F 38 F6 /r", "Gy, Ey", name="adcx", static=("cf",), extension="adx")(_add_through)
+insn("F3 0F 38 F6 /r", "Gy, Ey", name="adox", static=("of",), extension="adx")(_add_through)
