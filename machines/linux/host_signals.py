@@ -60,23 +60,38 @@ class HostSignals:
         """Whether the host's signals are in step with the guest's."""
         return self._active
 
-    def start(self) -> None:
-        """Take over the host's signals for a run; what the caller ignores, the guest ignores."""
+    def start(self, *, again: bool = False) -> None:
+        """Take over the host's signals for a run; what the caller ignores, the guest ignores.
+
+        `again` goes on with a guest that was stopped, whose mask and dispositions stay.
+        """
         if threading.current_thread() is not threading.main_thread():
             return
         self._active = True
-        self._saved_mask = self._state.mask = host.signal_mask()
+        self._saved_mask = host.signal_mask()
+        if again:
+            self.apply_mask(self._state.mask)
+        else:
+            self._state.mask = self._saved_mask
+            self._inherit_ignored()
+        self._install(SIGINT, self._receive)
+        self._install(SIGPIPE, signal.SIG_DFL)
+        self._install(SIGXFSZ, signal.SIG_DFL)
+        self._install(_NUDGE, _nothing)
+        self._start_watcher()
+        if again:
+            for number, action in enumerate(self._state.actions):
+                if action.handler != SIG_DFL:
+                    self.follow(number, action)
+
+    def _inherit_ignored(self) -> None:
+        """What this process ignores, the guest ignores."""
         for number in range(1, SIGRTMAX + 1):
             # Python ignores these two for its own convenience.
             if number in (SIGPIPE, SIGXFSZ) or not self._is_ours(number):
                 continue
             if signal.getsignal(number) is signal.SIG_IGN:
                 self._state.actions[number].handler = SIG_IGN
-        self._install(SIGINT, self._receive)
-        self._install(SIGPIPE, signal.SIG_DFL)
-        self._install(SIGXFSZ, signal.SIG_DFL)
-        self._install(_NUDGE, _nothing)
-        self._start_watcher()
 
     def stop(self) -> None:
         """Give the host's signals back."""

@@ -79,6 +79,9 @@ class LinuxProcess:
             #: RLIMIT_AS, _DATA, _STACK and the like are for the guest's memory, not for ours: kept, not applied.
             self.memory_limits: dict[int, tuple[int, int]] = {}
             self._killed_by: int = 0
+            self._has_run = False
+            #: Working directory and umask of the side, guest or caller, that does not run.
+            self._other_side: tuple[int, int] | None = None
             self._reported: set[int] = set()
             self._table = self._bind_calls()
             #: The program in memory, its initial stack, and where a handler returns to where there is no restorer.
@@ -124,17 +127,27 @@ class LinuxProcess:
 
     def run(self) -> int:
         """Run the guest to its end: its exit status, or 128 + the number of the signal that killed it."""
+        self.run_until(lambda: False)
+        assert self.exit_status is not None
+        return self.exit_status
+
+    def run_until(self, pause: Callable[[], bool]) -> None:
+        """Run until the guest has ended (`exit_status` tells), or `pause`, asked after each event, says so.
+
+        A paused guest goes on with the next call; meanwhile signals, working directory and umask are the caller's.
+        """
         sys.stdout.flush()
         sys.stderr.flush()
-        directory = os.open(".", os.O_PATH | os.O_CLOEXEC)
-        directory = host.private_descriptor(directory)
-        creation_mask = os.umask(0)
-        os.umask(creation_mask)
-        self.descriptors.start()
-        self.host_signals.start()
+        self._change_sides()
+        if not self._has_run:
+            self.descriptors.start()
+        self.host_signals.start(again=self._has_run)
+        self._has_run = True
+        pausing = False
         try:
-            while self.exit_status is None:
+            while self.exit_status is None and not pausing:
                 self._step()
+                pausing = pause() and not self.is_fork_child
         except BaseException:
             if self.is_fork_child:
                 # This stack belongs to the first process's caller: it must not see the child come back.
@@ -144,16 +157,30 @@ class LinuxProcess:
         finally:
             if not self.is_fork_child:
                 self.host_signals.stop()
-                self.descriptors.stop()
-                os.fchdir(directory)
-                host.close_private(directory)
-                os.umask(creation_mask)
+                if not pausing:
+                    self.descriptors.stop()
+                self._change_sides()
         if self.is_fork_child:
             self._leave()
-        return self.exit_status
+
+    def _change_sides(self) -> None:
+        """Between guest and caller: each has a working directory and a file creation mask of its own."""
+        directory = host.private_descriptor(os.open(".", os.O_PATH | os.O_CLOEXEC))
+        mask = os.umask(0)
+        other_directory, other_mask = self._other_side or (None, mask)
+        os.umask(other_mask)
+        if other_directory is not None:
+            os.fchdir(other_directory)
+            host.close_private(other_directory)
+        self._other_side = directory, mask
 
     def close(self) -> None:
-        """Give the guest's memory back to the host."""
+        """Give the guest's memory back to the host, and what it left open."""
+        if self._has_run and self.exit_status is None:
+            self.descriptors.stop()
+        if self._other_side is not None:
+            host.close_private(self._other_side[0])
+            self._other_side = None
         self.window.close()
 
     def end(self, status: int) -> None:
