@@ -18,8 +18,8 @@ reg, XMM; U: ModRM r/m, XMM only; N, P, Q: MMX; S: ModRM reg, segment register; 
 absolute address; X, Y: memory at rSI (its segment may be overridden), at rDI; F: ModRM r/m, x87 register, passed as its
 distance from the top (i8).
 Sizes: b w d q (8 to 64 bits), v (16, 32 or 64 by operand size), y (32 or 64), z (v for a register; the immediate 32
-bits sign-extended), dq (128 bits, for W: must be aligned), x (128 bits, alignment not checked), ss sd (the scalar at the
-bottom: 32, 64 bits). A general register by name (AL, AX, CL, DX, rAX of size v) and the constant 1 stand for
+bits sign-extended), dq (128 bits, for W: must be aligned), x (128 bits, alignment not checked), ss sd (the scalar at
+the bottom: 32, 64 bits). A general register by name (AL, AX, CL, DX, rAX of size v) and the constant 1 stand for
 themselves.
 """
 
