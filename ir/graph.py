@@ -289,6 +289,12 @@ class Function:
         block.effects.append(value)
         return value
 
+    def copy_effect(self, effect: Value) -> Value:
+        """An effect of the same kind, for the caller to put into another block."""
+        copy = self._new(effect.op, effect.type, effect.args, effect.imm)
+        copy.origin = effect.origin
+        return copy
+
     def const(self, type: Type, value: int | tuple[int, ...]) -> Value:
         """A constant: raw bits (negative numbers wrap), or one per lane; an int for a vector fills every lane."""
         if type.is_vector:

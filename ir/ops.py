@@ -47,7 +47,7 @@ class Op:
     """The meaning takes whole operands (vectors as tuples of lanes) and the result's type, not lanes."""
     immediate: str = ""
     """What `imm` holds: value, number (of an argument), name (of a field), lane, lanes, rounding, offset (of state),
-    local, operation, count, address (from base), transfer or reason; nothing if empty."""
+    function (of f80_functions), local, operation, count, address (from base), transfer or reason; nothing if empty."""
 
     @property
     def operands(self) -> list[str]:
@@ -202,6 +202,11 @@ op(
     "fround", "T -> T", EFFECT, None,
     "to an integral value; imm: 0 nearest even, 1 down, 2 up, 3 to zero, 4 by environment", imm="rounding",
 )
+op(
+    "f80_function", "f80 f80 -> i96", EFFECT, None,
+    "the x87 instruction `imm` on ST(0) and ST(1): the 80 bits of a result, above them C0 to C3 as in the status word",
+    imm="function",
+)
 op("get_fenv", "- -> i32", EFFECT, None, "the floating-point environment")
 op("set_fenv", "i32 -> -", EFFECT, None, "replace the floating-point environment")
 op(
@@ -232,10 +237,7 @@ op(
 op("fence", "- -> -", EFFECT, None, "sequentially consistent fence")
 op("cycles", "- -> i64", EFFECT, None, "a monotonic cycle counter of the host")
 op("count", "- -> -", EFFECT, None, "`imm` guest instructions begin here", imm="count")
-op(
-    "poll", "- -> -", EFFECT, None,
-    "leave at the guest address base + `imm` if somebody wants to interrupt", imm="address",
-)
+op("poll", "- -> i1", EFFECT, None, "whether somebody wants this to leave soon")
 op("peek", "i64 -> R", EFFECT, None, "runtime memory (tables the engine owns) at a host address; never a guest's")
 op("poke", "i64 T -> -", EFFECT, None, "write runtime memory at a host address")
 op("read", "- -> R", EFFECT, None, "the function's local variable number `imm`", imm="local")

@@ -458,8 +458,8 @@ class _Parser(Reader):
         match op.immediate:
             case "lane" | "rounding" | "count" | "address":
                 return self.integer(f"the {op.immediate} of {op.name}")
-            case "operation":
-                return self.name("an operation")
+            case "operation" | "function":
+                return self.name(f"the {op.immediate} of {op.name}")
             case "lanes":
                 self.mark("[")
                 lanes = [self.integer("a lane")]

@@ -6,6 +6,8 @@ A node may stand anywhere from the deepest block of its operands (early) down to
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from metaphrase.ir.graph import Block, Function, Value, postorder
 
 
@@ -97,21 +99,25 @@ def reverse_postorder(function: Function) -> list[Block]:
     return order[::-1]
 
 
-def schedule(function: Function) -> list[tuple[Block, list[Value]]]:
+def schedule(function: Function, *, repeat_in_exits: bool = False) -> list[tuple[Block, list[Value]]]:
     """Every reachable block, entry first, with its values (pure and effects) in an order that can be executed.
 
-    Constants and other leaves without operands are not listed: whoever reads the schedule writes them in place.
+    Constants and other leaves without operands are not listed: whoever reads the schedule writes them in place. With
+    `repeat_in_exits`, nodes that only blocks without successors need are computed in each of those, and so stand in
+    more than one block, instead of once above them all, where the way that does not leave would pay for them.
     """
     if len(function.blocks) == 1:
         block = function.blocks[0]
-        return [(block, _straight(block))]
+        return [(block, _exit(block, set()))]
     dominators = Dominators(function)
     order = dominators.order
     position: dict[int, int] = {}
     for i, block in enumerate(order):
         for effect in block.effects:
             position[effect.id] = i
-    nodes = [value for value in function.values() if value.op.is_pure and value.args]
+    exits = {i for i, block in enumerate(order) if repeat_in_exits and not block.successors}
+    shared = _needed(block for i, block in enumerate(order) if i not in exits)
+    nodes = [value for value in function.values() if value.op.is_pure and value.args and value.id in shared]
     early: dict[int, int] = {}
     for node in nodes:
         best = 0
@@ -126,13 +132,18 @@ def schedule(function: Function) -> list[tuple[Block, list[Value]]]:
         if value.op.is_pure and value.args:
             late[value.id] = at if value.id not in late else dominators.common(late[value.id], at)
 
+    listed: dict[int, list[Value]] = {}
     for i, block in enumerate(order):
-        for effect in block.effects:
-            for arg in effect.args:
-                used(arg, i)
+        if i in exits:
+            listed[i] = _exit(block, shared)
+        for value in listed.get(i, block.effects):
+            for arg in value.args:
+                if arg.id in shared:
+                    used(arg, i)
         if block.terminator:
             for arg in block.terminator.args:
-                used(arg, i)
+                if arg.id in shared:
+                    used(arg, i)
     chosen: dict[int, int] = {}
     for node in reversed(nodes):
         if node.id not in late:
@@ -149,18 +160,26 @@ def schedule(function: Function) -> list[tuple[Block, list[Value]]]:
     for node in nodes:
         if node.id in chosen:
             members[chosen[node.id]].append(node)
-    return [(block, _ordered(block, members[i])) for i, block in enumerate(order)]
+    return [(block, _ordered(block, members[i]) if i not in exits else listed[i]) for i, block in enumerate(order)]
 
 
-def _straight(block: Block) -> list[Value]:
-    """The only block of a function: each pure node stands right before the first effect that needs it."""
-    placed: set[int] = set()
+def _needed(blocks: Iterable[Block]) -> set[int]:
+    """Ids of all that the blocks' effects and terminators are made of."""
+    needed: set[int] = set()
+    for block in blocks:
+        for root in (*block.effects, *(block.terminator.args if block.terminator else ())):
+            for _ in postorder(root, needed):
+                pass
+    return needed
+
+
+def _exit(block: Block, shared: set[int]) -> list[Value]:
+    """A block without successors: its effects, and before each the nodes it needs that are not `shared`."""
+    placed = set(shared)
     out: list[Value] = []
 
     def place(root: Value) -> None:
-        for value in postorder(root, placed):
-            if value.op.is_pure and value.args:
-                out.append(value)
+        out.extend(value for value in postorder(root, placed) if value.op.is_pure and value.args)
 
     for effect in block.effects:
         for arg in effect.args:

@@ -111,17 +111,19 @@ _NARROWED = {
 FORMATS = {item.width: item for item in (HALF, SINGLE, DOUBLE, EXTENDED)}
 
 
-class _Kind(enum.Enum):
+class Kind(enum.Enum):
+    """What an encoding stands for."""
+
     FINITE = enum.auto()  # zeroes included
     INFINITE = enum.auto()
     NAN = enum.auto()
     UNSUPPORTED = enum.auto()  # f80 only: an unnormal, pseudo-infinity or pseudo-NaN (SDM volume 1, 8.2.2)
 
 
-class _Operand(NamedTuple):
+class Operand(NamedTuple):
     """A decoded value: for finite ones (-1)**sign * significand * 2**exponent, exactly."""
 
-    kind: _Kind
+    kind: Kind
     sign: int
     significand: int = 0
     exponent: int = 0
@@ -130,42 +132,45 @@ class _Operand(NamedTuple):
 
     @property
     def is_zero(self) -> bool:
-        return self.kind is _Kind.FINITE and not self.significand
+        return self.kind is Kind.FINITE and not self.significand
 
     @property
     def is_infinite(self) -> bool:
-        return self.kind is _Kind.INFINITE
+        return self.kind is Kind.INFINITE
 
 
-class _Result(NamedTuple):
+class Result(NamedTuple):
+    """The result's bits, and the flags that the operation raised."""
+
     bits: int
     flags: int
 
 
-def _decode(form: Format, bits: int, environment: int) -> _Operand:
+def decode(form: Format, bits: int, environment: int) -> Operand:
+    """The value of an encoding."""
     bits &= (1 << form.width) - 1
     sign = bits >> (form.width - 1)
     exponent = bits >> form.fraction_bits & form.exponent_mask
     fraction = bits & ((1 << form.fraction_bits) - 1)
     integer = 1 << (form.precision - 1)
     if form.explicit_integer and exponent and not fraction & integer:
-        return _Operand(_Kind.UNSUPPORTED, sign)
+        return Operand(Kind.UNSUPPORTED, sign)
     if exponent == form.exponent_mask:
         if fraction & (integer - 1):
-            return _Operand(_Kind.NAN, sign, fraction & (integer - 1), bits=bits)
-        return _Operand(_Kind.INFINITE, sign)
+            return Operand(Kind.NAN, sign, fraction & (integer - 1), bits=bits)
+        return Operand(Kind.INFINITE, sign)
     if exponent:
-        return _Operand(_Kind.FINITE, sign, fraction | integer, exponent - 1 + form.least_exponent)
+        return Operand(Kind.FINITE, sign, fraction | integer, exponent - 1 + form.least_exponent)
     if form.flushes and environment & DENORMALS_ARE_ZERO:
         fraction = 0
-    return _Operand(_Kind.FINITE, sign, fraction, form.least_exponent, DENORMAL if fraction else 0)
+    return Operand(Kind.FINITE, sign, fraction, form.least_exponent, DENORMAL if fraction else 0)
 
 
-def _not_a_number(form: Format, operands: Sequence[_Operand]) -> _Result | None:
+def nan_result(form: Format, operands: Sequence[Operand]) -> Result | None:
     """The result when an operand is a NaN (or not supported), or None. NaNs come in their order of precedence."""
-    nans = [item for item in operands if item.kind is _Kind.NAN]
-    if any(item.kind is _Kind.UNSUPPORTED for item in operands):
-        return _Result(form.default_nan, INVALID)
+    nans = [item for item in operands if item.kind is Kind.NAN]
+    if any(item.kind is Kind.UNSUPPORTED for item in operands):
+        return Result(form.default_nan, INVALID)
     if not nans:
         return None
     signalling = [item for item in nans if not item.bits & form.quiet_bit]
@@ -174,7 +179,7 @@ def _not_a_number(form: Format, operands: Sequence[_Operand]) -> _Result | None:
     if form.explicit_integer:  # x87: quiet before signalling, then the larger significand, then the positive one
         candidates = [item for item in nans if item.bits & form.quiet_bit] or nans
         chosen = max(candidates, key=lambda item: (item.significand, -item.sign))
-    return _Result(chosen.bits | form.quiet_bit, flags)
+    return Result(chosen.bits | form.quiet_bit, flags)
 
 
 def _rounded(significand: int, shift: int, sign: int, rounding: int) -> tuple[int, bool]:
@@ -195,7 +200,7 @@ def _rounding(environment: int) -> int:
     return environment >> _ROUNDING_SHIFT & 3
 
 
-def _pack(form: Format, sign: int, significand: int, exponent: int, environment: int, flags: int = 0) -> _Result:
+def pack(form: Format, sign: int, significand: int, exponent: int, environment: int, flags: int = 0) -> Result:
     """Round (-1)**sign * significand * 2**exponent into the format. `flags` are those raised before.
 
     An unmasked overflow or underflow tells of the rounding to the format's precision only, for the hardware hands a
@@ -203,21 +208,21 @@ def _pack(form: Format, sign: int, significand: int, exponent: int, environment:
     """
     narrow = _NARROWED.get(environment & (PRECISION_DOUBLE | PRECISION_SINGLE)) if form is EXTENDED else None
     if narrow is not None:
-        bits, flags = _pack(narrow, sign, significand, exponent, environment, flags)
+        bits, flags = pack(narrow, sign, significand, exponent, environment, flags)
         high, low = divmod(bits, 1 << narrow.precision)
-        return _Result(high << form.precision | low << (form.precision - narrow.precision), flags)
+        return Result(high << form.precision | low << (form.precision - narrow.precision), flags)
     masks = environment >> _MASKS_SHIFT
     if flags & ~masks:  # an unmasked exception of an operand: nothing is computed
-        return _Result(form.default_nan, flags)
+        return Result(form.default_nan, flags)
     if significand == 0:
-        return _Result(form.zero(sign), flags)
+        return Result(form.zero(sign), flags)
     rounding = _rounding(environment)
     precision, least = form.precision, form.least_exponent
     shift = significand.bit_length() - precision
     rounded, inexact = _rounded(significand, shift, sign, rounding)
     if rounded.bit_length() + exponent + shift < least + precision:  # tiny, as if the exponent had no bound
         if form.flushes and environment & FLUSH_TO_ZERO and masks & UNDERFLOW:
-            return _Result(form.zero(sign), flags | UNDERFLOW | INEXACT)
+            return Result(form.zero(sign), flags | UNDERFLOW | INEXACT)
         if masks & UNDERFLOW:
             shift = least - exponent
             rounded, inexact = _rounded(significand, shift, sign, rounding)
@@ -233,106 +238,106 @@ def _pack(form: Format, sign: int, significand: int, exponent: int, environment:
     if field >= form.exponent_mask:
         flags |= OVERFLOW | (INEXACT if masks & OVERFLOW else 0)
         if rounding == Rounding.NEAREST_EVEN or rounding == (Rounding.DOWN if sign else Rounding.UP):
-            return _Result(form.infinity(sign), flags)
-        return _Result(form.encode(sign, form.exponent_mask - 1, (1 << precision) - 1), flags)
-    return _Result(form.encode(sign, field, rounded), flags)
+            return Result(form.infinity(sign), flags)
+        return Result(form.encode(sign, form.exponent_mask - 1, (1 << precision) - 1), flags)
+    return Result(form.encode(sign, field, rounded), flags)
 
 
-def _sum(form: Format, left: _Operand, right: _Operand, environment: int, flags: int) -> _Result:
+def _sum(form: Format, left: Operand, right: Operand, environment: int, flags: int) -> Result:
     """The sum of two finite values."""
     if not left.significand and not right.significand:
         sign = left.sign if left.sign == right.sign else int(_rounding(environment) == Rounding.DOWN)
-        return _pack(form, sign, 0, 0, environment, flags)
+        return pack(form, sign, 0, 0, environment, flags)
     exponent = min(left.exponent, right.exponent)
     total = 0
     for item in (left, right):
         aligned = item.significand << (item.exponent - exponent)
         total += -aligned if item.sign else aligned
     sign = int(total < 0) if total else int(_rounding(environment) == Rounding.DOWN)
-    return _pack(form, sign, abs(total), exponent, environment, flags)
+    return pack(form, sign, abs(total), exponent, environment, flags)
 
 
-def _add(form: Format, left: _Operand, right: _Operand, negate: int, environment: int) -> _Result:
-    nan = _not_a_number(form, (left, right))
+def _add(form: Format, left: Operand, right: Operand, negate: int, environment: int) -> Result:
+    nan = nan_result(form, (left, right))
     if nan is not None:
         return nan
     right = right._replace(sign=right.sign ^ negate)
     flags = left.denormal | right.denormal
     if left.is_infinite:
         if right.is_infinite and left.sign != right.sign:
-            return _Result(form.default_nan, INVALID)
-        return _Result(form.infinity(left.sign), flags)
+            return Result(form.default_nan, INVALID)
+        return Result(form.infinity(left.sign), flags)
     if right.is_infinite:
-        return _Result(form.infinity(right.sign), flags)
+        return Result(form.infinity(right.sign), flags)
     return _sum(form, left, right, environment, flags)
 
 
-def add(form: Format, x: int, y: int, environment: int = DEFAULT_ENVIRONMENT) -> _Result:
+def add(form: Format, x: int, y: int, environment: int = DEFAULT_ENVIRONMENT) -> Result:
     """x + y."""
-    return _add(form, _decode(form, x, environment), _decode(form, y, environment), 0, environment)
+    return _add(form, decode(form, x, environment), decode(form, y, environment), 0, environment)
 
 
-def sub(form: Format, x: int, y: int, environment: int = DEFAULT_ENVIRONMENT) -> _Result:
+def sub(form: Format, x: int, y: int, environment: int = DEFAULT_ENVIRONMENT) -> Result:
     """x - y; a NaN y keeps its sign."""
-    return _add(form, _decode(form, x, environment), _decode(form, y, environment), 1, environment)
+    return _add(form, decode(form, x, environment), decode(form, y, environment), 1, environment)
 
 
-def mul(form: Format, x: int, y: int, environment: int = DEFAULT_ENVIRONMENT) -> _Result:
+def mul(form: Format, x: int, y: int, environment: int = DEFAULT_ENVIRONMENT) -> Result:
     """x * y."""
-    left, right = _decode(form, x, environment), _decode(form, y, environment)
-    nan = _not_a_number(form, (left, right))
+    left, right = decode(form, x, environment), decode(form, y, environment)
+    nan = nan_result(form, (left, right))
     if nan is not None:
         return nan
     sign, flags = left.sign ^ right.sign, left.denormal | right.denormal
     if left.is_infinite or right.is_infinite:
         if left.is_zero or right.is_zero:
-            return _Result(form.default_nan, INVALID)
-        return _Result(form.infinity(sign), flags)
+            return Result(form.default_nan, INVALID)
+        return Result(form.infinity(sign), flags)
     product = left.significand * right.significand
-    return _pack(form, sign, product, left.exponent + right.exponent, environment, flags)
+    return pack(form, sign, product, left.exponent + right.exponent, environment, flags)
 
 
-def div(form: Format, x: int, y: int, environment: int = DEFAULT_ENVIRONMENT) -> _Result:
+def div(form: Format, x: int, y: int, environment: int = DEFAULT_ENVIRONMENT) -> Result:
     """x / y; a finite non-zero x over zero is an infinity and raises ZERO_DIVIDE."""
-    left, right = _decode(form, x, environment), _decode(form, y, environment)
-    nan = _not_a_number(form, (left, right))
+    left, right = decode(form, x, environment), decode(form, y, environment)
+    nan = nan_result(form, (left, right))
     if nan is not None:
         return nan
     sign, flags = left.sign ^ right.sign, left.denormal | right.denormal
     if left.is_infinite:
         if right.is_infinite:
-            return _Result(form.default_nan, INVALID)
-        return _Result(form.infinity(sign), flags)
+            return Result(form.default_nan, INVALID)
+        return Result(form.infinity(sign), flags)
     if right.is_infinite:
-        return _Result(form.zero(sign), flags)
+        return Result(form.zero(sign), flags)
     if right.is_zero:
         if left.is_zero:
-            return _Result(form.default_nan, INVALID)
-        return _Result(form.infinity(sign), ZERO_DIVIDE)
+            return Result(form.default_nan, INVALID)
+        return Result(form.infinity(sign), ZERO_DIVIDE)
     shift = max(0, form.precision + 2 + right.significand.bit_length() - left.significand.bit_length())
     quotient, remainder = divmod(left.significand << shift, right.significand)
     sticky = quotient << 1 | (remainder != 0)
-    return _pack(form, sign, sticky, left.exponent - right.exponent - shift - 1, environment, flags)
+    return pack(form, sign, sticky, left.exponent - right.exponent - shift - 1, environment, flags)
 
 
-def sqrt(form: Format, x: int, environment: int = DEFAULT_ENVIRONMENT) -> _Result:
+def sqrt(form: Format, x: int, environment: int = DEFAULT_ENVIRONMENT) -> Result:
     """The square root; that of a negative zero is itself."""
-    operand = _decode(form, x, environment)
-    nan = _not_a_number(form, (operand,))
+    operand = decode(form, x, environment)
+    nan = nan_result(form, (operand,))
     if nan is not None:
         return nan
     if operand.is_zero:
-        return _Result(form.zero(operand.sign), 0)
+        return Result(form.zero(operand.sign), 0)
     if operand.sign:
-        return _Result(form.default_nan, INVALID)
+        return Result(form.default_nan, INVALID)
     if operand.is_infinite:
-        return _Result(form.infinity(0), 0)
+        return Result(form.infinity(0), 0)
     shift = 2 * form.precision + 4
     shift += (operand.exponent - shift) & 1  # the exponent that is halved must be even
     radicand = operand.significand << shift
     root = isqrt(radicand)
     sticky = root << 1 | (root * root != radicand)
-    return _pack(form, 0, sticky, (operand.exponent - shift) // 2 - 1, environment, operand.denormal)
+    return pack(form, 0, sticky, (operand.exponent - shift) // 2 - 1, environment, operand.denormal)
 
 
 def fma(
@@ -344,13 +349,13 @@ def fma(
     *,
     negate_product: bool = False,
     negate_addend: bool = False,
-) -> _Result:
+) -> Result:
     """x * y + z with one rounding, either term negated on request (NaNs keep their sign).
 
     Of several NaNs the first in that order counts; on x86, VFMADD231 and its kin name the order in their digits.
     """
-    left, right, addend = operands = [_decode(form, bits, environment) for bits in (x, y, z)]
-    nan = _not_a_number(form, operands)
+    left, right, addend = operands = [decode(form, bits, environment) for bits in (x, y, z)]
+    nan = nan_result(form, operands)
     if nan is not None:
         return nan
     flags = left.denormal | right.denormal | addend.denormal
@@ -359,34 +364,34 @@ def fma(
     if left.is_infinite or right.is_infinite:
         opposite = addend.is_infinite and addend.sign != sign
         if left.is_zero or right.is_zero or opposite:
-            return _Result(form.default_nan, INVALID)
-        return _Result(form.infinity(sign), flags)
+            return Result(form.default_nan, INVALID)
+        return Result(form.infinity(sign), flags)
     if addend.is_infinite:
-        return _Result(form.infinity(addend.sign), flags)
-    product = _Operand(_Kind.FINITE, sign, left.significand * right.significand, left.exponent + right.exponent)
+        return Result(form.infinity(addend.sign), flags)
+    product = Operand(Kind.FINITE, sign, left.significand * right.significand, left.exponent + right.exponent)
     return _sum(form, product, addend, environment, flags)
 
 
-def convert(source: Format, target: Format, x: int, environment: int = DEFAULT_ENVIRONMENT) -> _Result:
+def convert(source: Format, target: Format, x: int, environment: int = DEFAULT_ENVIRONMENT) -> Result:
     """The value in another format. A NaN keeps its sign and the high bits of its payload, and is made quiet."""
     if EXTENDED in (source, target):  # x87 has neither mode, and precision control is for arithmetic
         environment &= ~_NO_EXTENDED
-    operand = _decode(source, x, environment)
-    nan = _not_a_number(source, (operand,))
+    operand = decode(source, x, environment)
+    nan = nan_result(source, (operand,))
     if nan is not None:
-        if operand.kind is _Kind.UNSUPPORTED:
-            return _Result(target.default_nan, INVALID)
+        if operand.kind is Kind.UNSUPPORTED:
+            return Result(target.default_nan, INVALID)
         shift = target.precision - source.precision
         payload = operand.significand << shift if shift >= 0 else operand.significand >> -shift
         integer = 1 << (target.precision - 1)
-        return _Result(
+        return Result(
             target.encode(operand.sign, target.exponent_mask, payload | integer | target.quiet_bit), nan.flags
         )
     if operand.is_infinite:
-        return _Result(target.infinity(operand.sign), 0)
+        return Result(target.infinity(operand.sign), 0)
     # x87 stores an 80-bit denormal without calling it one (SDM volume 2, FST).
     flags = 0 if source.explicit_integer else operand.denormal
-    return _pack(target, operand.sign, operand.significand, operand.exponent, environment, flags)
+    return pack(target, operand.sign, operand.significand, operand.exponent, environment, flags)
 
 
 def to_int(
@@ -396,15 +401,15 @@ def to_int(
     signed: bool = True,
     environment: int = DEFAULT_ENVIRONMENT,
     rounding: int | None = None,
-) -> _Result:
+) -> Result:
     """An integer of `width` bits, as an unsigned bit pattern.
 
     NaNs and values out of range give the "integer indefinite" and INVALID: the least integer if signed, all ones if
     not. `rounding` overrides the environment's (truncating conversions).
     """
-    operand = _decode(form, x, environment)
-    indefinite = _Result(1 << (width - 1) if signed else (1 << width) - 1, INVALID)
-    if operand.kind is not _Kind.FINITE:
+    operand = decode(form, x, environment)
+    indefinite = Result(1 << (width - 1) if signed else (1 << width) - 1, INVALID)
+    if operand.kind is not Kind.FINITE:
         return indefinite
     mode = _rounding(environment) if rounding is None else rounding
     magnitude, inexact = _rounded(operand.significand, -operand.exponent, operand.sign, mode)
@@ -412,22 +417,22 @@ def to_int(
     low, high = (-1 << (width - 1), 1 << (width - 1)) if signed else (0, 1 << width)
     if not low <= value < high:
         return indefinite
-    return _Result(value & ((1 << width) - 1), INEXACT if inexact else 0)
+    return Result(value & ((1 << width) - 1), INEXACT if inexact else 0)
 
 
-def from_int(form: Format, value: int, environment: int = DEFAULT_ENVIRONMENT) -> _Result:
+def from_int(form: Format, value: int, environment: int = DEFAULT_ENVIRONMENT) -> Result:
     """The nearest value to a Python integer (negative where the guest's is); zero is positive."""
     if form is EXTENDED:
         environment &= ~_NO_EXTENDED
-    return _pack(form, int(value < 0), abs(value), 0, environment)
+    return pack(form, int(value < 0), abs(value), 0, environment)
 
 
 def compare(
     form: Format, x: int, y: int, environment: int = DEFAULT_ENVIRONMENT, signalling: bool = False
 ) -> tuple[Relation, int]:
     """How x relates to y. `signalling` comparisons raise INVALID for quiet NaNs too."""
-    left, right = _decode(form, x, environment), _decode(form, y, environment)
-    nan = _not_a_number(form, (left, right))
+    left, right = decode(form, x, environment), decode(form, y, environment)
+    nan = nan_result(form, (left, right))
     if nan is not None:
         return Relation.UNORDERED, INVALID if signalling else nan.flags
     flags = left.denormal | right.denormal
@@ -446,18 +451,18 @@ def round_to_integral(
     environment: int = DEFAULT_ENVIRONMENT,
     rounding: int | None = None,
     exact: bool = True,
-) -> _Result:
+) -> Result:
     """x rounded to an integer in its own format; raises INEXACT where it changed, unless `exact` is false."""
-    operand = _decode(form, x, environment)
-    nan = _not_a_number(form, (operand,))
+    operand = decode(form, x, environment)
+    nan = nan_result(form, (operand,))
     if nan is not None:
         return nan
     if operand.is_infinite:
-        return _Result(form.infinity(operand.sign), 0)
+        return Result(form.infinity(operand.sign), 0)
     mode = _rounding(environment) if rounding is None else rounding
     integer, inexact = _rounded(operand.significand, -operand.exponent, operand.sign, mode)
-    packed = _pack(form, operand.sign, integer, 0, DEFAULT_ENVIRONMENT)  # exact: it has no more bits than x
+    packed = pack(form, operand.sign, integer, 0, DEFAULT_ENVIRONMENT)  # exact: it has no more bits than x
     flags = INEXACT if inexact and exact else 0
     if form.explicit_integer:  # SSE's rounding does not tell of denormals, x87's does
         flags |= operand.denormal
-    return _Result(packed.bits, flags)
+    return Result(packed.bits, flags)

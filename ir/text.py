@@ -207,7 +207,7 @@ class _Printer:
                 words.insert(0, f"l{imm}")
             case "lanes":
                 words.append("[" + ", ".join(map(str, imm)) + "]")
-            case "lane" | "rounding" | "operation" | "count" | "address":
+            case "lane" | "rounding" | "operation" | "function" | "count" | "address":
                 words.append(str(imm))
         head = f"{op.name} {type}" if type else op.name
         return f"{head} {', '.join(words)}" if words else head

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from metaphrase.ir.errors import MetaphraseError
+from metaphrase.ir.f80_functions import FUNCTIONS
 from metaphrase.ir.graph import Block, Function, Imm, Terminator, Value, postorder
 from metaphrase.ir.ops import Op, Trait
 from metaphrase.ir.schedule import Dominators
@@ -116,6 +117,8 @@ def _immediate(op: Op, imm: Imm) -> str | None:
             good = isinstance(imm, tuple) and all(isinstance(lane, int) and lane >= 0 for lane in imm)
         case "operation":
             good = imm in RMW_OPERATIONS
+        case "function":
+            good = imm in FUNCTIONS
         case "transfer":
             good = imm in TRANSFERS
         case "name" | "reason":

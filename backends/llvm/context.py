@@ -105,10 +105,15 @@ class Reasons:
     FIRST_GUEST = 16
 
     @staticmethod
+    def table(guest_reasons: tuple[str, ...]) -> dict[str, int]:
+        """Every reason that semantics, or the engine in their place, may name."""
+        names = ("syscall", "flush_code", "interrupt", *guest_reasons)
+        return {name: Reasons.number(name, guest_reasons) for name in names}
+
+    @staticmethod
     def number(name: str, guest_reasons: tuple[str, ...]) -> int:
         """The number of a reason that an instruction's semantics named."""
-        if name == "syscall":
-            return Reasons.SYSCALL
-        if name == "flush_code":
-            return Reasons.FLUSH
+        engine = {"syscall": Reasons.SYSCALL, "flush_code": Reasons.FLUSH, "interrupt": Reasons.INTERRUPT}
+        if name in engine:
+            return engine[name]
         return Reasons.FIRST_GUEST + guest_reasons.index(name)

@@ -323,7 +323,7 @@ EFFECTS: Final[dict[str, Lowering]] = {
     "fsqrt": _floating(float_sqrt), "fma": _floating(float_fma), "fconvert": _floating(float_convert),
     "ftosi": _floating(float_to_int), "ftosi_trunc": _floating(float_to_int), "sitof": _floating(int_to_float),
     "fround": _floating(float_round), "get_fenv": get_fenv, "set_fenv": set_fenv,
-    "set_f80_control": set_f80_control, "take_f80_flags": take_f80_flags,
+    "f80_function": extended.function, "set_f80_control": set_f80_control, "take_f80_flags": take_f80_flags,
     "load": load, "store": store, "rmw": rmw, "cmpxchg": cmpxchg, "fence": fence, "cycles": cycles,
     "get": get, "put": put, "get_at": get_at, "put_at": put_at, "peek": peek, "poke": poke,
     "read": read, "write": write,

@@ -37,6 +37,20 @@ _LOAD: Final = {"f32": "flds", "f64": "fldl", "i16": "filds", "i32": "fildl", "i
 _STORE: Final = {"f32": "fstps", "f64": "fstpl", "i16": "fistps", "i32": "fistpl", "i64": "fistpll"}
 _STORE_TRUNCATED: Final = {"i16": "fisttps", "i32": "fisttpl", "i64": "fisttpll"}
 
+FUNCTIONS: Final[dict[str, tuple[int, str, str]]] = {
+    "fprem": (2, "fprem", "fstp %st(1)"), "fprem1": (2, "fprem1", "fstp %st(1)"),
+    "f2xm1": (1, "f2xm1", ""), "fyl2x": (2, "fyl2x", ""), "fyl2xp1": (2, "fyl2xp1", ""), "fpatan": (2, "fpatan", ""),
+    "fsin": (1, "fsin", ""), "fcos": (1, "fcos", ""),
+    "fsincos_sine": (1, "fsincos", "fstp %st(0)"), "fsincos_cosine": (1, "fsincos", "fstp %st(1)"),
+    "fptan_tangent": (1, "fptan", "fstp %st(0)"), "fptan_one": (1, "fptan", "fstp %st(1)"),
+    "fxtract_exponent": (1, "fxtract", "fstp %st(0)"), "fxtract_significand": (1, "fxtract", "fstp %st(1)"),
+}  # fmt: skip
+"""How many operands are loaded; the instruction; and what leaves only the wanted result, where there are two values."""
+_PARTIAL: Final = frozenset({"fsincos", "fptan"})
+"""Instructions that push nothing if they set C2."""
+_CODES: Final = dict.fromkeys(("fprem", "fprem1"), 0x4700) | dict.fromkeys(("fsin", "fcos", "fsincos", "fptan"), 0x400)
+"""The condition codes that an instruction tells something by."""
+
 
 def concerns(value: Value) -> bool:
     """Whether a floating-point op is one of f80."""
@@ -91,3 +105,26 @@ def _compare(value: Value, result: str, places: list[str], out: Lines) -> None:
         out.append(f"{result}.y = extractvalue {{i8, i8}} {result}.c, 1")
         out.append(f"{result}.b = and i8 {result}.x, {result}.y")
     out.append(f"{result} = trunc i8 {result}.b to i1")
+
+
+def function(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
+    """Lines for `f80_function`."""
+    count, instruction, rest = FUNCTIONS[value.imm]
+    places = [f.alloca(f"{result}.p{number}", "x86_fp80") for number in range(count + 1)]
+    for arg, place in zip(args, places[1:]):
+        out.append(f"store x86_fp80 {arg}, ptr {place}")
+    lines = [*(f"fldt ${number + 1}" for number in range(count, 0, -1)), instruction, "fnstsw %ax"]
+    if instruction in _PARTIAL:
+        lines += ["testb $$4, %ah", "jnz 1f", rest, "1:"]
+    elif rest:
+        lines.append(rest)
+    code = "\\0A".join([*lines, "fstpt $1"])
+    constraints = ",".join(["={ax}", "=*m", *["*m"] * count, "~{flags}"])
+    operands = ", ".join(f"ptr elementtype(x86_fp80) {place}" for place in places)
+    out.append(f'{result}.word = call i16 asm sideeffect "{code}", "{constraints}"({operands})')
+    out.append(f"{result}.codes = and i16 {result}.word, {_CODES.get(instruction, 0)}")
+    out.append(f"{result}.high = zext i16 {result}.codes to i96")
+    out.append(f"{result}.above = shl i96 {result}.high, 80")
+    out.append(f"{result}.bits = load i80, ptr {places[0]}")
+    out.append(f"{result}.low = zext i80 {result}.bits to i96")
+    out.append(f"{result} = or i96 {result}.above, {result}.low")

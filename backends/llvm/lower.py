@@ -6,6 +6,7 @@ tier-0 handler, as a tier-1 region (`region.py`), or as an ordinary C function (
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ TERMINATORS = frozenset({"jump", "branch", "ret", "next", "goto", "leave", "ente
 LOWERED_OPS = PURE_OPS | frozenset(EFFECTS) | TERMINATORS | {"count", "poll"}
 """The ops that have a lowering; a test compares them with the table."""
 
+_VALUE_NAME = re.compile(r"%v(\d+)\b")
 SIGNATURE = "(ptr %state, i64 %rbp, ptr %op, i64 %from)"
 TAIL = "musttail call ghccc void"
 METADATA = (
@@ -73,11 +75,22 @@ class ModuleWriter:
         self.add(FunctionLowering(self, function, name).text())
 
 
+def _renamed(lines: Lines, repeated: set[int], suffix: str) -> Lines:
+    """Lines in which the values computed in an earlier block too have names of their own."""
+
+    def rename(match: re.Match[str]) -> str:
+        return f"{match[0]}.{suffix}" if int(match[1]) in repeated else match[0]
+
+    return [_VALUE_NAME.sub(rename, line) for line in lines]
+
+
 class FunctionLowering:
     """Lowers one function as a C function: (state, arguments...) -> result."""
 
-    def __init__(self, module: ModuleWriter, function: Function, name: str) -> None:
-        self.module, self.ir, self.name = module, function, name
+    def __init__(
+        self, module: ModuleWriter, function: Function, name: str, *, repeat_in_exits: bool = False
+    ) -> None:
+        self.module, self.ir, self.name, self.repeat_in_exits = module, function, name, repeat_in_exits
         self.pure = PureLowering(module.declare, module.need_wide_division)
         self.prologue: Lines = []
         self.labels: dict[Block, str] = {}
@@ -130,17 +143,28 @@ class FunctionLowering:
 
     def text(self) -> str:
         """The LLVM definition."""
-        scheduled = schedule(self.ir)
+        scheduled = schedule(self.ir, repeat_in_exits=self.repeat_in_exits)
+        seen: set[int] = set()
         self.labels = {block: f"b{index}" for index, (block, _) in enumerate(scheduled)}
         body: Lines = []
         for block, values in scheduled:
             self.current = self.labels[block]
             body.append(f"{self.current}:")
+            begin, faults = len(body), len(self.faults)
             self.begin_block(block, body)
             for value in values:
                 self.lower(value, body)
             assert block.terminator is not None, f"{self.name}: {block} has no terminator"
             self.terminate(block.terminator, body)
+            repeated = {value.id for value in values if value.id in seen}
+            if repeated:
+                suffix = self.labels[block]
+                body[begin:] = _renamed(body[begin:], repeated, suffix)
+                self.faults[faults:] = [
+                    (label, _renamed([address], repeated, suffix)[0], write, origin)
+                    for label, address, write, origin in self.faults[faults:]
+                ]
+            seen.update(value.id for value in values)
         start = [f"{self.signature()} {{", "entry:", *self.prologue]
         start += [f"%local{n} = alloca {llvm_type(t)}" for n, t in enumerate(self.ir.locals)]
         start += [*self.entry(), f"br label %{self.labels[scheduled[0][0]]}"]

@@ -15,12 +15,28 @@ from metaphrase.backends.llvm.pure import Lines, llvm_type, operand
 from metaphrase.ir import record
 from metaphrase.ir.graph import Block, Function, Terminator, Value
 from metaphrase.ir.layout import Slot
+from metaphrase.ir.schedule import Dominators
 from metaphrase.ir.types import Type
 
 HEADER_DESCRIPTOR = record.REGISTERS
 """Where the header record of a block that enters a region holds the address of the region's descriptor."""
 INDEXED = "indexed"
 """Group of slots that are reached by computed offsets, and so stay in memory."""
+
+
+_NEAR_ABOVE = 1 << 31
+_NEAR_BELOW = 60 << 10
+"""An access this near to an address inside the window stays inside, or faults in the zones that never map around it."""
+
+
+def _root(address: Value) -> tuple[Value | None, int]:
+    """An address as a value and a constant distance from it (no value: an absolute address)."""
+    if address.op.name == "const":
+        return None, int(address.imm)
+    if address.op.name == "add" and address.args[1].op.name == "const":
+        distance = int(address.args[1].imm)
+        return address.args[0], distance - (1 << 64) if distance >> 63 else distance
+    return address, 0
 
 
 def direct_offset(target: Value) -> int | None:
@@ -37,11 +53,15 @@ class RegionLowering(FunctionLowering):
     """Lowers a region; afterwards `exits` lists the offsets of the guest addresses that its exit records go to."""
 
     def __init__(self, module: ModuleWriter, function: Function, name: str) -> None:
-        super().__init__(module, function, name)
+        super().__init__(module, function, name, repeat_in_exits=True)
         self.exits: list[int] = []
         self.cells = _cells(function)
         self.dirty = _dirty(function, self.cells)
         self.block: Block = function.blocks[0]
+        self.dominators = Dominators(function)
+        self.checked: dict[Value | None, tuple[int, ...]] = {}
+        """What is known to lie in the window here: values, each with the distances from it that were checked."""
+        self.checked_at: dict[Block, dict[Value | None, tuple[int, ...]]] = {}
         module.declare("declare void @llvm.experimental.stackmap(i64, i32, ...)")
 
     def signature(self) -> str:
@@ -63,6 +83,9 @@ class RegionLowering(FunctionLowering):
 
     def begin_block(self, block: Block, out: Lines) -> None:
         self.block = block
+        above = self.dominators.idom[self.dominators.index[block]]
+        self.checked = dict(self.checked_at.get(self.dominators.order[above], {}))
+        self.checked_at[block] = self.checked
 
     def state_pointer(self, offset: int, type: Type, result: str, out: Lines) -> str:
         if offset in self.cells:
@@ -82,9 +105,19 @@ class RegionLowering(FunctionLowering):
             super().lower(value, out)
 
     def guest_pointer(self, value: Value, address: str, result: str, write: bool, out: Lines) -> str:
-        pointer = self.checked_pointer(value, address, result, write, out)
+        pointer = self._pointer(value, address, result, write, out)
         out.append(f"call void (i64, i32, ...) @llvm.experimental.stackmap(i64 {value.origin & (1 << 64) - 1}, i32 0)")
         return pointer
+
+    def _pointer(self, value: Value, address: str, result: str, write: bool, out: Lines) -> str:
+        """A pointer into the window, checked unless an address nearby was checked on every way here."""
+        root, distance = _root(value.args[0])
+        for before in self.checked.get(root, ()):
+            if -_NEAR_BELOW <= distance - before < _NEAR_ABOVE:
+                out.append(f"{result}.g = inttoptr i64 {address} to ptr addrspace(256)")
+                return f"{result}.g"
+        self.checked[root] = (*self.checked.get(root, ()), distance)
+        return self.checked_pointer(value, address, result, write, out)
 
     def fault_block(self) -> Lines:
         out: Lines = []
@@ -117,18 +150,9 @@ class RegionLowering(FunctionLowering):
 
     def _poll(self, value: Value, out: Lines) -> None:
         flag = self.pointer(self.fresh("c"), context.INTERRUPT, out)
-        wanted, test = self.fresh("i"), self.fresh("i")
-        stop, on = self.fresh("stop")[1:], self.fresh("on")[1:]
+        wanted = self.fresh("i")
         out.append(f"{wanted} = load volatile i64, ptr {flag}")
-        out.append(f"{test} = icmp ne i64 {wanted}, 0")
-        out.append(f"br i1 {test}, label %{stop}, label %{on}, !prof !2")
-        out.append(f"{stop}:")
-        self._commit(out)
-        pc = self.fresh("pc")
-        out.append(f"{pc} = add i64 %base, {value.imm}")
-        self.exit_to(pc, context.Reasons.INTERRUPT, out)
-        out.append(f"{on}:")
-        self.current = on
+        out.append(f"%v{value.id} = icmp ne i64 {wanted}, 0")
 
     def _exit_record(self, offset: int, out: Lines) -> str:
         """A pointer to the exit record for a guest address."""

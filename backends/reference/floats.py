@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from metaphrase.ir import softfloat
+from metaphrase.ir import f80_functions, softfloat
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.ir.softfloat import Format, Relation, Rounding
 from metaphrase.ir.types import Type
@@ -82,6 +82,10 @@ def _round(source: Type, target: Type, imm: int, environment: int, x: int) -> tu
     return softfloat.round_to_integral(format_of(source), x, environment, None if imm == BY_ENVIRONMENT else imm)
 
 
+def _function(source: Type, target: Type, imm: str, environment: int, x: int, y: int) -> tuple[int, int]:
+    return f80_functions.evaluate(imm, x, y, environment)
+
+
 FLOAT_OPS: dict[str, LaneOp] = {
     "fadd": _arithmetic(softfloat.add),
     "fsub": _arithmetic(softfloat.sub),
@@ -101,4 +105,5 @@ FLOAT_OPS: dict[str, LaneOp] = {
     "ftosi_trunc": _to_integer_truncating,
     "sitof": _from_integer,
     "fround": _round,
+    "f80_function": _function,
 }

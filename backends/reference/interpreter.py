@@ -51,13 +51,6 @@ class Outcome:
     """Name of the block that the run ended in."""
 
 
-class _Interrupted(Exception):
-    """Raised by `poll` to end the run at a guest address."""
-
-    def __init__(self, pc: int) -> None:
-        self.pc = pc
-
-
 class Interpreter:
     """One function bound to the state and memory it works on; `run` may be called again and again.
 
@@ -106,8 +99,6 @@ class Interpreter:
             except MemoryFault as fault:
                 at = self._running.origin if self._running is not None else None
                 return Outcome("fault", address=fault.address, access=fault.access, origin=at, block=block.name)
-            except _Interrupted as interrupted:
-                return Outcome("leave", pc=interrupted.pc, reason="interrupt", block=block.name)
             end = block.terminator
             if end is None:
                 raise InterpreterError(f"{self.function.name}: block {block.name} has no terminator")
@@ -360,9 +351,8 @@ def _count(run: Interpreter, node: Value) -> None:
 
 
 @_effect("poll")
-def _poll(run: Interpreter, node: Value) -> None:
-    if run.interrupt():
-        raise _Interrupted((run.base + node.imm) & _ADDRESSES)
+def _poll(run: Interpreter, node: Value) -> Raw:
+    return int(run.interrupt())
 
 
 def _host(run: Interpreter) -> Memory:

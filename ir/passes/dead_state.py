@@ -11,13 +11,13 @@ from metaphrase.ir.passes.environment import ENVIRONMENT_SLOT, USES_ENVIRONMENT
 _GET, _PUT = OPS["get"], OPS["put"]
 ALL = -1
 """The set of all bytes of the state. A set of bytes is an integer, bit i standing for the byte at offset i."""
-_SEES_ALL = frozenset({OPS["get_at"], OPS["poll"]})
+_SEES_ALL = frozenset({OPS["get_at"]})
 _LEAVES = frozenset({OPS["next"], OPS["goto"], OPS["leave"], OPS["ret"]})
 _MAY_FAULT = frozenset({OPS["load"], OPS["store"], OPS["rmw"], OPS["cmpxchg"]})
 
 
 @cache
-def _bytes(offset: int, size: int) -> int:
+def state_bytes(offset: int, size: int) -> int:
     """The set of `size` bytes from `offset` on."""
     return ((1 << size) - 1) << offset
 
@@ -28,6 +28,15 @@ def dead_state(function: Function, *, exact: bool = False) -> Function:
     With `exact`, an access to guest memory counts as a way out, since it may fault; without, whoever handles the fault
     must know the state in another way.
     """
+    seers = _seers(function, exact)
+    live_in = liveness(function, exact=exact)
+    for block in function.blocks:
+        _sweep(block, _live_out(block, live_in), seers)
+    return function
+
+
+def liveness(function: Function, *, exact: bool = False) -> dict[Block, int]:
+    """The bytes of the state that are read before they are written from the start of each block on."""
     seers = _seers(function, exact)
     live_in: dict[Block, int] = {}
     summary = {block: _summary(block, seers) for block in function.blocks}
@@ -49,9 +58,7 @@ def dead_state(function: Function, *, exact: bool = False) -> Function:
                 if predecessor not in waiting:
                     waiting.add(predecessor)
                     work.append(predecessor)
-    for block in function.blocks:
-        _sweep(block, _live_out(block, live_in), seers)
-    return function
+    return live_in
 
 
 def _seers(function: Function, exact: bool) -> dict[Op, int]:
@@ -61,7 +68,7 @@ def _seers(function: Function, exact: bool) -> dict[Op, int]:
         seers |= dict.fromkeys(_MAY_FAULT, ALL)
     slot = function.layout.slots.get(ENVIRONMENT_SLOT) if function.layout else None
     if slot is not None:  # a backend may keep the environment there
-        seers |= dict.fromkeys(USES_ENVIRONMENT, _bytes(slot.offset, slot.type.bytes))
+        seers |= dict.fromkeys(USES_ENVIRONMENT, state_bytes(slot.offset, slot.type.bytes))
     return seers
 
 
@@ -81,11 +88,11 @@ def _summary(block: Block, seers: dict[Op, int]) -> tuple[int, int]:
     for effect in reversed(block.effects):
         op = effect.op
         if op is _PUT:
-            mask = _bytes(effect.imm, effect.args[0].type.bytes)
+            mask = state_bytes(effect.imm, effect.args[0].type.bytes)
             used &= ~mask
             written |= mask
         elif op is _GET:
-            used |= _bytes(effect.imm, effect.type.bytes)
+            used |= state_bytes(effect.imm, effect.type.bytes)
         elif op in seers:
             used |= seers[op]
     return used, written
@@ -97,12 +104,12 @@ def _sweep(block: Block, live: int, seers: dict[Op, int]) -> None:
     for effect in reversed(block.effects):
         op = effect.op
         if op is _PUT:
-            mask = _bytes(effect.imm, effect.args[0].type.bytes)
+            mask = state_bytes(effect.imm, effect.args[0].type.bytes)
             if not live & mask:
                 continue
             live &= ~mask
         elif op is _GET:
-            live |= _bytes(effect.imm, effect.type.bytes)
+            live |= state_bytes(effect.imm, effect.type.bytes)
         elif op in seers:
             live |= seers[op]
         kept.append(effect)

@@ -106,8 +106,7 @@ class Handlers:
         return function
 
     def _compile(self, forms: list[int]) -> None:
-        reasons = {n: context.Reasons.number(n, self.guest.reasons) for n in ("syscall", "flush_code", *self.guest.reasons)}
-        writer = ModuleWriter(host(), reasons)
+        writer = ModuleWriter(host(), context.Reasons.table(self.guest.reasons))
         facts: dict[int, tuple[bool, Masks]] = {}
         for form in forms:
             function = self.function(form)

@@ -10,7 +10,7 @@ from metaphrase.backends.llvm.region import direct_offset
 from metaphrase.ir.fold import simplify
 from metaphrase.ir.graph import Block, Function, Terminator, Value
 from metaphrase.ir.ops import OPS
-from metaphrase.ir.types import VOID
+from metaphrase.ir.types import I1, I64, VOID
 from metaphrase.translator.emitter import Constants
 from metaphrase.translator.guest import Decoded, Guest
 
@@ -149,10 +149,16 @@ class RegionBuilder:
             targets = []
             for target in end.targets:
                 if number[target] <= number[block] and target in heads:
-                    latch = self.function.block()
-                    self.function.effect(latch, OPS["poll"], VOID, (), heads[target] - self.origin)
-                    latch.terminator = Terminator(OPS["jump"], (), (target,))
-                    targets.append(latch)
+                    targets.append(self._latch(target, heads[target]))
                 else:
                     targets.append(target)
             end.targets = tuple(targets)
+
+    def _latch(self, head: Block, pc: int) -> Block:
+        """A block that goes to a loop's head unless somebody wants to interrupt."""
+        latch, leave = self.function.block(), self.function.block()
+        wanted = self.function.effect(latch, OPS["poll"], I1, ())
+        latch.terminator = Terminator(OPS["branch"], (wanted,), (leave, head))
+        base = self.function.pure(OPS["base"], I64, ())
+        leave.terminator = Terminator(OPS["leave"], (base + (pc - self.origin),), imm="interrupt")
+        return latch

@@ -145,9 +145,7 @@ class Tier1:
         return self.cpu.block_at(header)
 
     def _compile(self, region: Region) -> Compiled:
-        guest = self.cpu.guest
-        reasons = {n: c.Reasons.number(n, guest.reasons) for n in ("syscall", "flush_code", *guest.reasons)}
-        writer = ModuleWriter(host(), reasons)
+        writer = ModuleWriter(host(), c.Reasons.table(self.cpu.guest.reasons))
         lowering = RegionLowering(writer, region.function, "region")
         writer.add(lowering.text())
         image = link([compile_text(writer.text(), REGION_PASSES)])
