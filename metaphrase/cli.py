@@ -1,7 +1,7 @@
 """The command line: `metaphrase run` and `metaphrase explain`.
 
-Starting a guest is to cost little, so nothing is imported here that `run` does not need: argparse is the quickest of the
-parsers that say what is wrong, and each command's work lies in a module that is imported when it is asked for.
+Starting a guest is to cost little, so nothing is imported here that `run` does not need: argparse is the quickest of
+the parsers that say what is wrong, and each command's work lies in a module that is imported when it is asked for.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from metaphrase.ir.errors import MetaphraseError
 
 STATUS_USAGE = 2
 """The command line is wrong, or names something that does not exist."""
+STATUS_INTERRUPTED = 130
+
 _TAKE_A_VALUE = ("--tier", "-L")
 
 
@@ -75,6 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         _main(list(sys.argv[1:] if arguments is None else arguments))
     except KeyboardInterrupt:
         os._exit(STATUS_INTERRUPTED)
+    raise AssertionError("each command ends the process")
 
 
 def _main(given: list[str]) -> NoReturn:
@@ -90,7 +93,7 @@ def _main(given: list[str]) -> NoReturn:
 
 def _run(options: argparse.Namespace, command: Sequence[str]) -> NoReturn:
     gc.disable()  # imports make no garbage worth looking for
-    from metaphrase.run import leave, run_command  # once the command line was found to be good
+    from metaphrase.runner import leave, run_command  # once the command line was found to be good
 
     status = run_command(
         command[0], command[1:], tier=options.tier, sysroot=options.sysroot, stats=options.stats, debug=options.debug

@@ -77,16 +77,35 @@ class WindowMemory:
         return second if second < address + size and allowed(address) else address
 
 
-class Pages(PagedMemory):
-    """Memory of its own, all of which may be executed."""
+class BareMemory(PagedMemory):
+    """Memory of its own, without a machine around it: pages are code, or data, or data that cannot be written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._executable: set[int] = set()
+
+    def map_code(self, address: int, code: bytes, filler: bytes) -> None:
+        """Map `code` as pages that can be executed and read; what is left of them holds `filler`, again and again."""
+        first, last = address // self.PAGE, (address + len(code) - 1) // self.PAGE
+        count = (last + 1 - first) * self.PAGE
+        self.map(first * self.PAGE, (filler * (count // len(filler) + 1))[:count], writable=False)
+        self.map(address, code, writable=False)
+        self._executable.update(range(first, last + 1))
 
     def fetch(self, address: int, size: int, /) -> bytes:
-        for length in dict.fromkeys((size, min(size, self.PAGE - address % self.PAGE))):
-            try:
-                return self.read(address, length)
-            except MemoryFault:
-                continue
-        return b""
+        """Bytes that the guest may execute, fewer than `size` where the next page does not allow it."""
+        size = min(size, self.PAGE - address % self.PAGE if self._next_page(address) not in self._executable else size)
+        return self.read(address, size) if address // self.PAGE in self._executable else b""
+
+    def _next_page(self, address: int) -> int:
+        return address // self.PAGE + 1
+
+    def pages(self) -> list[tuple[int, bytearray, bool, bool]]:
+        """Address and contents of each page, whether it can be written, and whether it can be executed."""
+        return [
+            (number * self.PAGE, data, number in self._writable, number in self._executable)
+            for number, data in sorted(self._pages.items())
+        ]
 
 
 def lift(guest: Guest, decoded: Decoded) -> Function:

@@ -25,6 +25,10 @@ class DecodeError(MetaphraseError):
     """The bytes are not an instruction that the guest's tables describe."""
 
 
+class AssemblyError(MetaphraseError):
+    """The text is not assembly of that guest."""
+
+
 @dataclass(slots=True)
 class Decoded:
     """One decoded instruction: which description, its static operands, and the values of the dynamic ones.

@@ -6,11 +6,15 @@ is called without arguments for a `translator.guest.Guest`. Installed ones are l
 
 from __future__ import annotations
 
+from typing import Final
+
 import metaphrase.translator.riscv
 import metaphrase.translator.x86  # noqa: F401  both register themselves
-from metaphrase.translator.guest import Guest, guest, registered, register
+from metaphrase.translator.guest import Guest, guest, register, registered
 
 GROUP = "metaphrase.guests"
+BREAKPOINTS: Final = {"x86_64": b"\xcc", "riscv64": b"\x02\x90"}
+"""The instruction that raises the trap "breakpoint": INT3, C.EBREAK."""
 
 
 def find_guest(name: str) -> Guest:
@@ -20,7 +24,7 @@ def find_guest(name: str) -> Guest:
     return guest(name)
 
 
-def guests() -> tuple[str, ...]:
+def guest_names() -> tuple[str, ...]:
     """The names of all guests, in order."""
     _register_installed()
     return registered()

@@ -9,14 +9,15 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import NoReturn
 
-from metaphrase.guests import find_guest
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.machines.linux import host
 from metaphrase.machines.linux.cpu import Cpu
 from metaphrase.machines.linux.loader import identify
 from metaphrase.machines.linux.memory import Window
 from metaphrase.machines.linux.process import LinuxProcess
+from metaphrase.registry import find_guest
 
 STATUS_INTERNAL_ERROR = 70
 STATUS_CANNOT_RUN = 125
@@ -123,7 +124,7 @@ def _report(cpu: Cpu, how: str, messages: Messages) -> None:
         raise MetaphraseError(f"the statistics cannot be written to {path}: {error.strerror}") from error
 
 
-def leave(status: int) -> None:
+def leave(status: int) -> NoReturn:
     """End the process at once: nothing of ours needs to be taken down, and a thread may still be compiling."""
     for stream in (sys.stdout, sys.stderr):
         try:
