@@ -28,7 +28,7 @@ RESULTS |= {"fconvert": F32, "ftosi": I32, "ftosi_trunc": I64, "sitof": F64, "co
 OPERANDS = {"extract": FOUR, "insert": FOUR, "shuffle": FOUR, "fconvert": F64, "ftosi": F32, "ftosi_trunc": F32}
 IMMEDIATES: dict[str, Imm] = {"value": 5, "number": 0, "name": "r0", "lane": 2, "lanes": (5, 0), "rounding": 4}
 IMMEDIATES |= {"offset": 0, "local": 0, "count": 2, "address": -4}
-IMMEDIATES |= {"operation": "smax", "transfer": "call", "reason": "syscall", "": None}
+IMMEDIATES |= {"operation": "smax", "function": "fprem", "transfer": "call", "reason": "syscall", "": None}
 
 
 def operand_types(op: Op) -> list[Type]:

@@ -91,6 +91,13 @@ class Stack:
         self.top = self._number(7)
         self.write(0, (self.overflow | self.underflow).select(self.m.const(INDEFINITE, 80), value.bitcast(I80)))
 
+    def push_if(self, condition: Value, bits: Value) -> None:
+        """A new top of so many bits (i80) where `condition` is set; else all stays as it is."""
+        number = self._number(7)
+        self.put_raw(7, condition.select(bits, self.raw(7)))
+        self.tags = self.tags | condition.select(self._bit(number), 0)
+        self.top = condition.select(number, self.top)
+
     def free(self, index: Operand) -> None:
         """Tag ST(index) empty."""
         self.tags = self.tags & ~self._bit(self._number(index))
@@ -103,8 +110,8 @@ class Stack:
         self.free(0)
         self.turn(1)
 
-    def commit(self, conditions: Value | None = None, *, keep: bool = False) -> None:
-        """Write top, tags and status: C1 by stack faults; C0 to C3 if `conditions` (i16, in place) are given.
+    def commit(self, conditions: Value | None = None, codes: int = C0 | C1 | C2 | C3, *, keep: bool = False) -> None:
+        """Write top, tags and status: C1 by stack faults; those of `codes` if `conditions` (i16, in place) are given.
 
         `keep` leaves C1 alone unless there was a fault.
         """
@@ -114,7 +121,7 @@ class Stack:
         if keep:
             word = word & ~fault.select(m.const(C1, 16), 0)
         else:
-            word = word & ~(C1 if conditions is None else C0 | C1 | C2 | C3)
+            word = word & ~(C1 if conditions is None else codes)
         word = word | fault.select(m.const(STACK_FAULT, 16), 0) | self.overflow.select(m.const(C1, 16), 0)
         m.put_slot("fsw", word if conditions is None else word | conditions)
         m.put_slot("ftw", self.tags)

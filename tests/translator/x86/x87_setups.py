@@ -6,11 +6,11 @@ import random
 import struct
 from typing import Final
 
-from metaphrase.translator.x86.instructions import x87_arithmetic, x87_state, x87_transfer
+from metaphrase.translator.x86.instructions import x87_arithmetic, x87_state, x87_transcendental, x87_transfer
 from tests.translator.x86.differential import FLAG_BITS, UNDEFINED, Drawn, rows_of, setup
 from tests.translator.x86.vector_setups import double, environment, single, vector
 
-ROWS: Final = rows_of(x87_transfer, x87_arithmetic, x87_state)
+ROWS: Final = rows_of(x87_transfer, x87_arithmetic, x87_state, x87_transcendental)
 
 _INTEGER: Final = 1 << 63
 _SPECIAL: Final = (
@@ -84,6 +84,54 @@ def _c1(drawn: Drawn) -> int:
     return FLAG_BITS["c1"]
 
 
-_ROUNDS: Final = ("fst", "fstp", "fist", "fistp", "fisttp", "fsqrt", "frndint", "fscale", "fild", "fld")
+_ROUNDS: Final = ("fst", "fstp", "fist", "fistp", "fisttp", "fsqrt", "frndint", "fscale", "fild", "fld", "fbstp")
 _ROUNDS_TOO: Final = ("fadd", "fmul", "fsub", "fdiv", "fiadd", "fimul", "fisub", "fidiv")
 UNDEFINED.update({row.name: _c1 for row in ROWS if row.name.startswith(_ROUNDS_TOO) or row.name in _ROUNDS})
+
+
+@setup("fbld")
+def digits(drawn: Drawn) -> None:
+    """What is not a digit gives what the manual does not tell."""
+    rng, memory = drawn.rng, drawn.encoded.memory
+    assert memory is not None
+    value = rng.choice((0, 1, 10**18 - 1, rng.randrange(10**18), rng.randrange(10 ** rng.randrange(1, 18))))
+    sign = rng.choice((0, 0x80, 0x7F, 0xFF)).to_bytes(1, "little")
+    drawn.poke(memory.target, bytes.fromhex(f"{value:018}")[::-1] + sign)
+
+
+@setup("fbstp", "fprem", "fprem1")
+def magnitudes(drawn: Drawn) -> None:
+    """Values of eighteen digits or so; quotients of some tens of bits or fewer."""
+    rng, data = drawn.rng, bytearray(drawn.state.x87)
+    if rng.random() < 0.3:
+        return
+    exponent = rng.choice((0x403A, 0x403A, 0x4020, 0x3FFF, 0x4039, rng.getrandbits(14)))
+    for register in range(2):
+        significand = _INTEGER | rng.choice((rng.getrandbits(63), rng.getrandbits(8) << 55, 0))
+        value = rng.getrandbits(1) << 79 | exponent << 64 | significand
+        data[32 + 16 * register : 42 + 16 * register] = value.to_bytes(10, "little")
+        exponent = max(1, exponent - rng.choice((0, 1, 2, 3, 10, 31, 63, 64, 65, 66, 95, 96, 97, 200)))
+    drawn.state.x87 = bytes(data)
+
+
+@setup("f2xm1", "fyl2xp1", "fyl2x", "fpatan", "fsin", "fcos", "fsincos", "fptan")
+def arguments(drawn: Drawn) -> None:
+    """Arguments for which the manual tells the result."""
+    rng, name = drawn.rng, drawn.row.name
+    data = bytearray(drawn.state.x87)
+    x = int.from_bytes(data[32:42], "little")
+    exponent = x >> 64 & 0x7FFF
+    if rng.random() < 0.6:
+        exponent = 0x3FFF - rng.choice((0, 1, 1, 2, 2, 3, 5, 10, 40, 70, -1, -2, -5, -20))
+        x = rng.getrandbits(1) << 79 | exponent << 64 | _INTEGER | rng.getrandbits(63)
+    limit = {"f2xm1": 0x3FFE, "fyl2xp1": 0x3FFC}.get(name)
+    if limit and limit < exponent < 0x7FFF:
+        x = x & ~(0x7FFF << 64) | limit - rng.randrange(3) << 64
+    data[32:42] = x.to_bytes(10, "little")
+    drawn.state.x87 = bytes(data)
+
+
+ELEMENTARY: Final = frozenset(
+    {"f2xm1", "fyl2x", "fyl2xp1", "fpatan", "fsin", "fcos", "fsincos", "fptan"}
+)
+"""Rows whose results the reference gives correctly rounded, while hardware may give the other neighbour."""

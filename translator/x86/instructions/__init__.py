@@ -20,13 +20,15 @@ from metaphrase.translator.x86.instructions import (
     system,
     x87_arithmetic,
     x87_state,
+    x87_transcendental,
     x87_transfer,
 )
 from metaphrase.translator.x86.table import ROWS
 
 CHAPTERS = (
     data_transfer, stack, arithmetic, multiplication, shifts, bits, strings, control, flags, system,
-    sse_transfer, sse_float, conversions, sse_integer, mmx, x87_transfer, x87_arithmetic, x87_state,
+    sse_transfer, sse_float, conversions, sse_integer, mmx, x87_transfer, x87_arithmetic, x87_transcendental,
+    x87_state,
 )  # fmt: skip
 
 __all__ = ["CHAPTERS", "ROWS"]

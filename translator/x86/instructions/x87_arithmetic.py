@@ -1,7 +1,4 @@
-"""x87 arithmetic and comparison (SDM volume 1, 5.2.2 and 5.2.3).
-
-The transcendental instructions (5.2.4) are not here.
-"""
+"""x87 arithmetic and comparison (SDM volume 1, 5.2.2 and 5.2.3)."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from metaphrase.ir.graph import Value
-from metaphrase.ir.types import F32, F64, F80, Type, integer
+from metaphrase.ir.types import F32, F64, F80, I16, I64, Type, integer
 from metaphrase.translator.x86.emitter import Memory, X86Emitter
 from metaphrase.translator.x86.table import insn
 from metaphrase.translator.x86.x87 import I80, Stack
@@ -24,7 +24,7 @@ def fld_memory(m: X86Emitter, type: Type, source: Memory) -> None:
 def fld_extended(m: X86Emitter, address: Value) -> None:
     """FLD: push an 80-bit float as it is. SDM volume 2A, FLD."""
     stack = Stack(m)
-    bits = m.load(address, I80)
+    bits = m.load(address, F80).bitcast(I80)  # as a float: integers of 80 bits are loaded in two parts
     stack.make_room()
     stack.push(bits)
     stack.commit()
@@ -67,7 +67,7 @@ def fst_memory(m: X86Emitter, type: Type, pop: bool, target: Memory) -> None:
 def fstp_extended(m: X86Emitter, address: Value) -> None:
     """FSTP: store the 80 bits as they are, and pop. SDM volume 2A, FST/FSTP."""
     stack = Stack(m)
-    m.store(address, stack.read_bits(0))
+    m.store(address, stack.read(0))
     stack.pop()
     stack.commit()
 
@@ -94,6 +94,51 @@ def fist(m: X86Emitter, op: str, pop: bool, target: Memory) -> None:
     m.put(target, m.effect(op, integer(target.width), value))
     if pop:
         stack.pop()
+    stack.commit()
+
+
+# --- packed decimal: eighteen digits, two a byte, and a sign (SDM volume 1, 4.7) ---------------------------------------
+DECIMAL_INDEFINITE = 0xFFFF_C000_0000_0000_0000
+DECIMAL_LIMIT = 10**18
+INVALID = 1
+"""IE in the status word."""
+
+
+@insn("DF /4 mem", "M", extension="x87")
+def fbld(m: X86Emitter, address: Value) -> None:
+    """FBLD: push an integer of packed decimal digits. SDM volume 2A, FBLD."""
+    stack = Stack(m)
+    bits = m.load(address, F80).bitcast(I80)
+    value = m.const(0, 64)
+    for position in range(68, -4, -4):
+        value = value * 10 + (bits.lshr(position).trunc(64) & 15)
+    magnitude = m.effect("sitof", F80, value).bitcast(I80)
+    stack.make_room()
+    stack.push(magnitude | bits & 1 << 79)
+    stack.commit()
+
+
+@insn("DF /6 mem", "M", extension="x87")
+def fbstp(m: X86Emitter, address: Value) -> None:
+    """FBSTP: store ST(0), rounded to an integer, as packed decimal digits, and pop. SDM volume 2A, FBSTP.
+
+    Integers of nineteen digits are invalid as those beyond 64 bits are.
+    """
+    stack = Stack(m)
+    source = stack.read_bits(0)
+    m.put_slot("fsw", m.get_slot("fsw") | m.effect("take_f80_flags", I16))
+    value = m.effect("ftosi", I64, source.bitcast(F80))
+    flags = m.effect("take_f80_flags", I16)
+    magnitude = value.slt(0).select(-value, value)
+    fits = magnitude.ult(DECIMAL_LIMIT)
+    packed = source & 1 << 79
+    for position in range(0, 72, 4):
+        packed = packed | magnitude.urem(10).zext(80) << position
+        magnitude = magnitude.udiv(10)
+    packed = fits.select(packed, m.const(DECIMAL_INDEFINITE, 80))
+    m.store(address, packed.bitcast(F80))
+    m.put_slot("fsw", m.get_slot("fsw") | fits.select(flags, m.const(INVALID, 16)))
+    stack.pop()
     stack.commit()
 
 
