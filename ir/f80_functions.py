@@ -1,9 +1,9 @@
 """What the IR's op `f80_function` computes: x87's remainders, scaling parts and elementary functions.
 
-Each function takes the bits of ST(0) and ST(1) and an environment as `softfloat` does, and gives the 80 bits of a result,
-the condition codes C0 to C3 as the x87 status word holds them, and the exception flags raised. Those of one operand
-ignore ST(1). Remainders and FXTRACT are exact; elementary functions are rounded correctly (but for ties that BITS of
-precision do not tell apart), where hardware may err by one unit in the last place (SDM volume 1, 8.3.10).
+Each function takes the bits of ST(0) and ST(1) and an environment as `softfloat` does, and gives the 80 bits of a
+result, the condition codes C0 to C3 as the x87 status word holds them (they mean nothing with a NaN), and the exception
+flags raised. Those of one operand ignore ST(1). Remainders and FXTRACT are exact; elementary functions are rounded from
+some 128 correct bits, where hardware may err by one unit in the last place (SDM volume 1, 8.3.10).
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from metaphrase.ir.softfloat import (
     PRECISION_DOUBLE,
     PRECISION_SINGLE,
     ZERO_DIVIDE,
-    Kind,
     Operand,
     Result,
     decode,
@@ -230,13 +229,13 @@ def _product(logarithm: Number, y: Operand, environment: int, flags: int, *, exa
 
 
 # --- trigonometry -----------------------------------------------------------------------------------------------------
-QUARTER: Final = 128
-"""The scale of pi's multiples."""
+_SCALE: Final = t.BITS
+"""Bits of pi behind the point."""
 
 
 def _turns(eighths: int, sign: int, environment: int, flags: int) -> Outcome:
     """pi/4 times `eighths`."""
-    return _rounded(Number(sign, eighths * t.pi(QUARTER), -QUARTER - 2), environment, flags)
+    return _rounded(Number(sign, eighths * t.pi(_SCALE), -_SCALE - 2), environment, flags)
 
 
 @function("fpatan")

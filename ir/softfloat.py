@@ -21,7 +21,7 @@ from typing import NamedTuple
 INVALID, DENORMAL, ZERO_DIVIDE, OVERFLOW, UNDERFLOW, INEXACT = (1 << bit for bit in range(6))
 DENORMALS_ARE_ZERO, FLUSH_TO_ZERO = 1 << 6, 1 << 15
 PRECISION_DOUBLE, PRECISION_SINGLE = 1 << 16, 2 << 16
-"""Not of MXCSR: arithmetic in the 80-bit format rounds to 53 or 24 bits (x87's precision control, SDM volume 1, 8.1.5.2)."""
+"""Not of MXCSR: arithmetic in the 80-bit format rounds to 53 or 24 bits (precision control, SDM volume 1, 8.1.5.2)."""
 DEFAULT_ENVIRONMENT = 0x1F80  # everything masked, to nearest
 _ROUNDING_SHIFT, _MASKS_SHIFT = 13, 7
 _NO_EXTENDED = DENORMALS_ARE_ZERO | FLUSH_TO_ZERO | PRECISION_DOUBLE | PRECISION_SINGLE

@@ -1,8 +1,8 @@
-"""Elementary functions with Python integers: enough correct bits that rounding to the 80-bit format is right but for ties.
+"""Elementary functions with Python integers, to far more bits than the 80-bit format has.
 
-Numbers are exact rationals (`Rational`: significand times a power of two, with a sign) on the way in; results carry about
-`BITS` correct bits. Within, numbers are fixed-point integers: `x` stands for x / 2^scale. The scale grows with the
-smallness of the argument, so the precision is relative.
+Arguments are exact (`Number`: a significand times a power of two, with a sign); results carry about `BITS` correct bits.
+Within, numbers are fixed-point integers: `x` stands for x / 2^scale. The scale grows with the smallness of the argument,
+so the precision is relative.
 """
 
 from __future__ import annotations

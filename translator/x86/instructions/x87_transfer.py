@@ -97,7 +97,7 @@ def fist(m: X86Emitter, op: str, pop: bool, target: Memory) -> None:
     stack.commit()
 
 
-# --- packed decimal: eighteen digits, two a byte, and a sign (SDM volume 1, 4.7) ---------------------------------------
+# --- packed decimal: eighteen digits, two a byte, and a sign (SDM volume 1, 4.7) --------------------------------------
 DECIMAL_INDEFINITE = 0xFFFF_C000_0000_0000_0000
 DECIMAL_LIMIT = 10**18
 INVALID = 1
