@@ -319,6 +319,11 @@ class NativeCpu:
         """The header of a block in the queue of those that became hot."""
         return self._hot.u64(8 * (number % c.HOT_QUEUE_LENGTH))
 
+    def waiting_blocks(self) -> list[int]:
+        """Guest addresses of the blocks that became hot and have not been looked at."""
+        headers = [self.hot_queue_entry(n) for n in range(self._word(c.HOT_TAIL), self._word(c.HOT_HEAD))]
+        return [self._u64_at(header + record.PC) for header in headers]
+
     def find(self, pc: int) -> int:
         """The header of the block at a guest address, 0 if there is none."""
         index = (pc * c.LOOKUP_HASH & (1 << 64) - 1) >> (64 - _LOOKUP_BITS)

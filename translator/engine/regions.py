@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,8 +17,10 @@ from metaphrase.translator.guest import Decoded, Guest
 
 MAX_BLOCKS = 96
 MAX_INSTRUCTIONS = 800
-MAX_RETURNS = 6
-"""Return points that a return in the region is compared with before it leaves through the dispatcher."""
+MAX_GUESSES = 12
+"""Return points and targets of indirect jumps that are compared with before the region is left by the dispatcher."""
+MAX_LEAF = 24
+"""Instructions of a function that is taken into the regions of its callers: one that calls nothing itself."""
 
 
 @dataclass(slots=True)
@@ -45,16 +48,23 @@ class Region:
 class Blocks(Protocol):
     """Where a builder finds the translated blocks."""
 
+    leaves: dict[int, bool]
+    """Functions by address: whether they are small and call nothing, as far as was asked."""
+
     def block(self, pc: int, *, first: bool) -> GuestBlock | None:
         """The block that starts at a guest address, if it is translated and warm (or `first`)."""
 
 
 class RegionBuilder:
-    """Lifts the blocks reachable by direct jumps and calls from a hot one, as far as they are warm and the limits allow."""
+    """Lifts what is reachable by direct jumps from the roots, as far as it is warm and the limits allow.
 
-    def __init__(self, guest: Guest, blocks: Blocks, origin: int) -> None:
-        self.guest, self.source, self.origin = guest, blocks, origin
-        self.function = Function(f"region_{origin:x}", guest.layout, simplify=simplify)
+    The first root is where the region begins; the others are further entries: blocks that were reached by indirect
+    jumps, or that became hot by themselves. Calls are not followed, but for small functions that call nothing.
+    """
+
+    def __init__(self, guest: Guest, blocks: Blocks, roots: Sequence[int], *, limit: int = MAX_INSTRUCTIONS) -> None:
+        self.guest, self.source, self.origin, self.roots, self.limit = guest, blocks, roots[0], roots, limit
+        self.function = Function(f"region_{self.origin:x}", guest.layout, simplify=simplify)
         self.entry = self.function.block("enter")
         self.emitter = guest.make_emitter(self.function)
         self.function.blocks.remove(self.emitter.block)
@@ -62,26 +72,48 @@ class RegionBuilder:
         self.lifted: dict[int, GuestBlock] = {}
         self.instructions = 0
         self.return_points: list[int] = []
+        self.calls: list[int] = []
+        self.is_leaf = True
 
     def build(self) -> Region:
         """Select and lift."""
-        queue = deque([self.origin])
-        while queue:
-            pc = queue.popleft()
-            if pc in self.lifted or len(self.lifted) >= MAX_BLOCKS:
-                continue
-            block = self.source.block(pc, first=pc == self.origin)
-            if block is None or self.instructions + len(block.instructions) > MAX_INSTRUCTIONS:
-                continue
-            self.lifted[pc] = block
-            self.instructions += len(block.instructions)
-            queue.extend(self._lift(block))
-        entries = [self.origin, *(pc for pc in dict.fromkeys(self.return_points) if pc in self.lifted)]
-        self._connect()
+        self._collect()
+        entries = [pc for pc in dict.fromkeys([*self.roots, *self.return_points]) if pc in self.lifted]
+        self._connect(entries)
         self.entry.terminator = Terminator(OPS["enter"], (), tuple(self.heads[pc] for pc in entries))
         region = Region(self.origin, self.function, entries, list(self.lifted.values()), self.instructions)
         self._poll_loops()
         return region
+
+    def _collect(self) -> bool:
+        """Lift from the roots on; whether all that was reached could be taken in."""
+        queue = deque(self.roots)
+        complete = True
+        while queue:
+            pc = queue.popleft()
+            if pc in self.lifted:
+                continue
+            block = self.source.block(pc, first=pc in self.roots)
+            if block is None:
+                continue
+            if len(self.lifted) >= MAX_BLOCKS or self.instructions + len(block.instructions) > self.limit:
+                complete = False
+                continue
+            self.lifted[pc] = block
+            self.instructions += len(block.instructions)
+            queue.extend(self._lift(block))
+        return complete
+
+    def _small_leaf(self, target: int) -> bool:
+        """Whether the function at a guest address is small, has run, and calls and jumps nowhere unknown."""
+        known = self.source.leaves.get(target)
+        if known is None:
+            if self.limit < MAX_INSTRUCTIONS:
+                return False  # this is such a trial itself
+            trial = RegionBuilder(self.guest, self.source, [target], limit=MAX_LEAF)
+            known = trial._collect() and trial.is_leaf and bool(trial.lifted)
+            self.source.leaves[target] = known
+        return known
 
     def _lift(self, block: GuestBlock) -> list[int]:
         """Lift one block; gives the addresses that its direct exits go to."""
@@ -102,16 +134,23 @@ class RegionBuilder:
             end = made.terminator
             if end is not None and end.op.name == "goto":
                 offset = direct_offset(end.args[0])
-                if offset is not None:
-                    targets.append((self.origin + offset) & (1 << 64) - 1)
+                target = None if offset is None else (self.origin + offset) & (1 << 64) - 1
                 if end.imm == "call":
+                    self.is_leaf = False
                     self.return_points.append(block.end)
                     targets.append(block.end)
+                    if target is not None and target not in self.roots and self._small_leaf(target):
+                        targets.append(target)
+                elif target is not None:
+                    targets.append(target)
+                elif end.imm == "jump":
+                    self.is_leaf = False
         return targets
 
-    def _connect(self) -> None:
-        """Make jumps inside the region direct, and guess where its returns go."""
-        returns = [pc for pc in dict.fromkeys(self.return_points) if pc in self.lifted][:MAX_RETURNS]
+    def _connect(self, entries: list[int]) -> None:
+        """Make jumps inside the region direct, and guess where its returns and indirect jumps go."""
+        returns = [pc for pc in entries if pc in self.return_points][:MAX_GUESSES]
+        jumps = [pc for pc in entries[1:] if pc not in self.return_points][:MAX_GUESSES]
         for block in list(self.function.blocks):
             end = block.terminator
             if end is None or end.op.name != "goto":
@@ -121,13 +160,14 @@ class RegionBuilder:
                 target = self.heads.get((self.origin + offset) & (1 << 64) - 1)
                 if target is not None:
                     block.terminator = Terminator(OPS["jump"], (), (target,))
-            elif end.imm == "return":
-                self._guess_return(block, end.args[0], returns)
+            elif end.imm != "call":
+                self._guess(block, end.args[0], returns if end.imm == "return" else jumps)
 
-    def _guess_return(self, block: Block, target: Value, returns: list[int]) -> None:
+    def _guess(self, block: Block, target: Value, likely: list[int]) -> None:
+        """Compare an unknown target with entries of the region before it is left."""
         leave = block.terminator
         base = self.function.pure(OPS["base"], target.type, ())
-        for pc in returns:
+        for pc in likely:
             missed = self.function.block()
             hit = target.eq(base + (pc - self.origin))
             block.terminator = Terminator(OPS["branch"], (hit,), (self.heads[pc], missed))

@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger("metaphrase.tier1")
 _DESCRIPTORS_SIZE = 64 << 20
 _POLL_SECONDS = 0.001
+_NEAR = 4096
+"""Bytes within which blocks that are hot at the same time are taken for parts of one function."""
+_MAX_ROUNDS = 6
 _NR_CLOSE_RANGE, _CLOSE_RANGE_UNSHARE = 436, 2
 
 
@@ -61,10 +64,17 @@ class Compiled:
 
 @dataclass(slots=True)
 class Installed:
+    """A region in place; `rounds` counts how often it was made anew to take more in."""
+
     base: int
     end: int
     origin: int
     maps: list[tuple[int, int]]
+    entries: list[int]
+    pcs: frozenset[int]
+    descriptor: int
+    code_entry: int
+    rounds: int
 
 
 class Tier1:
@@ -78,6 +88,7 @@ class Tier1:
         self.descriptors = HostBlock(_DESCRIPTORS_SIZE)
         self.next_descriptor = 0
         self.thread: threading.Thread | None = None
+        self.leaves: dict[int, bool] = {}
 
     # --- the compiling thread -------------------------------------------------------------------------------------------
     def start(self) -> None:
@@ -121,21 +132,38 @@ class Tier1:
             block = self.cpu.block_at(header)
         if block is None or self.cpu.is_region(header):
             return
-        key = self._key(block)
-        compiled = self._cached(key, block.pc)
-        if compiled is None:
-            region = RegionBuilder(self.cpu.guest, self, block.pc).build()
+        found = self._cached(block)
+        if found is not None:
+            compiled, origin = found
+            self.cpu.statistics.regions_cached += 1
+            self._install(compiled, origin, generation, 0)
+        else:
+            region, rounds = self._select(block.pc)
             passes.run(region.function)
             compiled = self._compile(region)
             with self.lock:
                 if generation != self.generation:
                     return
-            self._store(key, compiled)
+            self._store(region, compiled)
             self.cpu.statistics.regions += 1
-        else:
-            self.cpu.statistics.regions_cached += 1
-        self._install(compiled, block.pc, generation)
+            self._install(compiled, region.origin, generation, rounds)
         self.cpu.statistics.region_seconds += time.perf_counter() - begin
+
+    def _select(self, pc: int) -> tuple[Region, int]:
+        """The region to make for a hot block, and how many rounds of growth it has behind it.
+
+        Blocks nearby that became hot too are taken in as entries. A region that shares code with it is made anew with
+        this entry, so that a function ends up in one region and not in one for each of its blocks.
+        """
+        waiting = [hot for hot in self.cpu.waiting_blocks() if abs(hot - pc) < _NEAR]
+        roots = [pc, *waiting]
+        region = RegionBuilder(self.cpu.guest, self, roots).build()
+        pcs = {block.pc for block in region.blocks}
+        related = [one for one in self.installed if one.rounds < _MAX_ROUNDS and not pcs.isdisjoint(one.pcs)]
+        if not related:
+            return region, 0
+        roots = [pc for one in related for pc in one.entries] + roots
+        return RegionBuilder(self.cpu.guest, self, list(dict.fromkeys(roots))).build(), 1 + max(r.rounds for r in related)
 
     def block(self, pc: int, *, first: bool) -> GuestBlock | None:
         """The block at a guest address if it is translated and has run (see `regions.Blocks`)."""
@@ -158,56 +186,84 @@ class Tier1:
         return Compiled(image.code, image.symbols["region"], entries, lowering.exits, maps, blocks)
 
     # --- the cache ------------------------------------------------------------------------------------------------------
-    def _key(self, block: GuestBlock) -> str:
-        code = self.cpu.memory.read(block.pc, block.end - block.pc)
-        return f"region-{_digest(code)}"
+    def _key(self, pc: int, length: int) -> str:
+        return f"region-{_digest(self.cpu.memory.read(pc, length))}"
 
-    def _cached(self, key: str, origin: int) -> Compiled | None:
-        found = self.cpu.cache.load(key)
+    def _cached(self, block: GuestBlock) -> tuple[Compiled, int] | None:
+        """The region that the cache has for a hot block, and the address it begins at; None if memory differs."""
+        found = self.cpu.cache.load(self._key(block.pc, block.end - block.pc))
         if found is None:
             return None
         header, _, code = found
+        origin = block.pc
+        if "alias" in header:  # another block's region has this one as an entry
+            origin = block.pc - header["offset"]
+            found = self.cpu.cache.load(header["alias"])
+            if found is None:
+                return None
+            header, _, code = found
         for offset, length, digest in header["blocks"]:
             try:
                 now = self.cpu.memory.read(origin + offset, length)
-            except MetaphraseError:
+            except Exception as error:  # whatever the machine raises for memory that is not there
+                LOGGER.debug("a cached region does not fit: %s", error)
                 return None
             if _digest(now) != digest:
                 return None
-        maps = [tuple(pair) for pair in header["maps"]]
-        return Compiled(code, header["entry"], header["entries"], header["exits"], maps, header["blocks"])  # type: ignore[arg-type]
+        maps = [(at, offset) for at, offset in header["maps"]]
+        compiled = Compiled(code, header["entry"], header["entries"], header["exits"], maps, header["blocks"])
+        return compiled, origin
 
-    def _store(self, key: str, compiled: Compiled) -> None:
+    def _store(self, region: Region, compiled: Compiled) -> None:
+        lengths = {block.pc: block.end - block.pc for block in region.blocks}
+        key = self._key(region.origin, lengths[region.origin])
         header: dict[str, Any] = {
             "entry": compiled.entry, "entries": compiled.entries, "exits": compiled.exits, "maps": compiled.maps,
             "blocks": compiled.blocks,
         }  # fmt: skip
         self.cpu.cache.store(key, header, compiled.code)
+        for pc in region.entries[1:]:
+            alias = self._key(pc, lengths[pc])
+            if alias != key:
+                self.cpu.cache.store(alias, {"alias": key, "offset": pc - region.origin}, b"")
 
     # --- installing -----------------------------------------------------------------------------------------------------
-    def _install(self, compiled: Compiled, origin: int, generation: int) -> None:
+    def _install(self, compiled: Compiled, origin: int, generation: int, rounds: int) -> None:
         with self.lock:
             if generation != self.generation:
                 return
-            size = record.SIZE * (1 + len(compiled.exits))
-            if self.next_descriptor + size > _DESCRIPTORS_SIZE:
-                return
-            base = code_cache().add(Image(compiled.code, {}, b"", 64))
-            at = self.next_descriptor
-            self.next_descriptor += size
-            self.descriptors.put_u64(at + record.PC, origin)
-            for number, offset in enumerate(compiled.exits):
-                exit_at = at + record.SIZE * (1 + number)
-                target = origin + offset
-                self.descriptors.put_u64(exit_at + record.PC, target)
-                self.descriptors.put_u64(exit_at + record.IMMEDIATE, target)
-                self.descriptors.put_u64(exit_at + record.DISPLACEMENT, 0)
-            self.installed.append(Installed(base, base + len(compiled.code), origin, compiled.maps))
-            self.installed.sort(key=lambda i: i.base)
-            for number, offset in enumerate(compiled.entries):
-                header = self.cpu.find(origin + offset)
-                if header and not self.cpu.is_region(header):
-                    self.cpu.enter_region(header, base + compiled.entry, self.descriptors.address + at, number)
+            entries = [origin + offset for offset in compiled.entries]
+            present = next((one for one in self.installed if one.origin == origin and one.entries == entries), None)
+            if present is None:
+                present = self._place(compiled, origin, entries, rounds)
+            if present is not None:
+                for number, pc in enumerate(entries):
+                    header = self.cpu.find(pc)
+                    if header:
+                        self.cpu.enter_region(header, present.code_entry, present.descriptor, number)
+
+    def _place(self, compiled: Compiled, origin: int, entries: list[int], rounds: int) -> Installed | None:
+        """Put a region's code and exit records in place; None if there is no room for the records."""
+        size = record.SIZE * (1 + len(compiled.exits))
+        if self.next_descriptor + size > _DESCRIPTORS_SIZE:
+            return None
+        base = code_cache().add(Image(compiled.code, {}, b"", 64))
+        at = self.next_descriptor
+        self.next_descriptor += size
+        self.descriptors.put_u64(at + record.PC, origin)
+        for number, offset in enumerate(compiled.exits):
+            exit_at = at + record.SIZE * (1 + number)
+            target = origin + offset
+            self.descriptors.put_u64(exit_at + record.PC, target)
+            self.descriptors.put_u64(exit_at + record.IMMEDIATE, target)
+            self.descriptors.put_u64(exit_at + record.DISPLACEMENT, 0)
+        one = Installed(
+            base, base + len(compiled.code), origin, compiled.maps, entries,
+            frozenset(origin + offset for offset, _, _ in compiled.blocks),
+            self.descriptors.address + at, base + compiled.entry, rounds,
+        )  # fmt: skip
+        insort(self.installed, one, key=lambda i: i.base)
+        return one
 
     def flush(self) -> None:
         """Drop all regions; called while no guest code of this CPU runs."""
@@ -216,6 +272,7 @@ class Tier1:
             for one in self.installed:
                 code_cache().release(one.base)
             self.installed.clear()
+            self.leaves.clear()
             self.next_descriptor = 0
 
     def after_fork(self) -> None:
