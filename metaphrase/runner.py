@@ -100,13 +100,23 @@ def _run(
         cpus.append(make_cpu(guest, window, tier))
         return cpus[-1]
 
-    process = LinuxProcess(program, (program, *arguments), sysroot=sysroot, cpu_factory=make)
+    process = LinuxProcess(program, (program, *arguments), _environment(), sysroot=sysroot, cpu_factory=make)
     gc.freeze()  # what was made so far stays: no collection needs to look at it
     gc.enable()
     status = process.run()
     if stats:
         _report(cpus[-1], stats, messages)
     return status
+
+
+def _environment() -> dict[str, str] | None:
+    """The environment as this process was given it: Python itself adds LC_CTYPE where no locale is set (PEP 538)."""
+    try:
+        with open("/proc/self/environ", "rb") as file:
+            entries = os.fsdecode(file.read()).split("\0")
+    except OSError:
+        return None
+    return {name: value for name, equals, value in (entry.partition("=") for entry in entries) if equals}
 
 
 def _report(cpu: Cpu, how: str, messages: Messages) -> None:

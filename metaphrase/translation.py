@@ -33,10 +33,6 @@ Fetch = Callable[[int, int], bytes]
 _ACCESSES = {"load": "load", "store": "store", "rmw": "atomic", "cmpxchg": "atomic"}
 
 
-def _reasons(guest: Guest) -> dict[str, int]:
-    return {n: context.Reasons.number(n, guest.reasons) for n in ("syscall", "flush_code", *guest.reasons)}
-
-
 class Lowered:
     """A function of IR on its way through LLVM."""
 
@@ -80,7 +76,7 @@ class Handler(Lowered):
     @cached_property
     def llvm(self) -> Text:  # type: ignore[override]
         """The LLVM IR that is handed to LLVM."""
-        writer = ModuleWriter(host(), _reasons(self.guest))
+        writer = ModuleWriter(host(), context.Reasons.table(self.guest.reasons))
         writer.handler(self.ir, self._symbol)
         return Text(writer.text())
 
@@ -259,7 +255,7 @@ class Translation(Lowered):
     @cached_property
     def llvm(self) -> Text:  # type: ignore[override]
         """The LLVM IR that is handed to LLVM."""
-        writer = ModuleWriter(host(), _reasons(self.guest))
+        writer = ModuleWriter(host(), context.Reasons.table(self.guest.reasons))
         writer.add(RegionLowering(writer, self._build(len(PIPELINE)), self._symbol).text())
         return Text(writer.text())
 

@@ -1,0 +1,16 @@
+"""Small guest programs for these tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from metaphrase.benchmarks.building import build
+from tests.programs.runner import CACHE
+
+SOURCES = Path(__file__).parent / "guests"
+
+
+def steps_program() -> str:
+    """Some hundred instructions without a C library: it writes a line, and exits with a sum."""
+    options = ["-O1", "-static", "-nostdlib", "-no-pie", "-fno-stack-protector", "-fno-builtin"]
+    return str(build(SOURCES / "steps.c", options, folder=CACHE))

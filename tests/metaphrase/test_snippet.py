@@ -1,0 +1,170 @@
+"""`metaphrase.code`: a few instructions, their translation, and their effect."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+
+import pytest
+
+import metaphrase as mp
+from metaphrase.registers import RegisterError
+from metaphrase.snippet import Snippet
+from tests.metaphrase.isolated import isolated
+
+LOOP = "xor eax, eax; again: add rax, rdi; dec rdi; jne again"
+RISCV_LOOP = "li a0, 0; again: add a0, a0, a1; addi a1, a1, -1; bnez a1, again"
+
+
+def test_bytes_and_assembly_are_the_same() -> None:
+    for code in ("f3 0f b8 c1", "0xf30fb8c1", "F3,0F,B8,C1", bytes.fromhex("f30fb8c1")):
+        assert str(mp.code("x86_64", code)) == "1000  f3 0f b8 c1  popcnt eax, ecx"
+    assert mp.code("x86_64", asm="popcnt eax, ecx").code == bytes.fromhex("f30fb8c1")
+    assert str(mp.code("riscv64", asm="addi a0, a1, -1", address=0x2000)) == "2000  13 85 f5 ff  addi a0, a1, -1"
+
+
+def test_an_instruction_tells_what_it_is() -> None:
+    instruction = mp.code("x86_64", asm="xadd [rbx + 8], rax").instructions[0]
+    assert instruction.description.name == "xadd"
+    assert "XADD" in instruction.manual
+    assert set(instruction.reads) == {"rbx", "rax"}
+    assert {"rax", "cf", "zf"} <= set(instruction.writes)
+    assert instruction.accesses == ("load", "store")
+    details = dict(instruction.details())
+    assert details["encoding"].startswith("0F C1 /r") and details["memory"] == "load, store"
+    assert instruction.text in instruction._repr_mimebundle_()["text/html"]
+    assert "field.r0" in str(instruction.handler.ir)
+    assert "musttail" in instruction.handler.llvm and "jmp" in str(instruction.handler.assembly)
+
+
+def test_its_translation_is_shown_step_by_step() -> None:
+    code = mp.code("x86_64", asm=LOOP)
+    assert [str(block[0]).split()[0] for block in code.blocks] == ["1000", "1002"]
+    assert code.ir is not code.optimised_ir
+    assert [stage.name for stage in code.stages if stage.changed][0] == "merge_blocks"
+    assert str(code.stages[-1].ir) == str(code.optimised_ir)
+    assert "put adjust" in str(code.ir) and str(code.ir).count("put ") > str(code.optimised_ir).count("put ")
+    assert "alloca" in code.llvm and "alloca" not in code.optimised_llvm
+    assert "L1:" in str(code.assembly) and 10 < len(code.assembly) < 200
+    assert "<svg" in code.optimised_ir._repr_mimebundle_()["image/svg+xml"]
+    html = code._repr_mimebundle_()["text/html"]
+    assert all(f"<summary>{title}" in html for title in ("IR", "LLVM IR", "host code"))
+
+
+@isolated
+def test_every_tier_has_the_same_effect() -> None:
+    for guest, text, result, count in (("x86_64", LOOP, "rax", "rdi"), ("riscv64", RISCV_LOOP, "a0", "a1")):
+        for tier in mp.tiers():
+            code = mp.code(guest, asm=text)
+            stop = code.run(tier=tier, **{count: 1000})
+            assert (stop.kind, stop.pc) == ("end", code.end), (guest, tier, stop)
+            assert code.registers[result] == 500500, (guest, tier)
+            # Blocks are counted when they are entered; the last of them is the breakpoint behind the code.
+            assert code.statistics.instructions in (3001, 3002)
+            if tier == "1":
+                assert code.statistics.region_instructions > 2000
+
+
+@isolated
+def test_why_it_stops() -> None:
+    cases = {
+        "mov rax, [rdi]": ("fault", "fault at 0x1000: read of address 0x10"),
+        "nop; mov [rdi], eax": ("fault", "fault at 0x1001: write of address 0x10"),
+        "syscall": ("syscall", "syscall at 0x1002"),
+        "nop; int3": ("trap", "trap at 0x1001: breakpoint"),
+        "ud2": ("trap", "trap at 0x1000: invalid opcode"),
+        "ret": ("end", "left the snippet for 0x0"),
+        "jmp rdi": ("end", "left the snippet for 0x10"),
+        "nop": ("end", "left the snippet for 0x1001"),
+        "mov [rip], eax": ("fault", "fault at 0x1000: write of address 0x1006"),
+    }
+    for text, (kind, said) in cases.items():
+        for tier in ("reference", "0", "1"):
+            code = mp.code("x86_64", asm=text)
+            stop = code.run(tier=tier, rdi=0x10)
+            assert (stop.kind, str(stop)) == (kind, said), (text, tier)
+
+
+@isolated
+def test_memory_of_its_own() -> None:
+    for tier in ("reference", "0", "1"):
+        code = mp.code("x86_64", asm="push rdi; lodsb; stosb; pop rax; ret")
+        code.map(0x8000, b"abc")
+        code.memory.write_word(code.registers.rsp, code.address)  # return to where it began: it stops on its way
+        stop = code.run(tier=tier, rsi=0x8000, rdi=0x8100)
+        assert stop.kind == "fault" or code.memory[0x8100] == ord("a"), (tier, stop)
+        assert code.memory[0x8000:0x8003] == b"abc"
+        assert [area.access for area in code.memory.areas] == ["r-x", "rw-", "rw-"]
+
+
+def test_single_steps() -> None:
+    code = mp.code("x86_64", asm=LOOP)
+    code.registers.rdi = 2
+    seen = []
+    while code.next is not None:
+        seen.append(code.next.text.split()[0])
+        code.step()
+    assert seen == ["xor", "add", "dec", "jne", "add", "dec", "jne"]
+    assert code.registers.rax == 3
+    assert code.step(2) is None and code.registers.rax == 0, "it begins anew"
+    code.reset()
+    assert code.pc == code.address and code.registers.rdi == 0
+    stop = code.step(100)
+    assert stop is None, "the loop goes on for 2^64 turns"
+    assert code.registers.rflags & 2
+
+
+def test_repeated_string_instructions_are_one_step() -> None:
+    code = mp.code("x86_64", asm="rep stosb; nop")
+    code.map(0x8000, 4096)
+    code.registers.rdi, code.registers.rcx, code.registers.rax = 0x8000, 1000, 0x55
+    assert code.step() is None
+    assert code.memory[0x8000:0x83E8] == b"\x55" * 1000 and code.memory[0x83E8] == 0
+    assert code.next is not None and code.next.text == "nop"
+
+
+@isolated
+def test_an_endless_loop_can_be_interrupted() -> None:
+    for tier in ("0", "1", "reference"):
+        code = mp.code("x86_64", asm="again: inc rax; jmp again")
+        timer = threading.Timer(0.7, signal.raise_signal, [signal.SIGINT])
+        timer.start()
+        begin = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            code.run(tier=tier)
+        assert time.monotonic() - begin < 10
+        timer.join()
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: mp.code("z80", "00"), "no guest is called 'z80'; known are"),
+        (lambda: mp.code("x86_64", "0g"), "'g' is no hexadecimal digit"),
+        (lambda: mp.code("x86_64", "0f0"), "the number of digits is odd"),
+        (lambda: mp.code("x86_64", ""), "there is no code"),
+        (lambda: mp.code("x86_64"), "either bytes or asm"),
+        (lambda: mp.code("x86_64", asm="nonsense"), "cannot be assembled"),
+        (lambda: mp.code("x86_64", "06").ir, "x86_64: no instruction at pc 0x1000 .bytes 06"),
+        (lambda: mp.code("riscv64", "ffffffff").llvm, "riscv64: the word ffffffff at 0x1000"),
+        (lambda: mp.code("x86_64", "90 0f").instructions, "0x1001"),
+        (lambda: mp.code("riscv64", asm="nop", address=3), "cannot lie at 0x3"),
+        (lambda: mp.code("x86_64", "90").run(tier="2"), "tier '2' does not exist"),
+    ],
+)
+def test_errors_say_what_is_wrong(make: object, says: str) -> None:
+    assert callable(make)
+    with pytest.raises(mp.MetaphraseError, match=says):
+        make()
+
+
+def test_unknown_registers() -> None:
+    code: Snippet = mp.code("x86_64", "90")
+    with pytest.raises(RegisterError, match="no register 'zero_pc'"):
+        code.registers["zero_pc"] = 1
+    with pytest.raises(RegisterError, match="no register"):
+        code.run(tier="reference", eax=1)
+    with pytest.raises(RegisterError, match="an integer"):
+        code.registers.rax = "1"  # type: ignore[assignment]
+    assert not hasattr(code.registers, "eax")
