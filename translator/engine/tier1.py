@@ -88,6 +88,7 @@ class Tier1:
         self.descriptors = HostBlock(_DESCRIPTORS_SIZE)
         self.next_descriptor = 0
         self.thread: threading.Thread | None = None
+        self.stopping = False
         self.leaves: dict[int, bool] = {}
 
     # --- the compiling thread -------------------------------------------------------------------------------------------
@@ -101,9 +102,15 @@ class Tier1:
     def _work(self) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         _leave_descriptor_table()
-        while True:
+        while not self.stopping:
             if not self.drain():
                 time.sleep(_POLL_SECONDS)
+
+    def stop(self) -> None:
+        """Compile no more: the guest's memory is about to go. Waits for what is being compiled."""
+        self.stopping = True
+        if self.thread is not None:
+            self.thread.join()
 
     def drain(self) -> bool:
         """Compile one of the blocks that became hot; whether there was one."""
