@@ -385,7 +385,8 @@ class NativeCpu:
         self.tier1.after_fork()
 
     def close(self) -> None:
-        """Detach from the signal handler; the CPU must not run any more."""
+        """Stop compiling and detach from the signal handler; the CPU must not run any more."""
+        self.tier1.stop()
         roots().detach(self.state)
 
     def update_statistics(self) -> Statistics:
