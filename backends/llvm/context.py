@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from metaphrase.ir import record
+
 SIZE: Final = 512
 """Bytes below the state pointer."""
 
@@ -78,6 +80,11 @@ REGION_INSTRUCTIONS: Final = _word()
 """Guest instructions executed by regions (counted where a region is left)."""
 
 assert -_next <= SIZE
+
+HEADER_REGION: Final = record.REGISTERS
+"""Where the header record of a block that a region took over holds the address of its entry record there."""
+ENTRY_DESCRIPTOR: Final = record.REGISTERS
+"""Where an entry record holds the address of the region's descriptor; its number stands in EXTRA."""
 
 FORM_HANDLER, FORM_LAZY, FORM_READS, FORM_KILLS, FORM_WRITES = 0, 8, 16, 17, 18
 FORM_SIZE: Final = 32

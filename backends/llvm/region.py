@@ -1,7 +1,7 @@
 """Tier-1 regions to LLVM: guest state lives in SSA values from entry to exit.
 
-A region is entered through the header record of one of its blocks (the record tells which) and left through exit
-records of its own, which are chained like those of tier 0. Every slot of the state that the region touches becomes a
+A region is entered through one of its entry records (which tells the number of the block to begin with) and left through
+exit records of its own, which are chained like those of tier 0. Every slot of the state that the region touches becomes a
 stack cell that LLVM turns into SSA values; cells that may have changed are written back where the region is left.
 
 The region's code holds no guest address: the descriptor, its first exit record, tells where it lies (`%base`).
@@ -18,8 +18,6 @@ from metaphrase.ir.layout import Slot
 from metaphrase.ir.schedule import Dominators
 from metaphrase.ir.types import Type
 
-HEADER_DESCRIPTOR = record.REGISTERS
-"""Where the header record of a block that enters a region holds the address of the region's descriptor."""
 INDEXED = "indexed"
 """Group of slots that are reached by computed offsets, and so stay in memory."""
 
@@ -69,7 +67,7 @@ class RegionLowering(FunctionLowering):
 
     def entry(self) -> Lines:
         out: Lines = ["%counted = alloca i64", "store i64 0, ptr %counted"]
-        out.append(f"%descriptor.p = getelementptr i8, ptr %op, i64 {HEADER_DESCRIPTOR}")
+        out.append(f"%descriptor.p = getelementptr i8, ptr %op, i64 {context.ENTRY_DESCRIPTOR}")
         out.append("%descriptor = load ptr, ptr %descriptor.p")
         out.append(f"%base.p = getelementptr i8, ptr %descriptor, i64 {record.PC}")
         out.append("%base = load i64, ptr %base.p")

@@ -38,7 +38,7 @@ def source(layout: Layout) -> str:
             immediate=r.IMMEDIATE, displacement=r.DISPLACEMENT,
         ),
         _BLOCKS.format(
-            pc=layout.program_counter, record_pc=r.PC, immediate=r.IMMEDIATE, displacement=r.DISPLACEMENT, form=r.FORM,
+            pc=layout.program_counter, record_pc=r.PC, immediate=r.IMMEDIATE, displacement=r.DISPLACEMENT, form=r.FORM, region=c.HEADER_REGION,
             size=r.SIZE, instructions=c.INSTRUCTIONS, interrupt=c.INTERRUPT, reason=c.EXIT_REASON,
             exit_record=c.EXIT_RECORD, queue=c.HOT_QUEUE, head=c.HOT_HEAD, tail=c.HOT_TAIL, waits=c.HOT_WAITS,
             queue_mask=c.HOT_QUEUE_LENGTH - 1, forms=c.FORMS, forms_size=c.FORM_SIZE,
@@ -298,6 +298,16 @@ leave:
   store i64 %pc, ptr %state.pc
   %reason.p = getelementptr i8, ptr %state, i64 {reason}
   store i64 {INTERRUPT}, ptr %reason.p
+  ret void
+}}
+
+; The header record of a block that a region has taken over: go on with the region's entry record. One pointer tells
+; which that is, so that the header can be handed to another region while other threads run.
+define ghccc void @region_entry(ptr %state, i64 %rbp, ptr %op, i64 %from) nounwind {{
+  %entry.p = getelementptr i8, ptr %op, i64 {region}
+  %entry = load ptr, ptr %entry.p
+  %handler = load ptr, ptr %entry
+  musttail call ghccc void %handler(ptr %state, i64 poison, ptr %entry, i64 0)
   ret void
 }}
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import struct
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from metaphrase.backends.llvm import context as c
 from metaphrase.backends.llvm.context import Reasons
-from metaphrase.backends.llvm.region import HEADER_DESCRIPTOR
 from metaphrase.ir import record
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.translator.engine.cache import Cache, default_folder
@@ -360,12 +358,11 @@ class NativeCpu:
         """Whether a block's header enters a region already."""
         return self._u64_at(header) != self.runtime.symbols["block_entry"]
 
-    def enter_region(self, header: int, code: int, descriptor: int, number: int) -> None:
-        """Make a block's header enter a region; the handler, which makes it so, is stored last."""
+    def enter_region(self, header: int, entry: int) -> None:
+        """Make a block's header go to an entry record of a region; the handler, which makes it so, is stored last."""
         offset = header - self._arena.address
-        self._arena.put_u64(offset + HEADER_DESCRIPTOR, descriptor)
-        struct.pack_into("<I", self._arena.view, offset + record.EXTRA, number)
-        self._arena.put_u64(offset + record.HANDLER, code)
+        self._arena.put_u64(offset + c.HEADER_REGION, entry)
+        self._arena.put_u64(offset + record.HANDLER, self.runtime.symbols["region_entry"])
 
     # --- life -----------------------------------------------------------------------------------------------------------
     def reset(self) -> None:

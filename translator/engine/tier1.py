@@ -72,8 +72,7 @@ class Installed:
     maps: list[tuple[int, int]]
     entries: list[int]
     pcs: frozenset[int]
-    descriptor: int
-    code_entry: int
+    entry_records: int
     rounds: int
 
 
@@ -247,11 +246,11 @@ class Tier1:
                 for number, pc in enumerate(entries):
                     header = self.cpu.find(pc)
                     if header:
-                        self.cpu.enter_region(header, present.code_entry, present.descriptor, number)
+                        self.cpu.enter_region(header, present.entry_records + record.SIZE * number)
 
     def _place(self, compiled: Compiled, origin: int, entries: list[int], rounds: int) -> Installed | None:
         """Put a region's code and exit records in place; None if there is no room for the records."""
-        size = record.SIZE * (1 + len(compiled.exits))
+        size = record.SIZE * (1 + len(compiled.exits) + len(entries))
         if self.next_descriptor + size > _DESCRIPTORS_SIZE:
             return None
         base = code_cache().add(Image(compiled.code, {}, b"", 64))
@@ -264,10 +263,17 @@ class Tier1:
             self.descriptors.put_u64(exit_at + record.PC, target)
             self.descriptors.put_u64(exit_at + record.IMMEDIATE, target)
             self.descriptors.put_u64(exit_at + record.DISPLACEMENT, 0)
+        entry_at = at + record.SIZE * (1 + len(compiled.exits))
+        for number, pc in enumerate(entries):
+            one_at = entry_at + record.SIZE * number
+            self.descriptors.put_u64(one_at + record.HANDLER, base + compiled.entry)
+            self.descriptors.put_u64(one_at + record.PC, pc)
+            self.descriptors.put_u64(one_at + c.ENTRY_DESCRIPTOR, self.descriptors.address + at)
+            self.descriptors.put_u64(one_at + record.FORM, number << 32)  # EXTRA is the upper half of that word
         one = Installed(
             base, base + len(compiled.code), origin, compiled.maps, entries,
             frozenset(origin + offset for offset, _, _ in compiled.blocks),
-            self.descriptors.address + at, base + compiled.entry, rounds,
+            self.descriptors.address + entry_at, rounds,
         )  # fmt: skip
         insort(self.installed, one, key=lambda i: i.base)
         return one
