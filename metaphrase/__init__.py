@@ -86,15 +86,17 @@ _LAZY = {
 }  # fmt: skip
 
 
-def __getattr__(name: str) -> Any:
-    """What is imported when it is first asked for."""
-    if name not in _LAZY:
-        raise AttributeError(f"module 'metaphrase' has no attribute {name!r}")
-    from importlib import import_module
+if not TYPE_CHECKING:  # checkers see the imports above, and report what is not there
 
-    found = getattr(import_module(f"metaphrase.{_LAZY[name]}"), name)
-    globals()[name] = found
-    return found
+    def __getattr__(name: str) -> Any:
+        """What is imported when it is first asked for."""
+        if name not in _LAZY:
+            raise AttributeError(f"module 'metaphrase' has no attribute {name!r}")
+        from importlib import import_module
+
+        found = getattr(import_module(f"metaphrase.{_LAZY[name]}"), name)
+        globals()[name] = found
+        return found
 
 
 def __dir__() -> list[str]:

@@ -168,8 +168,7 @@ class Snippet(Translation):
                 window.write(start, bytes(data))
                 if not writable:
                     window.protect(start, len(data), PROT_READ | (PROT_EXEC if executable else 0))
-            # In tier "auto" a thread would go on compiling for a window that is gone.
-            cpu = NativeCpu(self.guest, window, tier="1" if tier == "auto" else tier)
+            cpu = NativeCpu(self.guest, window, tier=tier)
             try:
                 cpu.state_bytes[:] = self._cpu.state_bytes
                 with interruptible(cpu.interrupt):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -146,9 +148,15 @@ def test_only_one_at_a_time() -> None:
 
 
 @isolated
-def test_a_pause_gives_signals_and_folder_back() -> None:
-    import signal
+def test_closing_ends_the_compiling_thread() -> None:
+    for _ in range(3):
+        with mp.load("/bin/sh", "-c", "i=0; while [ $i -lt 300 ]; do i=$((i+1)); done", tier="auto") as process:
+            assert process.run() == 0
+        assert not [thread for thread in threading.enumerate() if "tier 1" in thread.name]
 
+
+@isolated
+def test_a_pause_gives_signals_and_folder_back() -> None:
     handler = signal.getsignal(signal.SIGINT)
     folder = os.getcwd()
     with mp.load("/bin/sh", "-c", "cd /; umask 077; trap 'exit 9' USR1; kill -USR1 $$; exit 8") as process:

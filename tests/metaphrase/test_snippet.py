@@ -42,7 +42,7 @@ def test_its_translation_is_shown_step_by_step() -> None:
     code = mp.code("x86_64", asm=LOOP)
     assert [str(block[0]).split()[0] for block in code.blocks] == ["1000", "1002"]
     assert code.ir is not code.optimised_ir
-    assert [stage.name for stage in code.stages if stage.changed][0] == "merge_blocks"
+    assert next(stage.name for stage in code.stages if stage.changed) == "merge_blocks"
     assert str(code.stages[-1].ir) == str(code.optimised_ir)
     assert "put adjust" in str(code.ir) and str(code.ir).count("put ") > str(code.optimised_ir).count("put ")
     assert "alloca" in code.llvm and "alloca" not in code.optimised_llvm
