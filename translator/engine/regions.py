@@ -59,11 +59,14 @@ class RegionBuilder:
     """Lifts what is reachable by direct jumps from the roots, as far as it is warm and the limits allow.
 
     The first root is where the region begins; the others are further entries: blocks that were reached by indirect
-    jumps, or that became hot by themselves. Calls are not followed, but for small functions that call nothing.
+    jumps, or that became hot by themselves (`hot` is the one that did just now). Calls are not followed, but for small functions that call nothing.
     """
 
-    def __init__(self, guest: Guest, blocks: Blocks, roots: Sequence[int], *, limit: int = MAX_INSTRUCTIONS) -> None:
+    def __init__(
+        self, guest: Guest, blocks: Blocks, roots: Sequence[int], *, hot: int = 0, limit: int = MAX_INSTRUCTIONS
+    ) -> None:
         self.guest, self.source, self.origin, self.roots, self.limit = guest, blocks, roots[0], roots, limit
+        self.hot = hot or self.origin
         self.function = Function(f"region_{self.origin:x}", guest.layout, simplify=simplify)
         self.entry = self.function.block("enter")
         self.emitter = guest.make_emitter(self.function)
@@ -87,7 +90,7 @@ class RegionBuilder:
 
     def _collect(self) -> bool:
         """Lift from the roots on; whether all that was reached could be taken in."""
-        queue = deque(self.roots)
+        queue = deque([self.hot, *self.roots])  # whatever the limits cut off, it is not what was asked for
         complete = True
         while queue:
             pc = queue.popleft()

@@ -31,9 +31,11 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger("metaphrase.tier1")
 _DESCRIPTORS_SIZE = 64 << 20
 _POLL_SECONDS = 0.001
-_NEAR = 4096
+_NEAR = 1024
 """Bytes within which blocks that are hot at the same time are taken for parts of one function."""
 _MAX_ROUNDS = 6
+_KEY_BYTES = 192
+_PAGE = 4096
 _NR_CLOSE_RANGE, _CLOSE_RANGE_UNSHARE = 436, 2
 
 
@@ -168,8 +170,8 @@ class Tier1:
         related = [one for one in self.installed if one.rounds < _MAX_ROUNDS and not pcs.isdisjoint(one.pcs)]
         if not related:
             return region, 0
-        roots = [pc for one in related for pc in one.entries] + roots
-        return RegionBuilder(self.cpu.guest, self, list(dict.fromkeys(roots))).build(), 1 + max(r.rounds for r in related)
+        roots = [entry for one in related for entry in one.entries] + roots
+        return RegionBuilder(self.cpu.guest, self, list(dict.fromkeys(roots)), hot=pc).build(), 1 + max(r.rounds for r in related)
 
     def block(self, pc: int, *, first: bool) -> GuestBlock | None:
         """The block at a guest address if it is translated and has run (see `regions.Blocks`)."""
@@ -192,12 +194,13 @@ class Tier1:
         return Compiled(image.code, image.symbols["region"], entries, lowering.exits, maps, blocks)
 
     # --- the cache ------------------------------------------------------------------------------------------------------
-    def _key(self, pc: int, length: int) -> str:
-        return f"region-{_digest(self.cpu.memory.read(pc, length))}"
+    def _key(self, pc: int) -> str:
+        """Names a region by the code at its beginning: more of it than one block, since many begin alike."""
+        return f"region-{_digest(self.cpu.memory.read(pc, min(_KEY_BYTES, -pc % _PAGE or _PAGE)))}"
 
     def _cached(self, block: GuestBlock) -> tuple[Compiled, int] | None:
         """The region that the cache has for a hot block, and the address it begins at; None if memory differs."""
-        found = self.cpu.cache.load(self._key(block.pc, block.end - block.pc))
+        found = self.cpu.cache.load(self._key(block.pc))
         if found is None:
             return None
         header, _, code = found
@@ -221,15 +224,14 @@ class Tier1:
         return compiled, origin
 
     def _store(self, region: Region, compiled: Compiled) -> None:
-        lengths = {block.pc: block.end - block.pc for block in region.blocks}
-        key = self._key(region.origin, lengths[region.origin])
+        key = self._key(region.origin)
         header: dict[str, Any] = {
             "entry": compiled.entry, "entries": compiled.entries, "exits": compiled.exits, "maps": compiled.maps,
             "blocks": compiled.blocks,
         }  # fmt: skip
         self.cpu.cache.store(key, header, compiled.code)
         for pc in region.entries[1:]:
-            alias = self._key(pc, lengths[pc])
+            alias = self._key(pc)
             if alias != key:
                 self.cpu.cache.store(alias, {"alias": key, "offset": pc - region.origin}, b"")
 
