@@ -119,7 +119,7 @@ class Emitter:
         self.binding: Binding = Parameters(function)
         self._known: dict[int, Value] = {}
 
-    # --- values -------------------------------------------------------------------------------------------------------
+    # --- values ----------------------------------------------------------------------------------------------------
     def const(self, value: int, width: int) -> Value:
         """The integer constant `value` of `width` bits."""
         return self.function.const(integer(width), value)
@@ -140,7 +140,7 @@ class Emitter:
     def next_pc(self) -> Value:
         return self.binding.next_pc()
 
-    # --- guest state --------------------------------------------------------------------------------------------------
+    # --- guest state -----------------------------------------------------------------------------------------------
     def get_state(self, offset: Offset, type: Type) -> Value:
         """State at a byte offset; a value written or read before in this block is used again."""
         if isinstance(offset, Value):
@@ -161,7 +161,7 @@ class Emitter:
         return known
 
     def put_state(self, offset: Offset, value: Value) -> None:
-        """Write state at a byte offset. A part of a slot is merged into it, so that whole slots can live in registers."""
+        """Write state at a byte offset. A part of a slot is merged into it: whole slots can live in registers."""
         if isinstance(offset, Value):
             self._known.clear()
             self.function.effect(self.block, _PUT_AT, VOID, (offset, value))
@@ -185,7 +185,7 @@ class Emitter:
         slot = self.layout[name]
         self.put_state(slot.offset, value if isinstance(value, Value) else self.function.const(slot.type, value))
 
-    # --- guest memory -------------------------------------------------------------------------------------------------
+    # --- guest memory ----------------------------------------------------------------------------------------------
     def load(self, address: Value, type: Type) -> Value:
         """Little-endian load; faults as the guest's access would."""
         return self.function.effect(self.block, _LOAD, type, (address,))
@@ -201,7 +201,7 @@ class Emitter:
         """Atomically store `new` if memory equals `expected`; gives the old value."""
         return self.effect("cmpxchg", new.type, address, expected, new)
 
-    # --- control inside one instruction -------------------------------------------------------------------------------
+    # --- control inside one instruction ----------------------------------------------------------------------------
     @contextmanager
     def if_(self, condition: Value) -> Iterator[None]:
         """What is written inside runs where `condition` (i1) is set. Values made inside must not be used outside."""
@@ -256,7 +256,7 @@ class Emitter:
         """Go on writing in `block`, of whose state nothing is known."""
         self._start(block, {})
 
-    # --- control between instructions ---------------------------------------------------------------------------------
+    # --- control between instructions ------------------------------------------------------------------------------
     @property
     def ended(self) -> bool:
         """Whether the current block has its terminator."""

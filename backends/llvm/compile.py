@@ -38,7 +38,7 @@ def host() -> Host:
 
 @cache
 def features() -> str:
-    """LLVM's feature string: what the host has of the extensions that pay in translated code (256-bit vectors at most)."""
+    """LLVM's feature string: what the host has of the extensions that pay (256-bit vectors at most)."""
     names = {
         "sse3": "pni", "ssse3": "ssse3", "sse4.1": "sse4_1", "sse4.2": "sse4_2", "popcnt": "popcnt", "avx": "avx",
         "avx2": "avx2", "bmi": "bmi1", "bmi2": "bmi2", "lzcnt": "abm", "movbe": "movbe", "cx16": "cx16", "fma": "fma",
@@ -54,7 +54,7 @@ def _binding() -> Any:
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    llvm.initialize_native_asmparser()  # type: ignore[no-untyped-call]
+    llvm.initialize_native_asmparser()
     return llvm
 
 

@@ -55,7 +55,7 @@ def float_sqrt(f: FunctionLowering, value: Value, result: str, args: list[str], 
 def float_fma(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
     text = llvm_type(value.type)
     if not f.module.host.fma or value.type.element.bits == 80:
-        raise MetaphraseError("fma: this host has no fused multiply-add instruction; run this guest on one that has FMA3")
+        raise MetaphraseError("fma: this host has no fused multiply-add; run this guest on one that has FMA3")
     code = f'asm sideeffect "vfmadd213{_floating_suffix(value.type)} $3, $2, $0", "=x,0,x,x"'
     out.append(f"{result} = call {text} {code}({text} {args[0]}, {text} {args[1]}, {text} {args[2]})")
 
@@ -177,7 +177,8 @@ def float_round(f: FunctionLowering, value: Value, result: str, args: list[str],
     mnemonic = f"{prefix}round{_floating_suffix(type)}"
     operands = "$1, $1, $0" if prefix and not type.is_vector else "$1, $0"
     text = llvm_type(type)
-    out.append(f'{result} = call {text} asm sideeffect "{mnemonic} $${value.imm}, {operands}", "=x,x"({text} {args[0]})')
+    code = f'asm sideeffect "{mnemonic} $${value.imm}, {operands}", "=x,x"'
+    out.append(f"{result} = call {text} {code}({text} {args[0]})")
 
 
 def get_fenv(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
@@ -214,7 +215,7 @@ def take_f80_flags(f: FunctionLowering, value: Value, result: str, args: list[st
     out.append(f"{result} = and i16 {result}.word, 63")
 
 
-# --- guest memory ------------------------------------------------------------------------------------------------------
+# --- guest memory -------------------------------------------------------------------------------------------------
 def load(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
     text = llvm_type(value.type)
     pointer = f.guest_pointer(value, args[0], result, False, out)
@@ -250,9 +251,8 @@ def rmw(f: FunctionLowering, value: Value, result: str, args: list[str], out: Li
 def cmpxchg(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
     pointer = f.guest_pointer(value, args[0], result, True, out)
     text = llvm_type(value.type)
-    out.append(
-        f"{result}.pair = cmpxchg volatile ptr addrspace(256) {pointer}, {text} {args[1]}, {text} {args[2]} seq_cst seq_cst"
-    )
+    values = f"{text} {args[1]}, {text} {args[2]}"
+    out.append(f"{result}.pair = cmpxchg volatile ptr addrspace(256) {pointer}, {values} seq_cst seq_cst")
     out.append(f"{result} = extractvalue {{{text}, i1}} {result}.pair, 0")
 
 
@@ -265,7 +265,7 @@ def cycles(f: FunctionLowering, value: Value, result: str, args: list[str], out:
     out.append(f"{result} = call i64 @llvm.readcyclecounter()")
 
 
-# --- state, locals, the runtime's memory -------------------------------------------------------------------------------
+# --- state, locals, the runtime's memory --------------------------------------------------------------------------
 def get(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
     pointer = f.state_pointer(value.imm, value.type, result, out)
     out.append(f"{result} = load {llvm_type(value.type)}, ptr {pointer}, align 1")

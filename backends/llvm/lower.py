@@ -99,7 +99,7 @@ class FunctionLowering:
         self.current = "entry"
         self._names = 0
 
-    # --- what effects ask for -----------------------------------------------------------------------------------------
+    # --- what effects ask for --------------------------------------------------------------------------------------
     def pointer(self, name: str, offset: int, out: Lines) -> str:
         """A pointer to the state or context at a byte offset."""
         out.append(f"{name} = getelementptr i8, ptr %state, i64 {offset}")
@@ -112,7 +112,7 @@ class FunctionLowering:
     def fenv_pointer(self, name: str, out: Lines) -> str:
         """Where the guest's floating-point environment is kept while it is not the host's."""
         if self.ir.layout is None or "fenv" not in self.ir.layout.slots:
-            raise MetaphraseError(f"{self.name}: the guest's layout has no slot fenv for its floating-point environment")
+            raise MetaphraseError(f"{self.name}: the guest's layout has no slot fenv for the environment")
         return self.pointer(name, self.ir.layout["fenv"].offset, out)
 
     def alloca(self, name: str, type: str) -> str:
@@ -136,7 +136,7 @@ class FunctionLowering:
         out.append(f"{result}.g = inttoptr i64 {address} to ptr addrspace(256)")
         return f"{result}.g"
 
-    # --- the function ---------------------------------------------------------------------------------------------------
+    # --- the function ----------------------------------------------------------------------------------------------
     def signature(self) -> str:
         arguments = ["ptr %state"] + [f"{llvm_type(t)} %arg{i}" for i, t in enumerate(self.ir.parameters)]
         return f"define {llvm_type(self.ir.result)} @{self.name}({', '.join(arguments)}) nounwind"

@@ -1,7 +1,7 @@
 """Tier-1 regions to LLVM: guest state lives in SSA values from entry to exit.
 
-A region is entered through one of its entry records (which tells the number of the block to begin with) and left through
-exit records of its own, which are chained like those of tier 0. Every slot of the state that the region touches becomes a
+A region is entered through one of its entry records (which tells the number of the block to begin with) and left
+through exit records of its own, chained like those of tier 0. Every slot of the state that the region touches becomes a
 stack cell that LLVM turns into SSA values; cells that may have changed are written back where the region is left.
 
 The region's code holds no guest address: the descriptor, its first exit record, tells where it lies (`%base`).
@@ -130,7 +130,7 @@ class RegionLowering(FunctionLowering):
             self.exit_to("%fault.pc", context.Reasons.FAULT, out)
         return out
 
-    # --- leaving --------------------------------------------------------------------------------------------------------
+    # --- leaving ---------------------------------------------------------------------------------------------------
     def _commit(self, out: Lines) -> None:
         """Write back what may have changed, and the count of instructions."""
         for offset in sorted(self.dirty[self.block]):

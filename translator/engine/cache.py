@@ -47,7 +47,7 @@ def version_stamp() -> str:
         for folder, folders, names in os.walk(root):
             folders[:] = sorted(f for f in folders if f != "__pycache__")
             for name in sorted(names):
-                if name.endswith(".py"):
+                if name.endswith((".py", ".ll")):
                     status = os.stat(os.path.join(folder, name))
                     digest.update(f"{folder}/{name}:{status.st_size}:{status.st_mtime_ns};".encode())
     return digest.hexdigest()

@@ -64,7 +64,9 @@ class NativeCpu:
     cache    folder of the persistent cache; None for the default, "off" for none
     """
 
-    def __init__(self, guest: Guest, memory: GuestMemory, *, tier: str = "auto", cache: str | Path | None = None) -> None:
+    def __init__(
+        self, guest: Guest, memory: GuestMemory, *, tier: str = "auto", cache: str | Path | None = None
+    ) -> None:
         if tier not in ("0", "1", "auto"):
             raise MetaphraseError(f"tier {tier!r} does not exist; choose 0, 1 or auto")
         self.guest, self.memory, self.tier = guest, memory, tier
@@ -94,7 +96,7 @@ class NativeCpu:
         self.reset()
         roots().install(self.runtime.symbols["on_signal"])
 
-    # --- registers ----------------------------------------------------------------------------------------------------
+    # --- registers -------------------------------------------------------------------------------------------------
     def get(self, register: str) -> int:
         """A register's value by name; derived ones (x86 rflags) are put together by the guest."""
         special = self.guest.special_registers.get(register)
@@ -134,7 +136,7 @@ class NativeCpu:
         """The guest's state, laid out as its `Layout` says."""
         return self._view[: self.guest.layout.size]
 
-    # --- running ------------------------------------------------------------------------------------------------------
+    # --- running ---------------------------------------------------------------------------------------------------
     def run(self) -> Exit:
         """Run until something needs the machine."""
         self._enter_thread()
@@ -257,7 +259,7 @@ class NativeCpu:
         self._rebuild_pages()
         self.flush()
 
-    # --- code -----------------------------------------------------------------------------------------------------------
+    # --- code ------------------------------------------------------------------------------------------------------
     def invalidate(self, start: int, end: int) -> None:
         """Forget code translated from guest addresses [start, end): it is changing, or no longer executable."""
         lost = [page for page in self._code_pages if start < (page + 1) * _PAGE and page * _PAGE < end]
@@ -305,7 +307,7 @@ class NativeCpu:
         self._resume_record = failed
         self.statistics.compile_seconds += time.perf_counter() - begin
 
-    # --- what tier 1 asks -----------------------------------------------------------------------------------------------
+    # --- what tier 1 asks ------------------------------------------------------------------------------------------
     def context_word(self, offset: int) -> int:
         """A word of the context (`backends.llvm.context`)."""
         return self._word(offset)
@@ -364,7 +366,7 @@ class NativeCpu:
         self._arena.put_u64(offset + c.HEADER_REGION, entry)
         self._arena.put_u64(offset + record.HANDLER, self.runtime.symbols["region_entry"])
 
-    # --- life -----------------------------------------------------------------------------------------------------------
+    # --- life ------------------------------------------------------------------------------------------------------
     def reset(self) -> None:
         """Every register to its state at the start of a process; all translated code forgotten."""
         self._view[: self.guest.layout.size] = bytes(self.guest.layout.size)
@@ -396,7 +398,7 @@ class NativeCpu:
         self.statistics.cache_hits, self.statistics.cache_misses = self.cache.hits, self.cache.misses
         return self.statistics
 
-    # --- native memory --------------------------------------------------------------------------------------------------
+    # --- native memory ---------------------------------------------------------------------------------------------
     def _wire(self) -> None:
         """Tell native code where everything is."""
         guest, rows = self.guest, self._rows

@@ -8,7 +8,6 @@ from typing import Protocol
 
 from metaphrase.ir.errors import MetaphraseError
 
-
 _MAP_NORESERVE = 0x4000
 
 

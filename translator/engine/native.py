@@ -33,7 +33,7 @@ class _Sigaction(ctypes.Structure):
 
 
 class Roots:
-    """The only addresses that compiled code holds: which thread runs which guest state, and whose signals are others'."""
+    """The only addresses that compiled code holds: which thread runs which guest, and whose signals are others'."""
 
     def __init__(self) -> None:
         self.block = HostBlock(context.ROOTS_SIZE)
@@ -71,7 +71,8 @@ class Roots:
             for index in range(count):
                 if self.block.u64(entries + 16 * index + 8) == state:
                     last = entries + 16 * (count - 1)
-                    self.block.view[entries + 16 * index : entries + 16 * index + 16] = self.block.view[last : last + 16]
+                    here = entries + 16 * index
+                    self.block.view[here : here + 16] = self.block.view[last : last + 16]
                     self.block.put_u64(context.ROOT_THREADS, count - 1)
                     return
 

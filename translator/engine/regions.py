@@ -59,7 +59,8 @@ class RegionBuilder:
     """Lifts what is reachable by direct jumps from the roots, as far as it is warm and the limits allow.
 
     The first root is where the region begins; the others are further entries: blocks that were reached by indirect
-    jumps, or that became hot by themselves (`hot` is the one that did just now). Calls are not followed, but for small functions that call nothing.
+    jumps, or that became hot by themselves (`hot` is the one that did just now). Calls are not followed, but
+    for small functions that call nothing.
     """
 
     def __init__(

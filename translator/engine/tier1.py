@@ -20,7 +20,6 @@ from metaphrase.backends.llvm.lower import ModuleWriter
 from metaphrase.backends.llvm.objects import Image, link, stackmaps
 from metaphrase.backends.llvm.region import RegionLowering
 from metaphrase.ir import passes, record
-from metaphrase.ir.errors import MetaphraseError
 from metaphrase.translator.engine.host_memory import HostBlock
 from metaphrase.translator.engine.native import code_cache
 from metaphrase.translator.engine.regions import GuestBlock, Region, RegionBuilder
@@ -92,7 +91,7 @@ class Tier1:
         self.stopping = False
         self.leaves: dict[int, bool] = {}
 
-    # --- the compiling thread -------------------------------------------------------------------------------------------
+    # --- the compiling thread --------------------------------------------------------------------------------------
     def start(self) -> None:
         """Start compiling in the background, if it is not going on already."""
         if self.thread is None or not self.thread.is_alive():
@@ -132,7 +131,7 @@ class Tier1:
         return True
 
     def compile(self, header: int, generation: int) -> None:
-        """Compile, or find in the cache, the region at a block, and install it unless all code was dropped meanwhile."""
+        """Compile or find in the cache the region at a block; install it unless all code was dropped meanwhile."""
         begin = time.perf_counter()
         with self.lock:
             if generation != self.generation:
@@ -171,12 +170,13 @@ class Tier1:
         if not related:
             return region, 0
         roots = [entry for one in related for entry in one.entries] + roots
-        return RegionBuilder(self.cpu.guest, self, list(dict.fromkeys(roots)), hot=pc).build(), 1 + max(r.rounds for r in related)
+        region = RegionBuilder(self.cpu.guest, self, list(dict.fromkeys(roots)), hot=pc).build()
+        return region, 1 + max(one.rounds for one in related)
 
     def block(self, pc: int, *, first: bool) -> GuestBlock | None:
         """The block at a guest address if it is translated and has run (see `regions.Blocks`)."""
         header = self.cpu.find(pc)
-        if not header or not first and not self.cpu.is_warm(header):
+        if not header or (not first and not self.cpu.is_warm(header)):
             return None
         return self.cpu.block_at(header)
 
@@ -193,7 +193,7 @@ class Tier1:
         entries = [pc - region.origin for pc in region.entries]
         return Compiled(image.code, image.symbols["region"], entries, lowering.exits, maps, blocks)
 
-    # --- the cache ------------------------------------------------------------------------------------------------------
+    # --- the cache -------------------------------------------------------------------------------------------------
     def _key(self, pc: int) -> str:
         """Names a region by the code at its beginning: more of it than one block, since many begin alike."""
         return f"region-{_digest(self.cpu.memory.read(pc, min(_KEY_BYTES, -pc % _PAGE or _PAGE)))}"
@@ -235,7 +235,7 @@ class Tier1:
             if alias != key:
                 self.cpu.cache.store(alias, {"alias": key, "offset": pc - region.origin}, b"")
 
-    # --- installing -----------------------------------------------------------------------------------------------------
+    # --- installing ------------------------------------------------------------------------------------------------
     def _install(self, compiled: Compiled, origin: int, generation: int, rounds: int) -> None:
         with self.lock:
             if generation != self.generation:

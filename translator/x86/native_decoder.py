@@ -13,7 +13,15 @@ from metaphrase.ir.types import I8, I16, I32, I64, VOID, Type
 from metaphrase.translator.emitter import Emitter, Local
 from metaphrase.translator.x86 import state as s
 from metaphrase.translator.x86.decoder import (
-    BY_FORM, BY_PREFIX, BY_REG, BY_RM, BY_W, HAS_MODRM, LEVEL_TWO, LONGEST, Tables,
+    BY_FORM,
+    BY_PREFIX,
+    BY_REG,
+    BY_RM,
+    BY_W,
+    HAS_MODRM,
+    LEVEL_TWO,
+    LONGEST,
+    Tables,
 )  # fmt: skip
 
 STATIC_BITS = 8

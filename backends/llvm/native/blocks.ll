@@ -1,0 +1,124 @@
+; The header record of a block: count it, see whether it became hot, or whether somebody wants to stop.
+define ghccc void @block_entry(ptr %state, i64 %rbp, ptr %op, i64 %from) nounwind {
+  %interrupt.p = getelementptr i8, ptr %state, i64 ${interrupt}
+  %interrupt = load volatile i64, ptr %interrupt.p
+  %stop = icmp ne i64 %interrupt, 0
+  br i1 %stop, label %leave, label %count, !prof !2
+count:
+  %size.p = getelementptr i8, ptr %op, i64 ${immediate}
+  %size = load i64, ptr %size.p
+  %total.p = getelementptr i8, ptr %state, i64 ${instructions}
+  %total = load i64, ptr %total.p
+  %more = add i64 %total, %size
+  store i64 %more, ptr %total.p
+  %left.p = getelementptr i8, ptr %op, i64 ${displacement}
+  %left = load i64, ptr %left.p
+  %less = sub i64 %left, 1
+  store i64 %less, ptr %left.p
+  %hot = icmp eq i64 %less, 0
+  br i1 %hot, label %enqueue, label %go, !prof !2
+go:
+  %first = getelementptr i8, ptr %op, i64 ${size}
+  %handler = load ptr, ptr %first
+  musttail call ghccc void %handler(ptr %state, i64 poison, ptr %first, i64 0)
+  ret void
+enqueue:
+  %head.p = getelementptr i8, ptr %state, i64 ${head}
+  %head = load i64, ptr %head.p
+  %tail.p = getelementptr i8, ptr %state, i64 ${tail}
+  %tail = load volatile i64, ptr %tail.p
+  %used = sub i64 %head, %tail
+  %room = icmp ult i64 %used, ${queue_mask}
+  br i1 %room, label %push, label %later
+push:
+  %queue.p = getelementptr i8, ptr %state, i64 ${queue}
+  %queue = load ptr, ptr %queue.p
+  %place = and i64 %head, ${queue_mask}
+  %slot = getelementptr i64, ptr %queue, i64 %place
+  %op.i = ptrtoint ptr %op to i64
+  store volatile i64 %op.i, ptr %slot
+  %head.next = add i64 %head, 1
+  store atomic i64 %head.next, ptr %head.p release, align 8
+  %waits.p = getelementptr i8, ptr %state, i64 ${waits}
+  %waits = load i64, ptr %waits.p
+  %hurry = icmp ne i64 %waits, 0
+  br i1 %hurry, label %wake, label %go
+wake:
+  store volatile i64 1, ptr %interrupt.p
+  br label %go
+later:
+  store i64 1000, ptr %left.p
+  br label %go
+leave:
+  %pc.p = getelementptr i8, ptr %op, i64 ${record_pc}
+  %pc = load i64, ptr %pc.p
+  %state.pc = getelementptr i8, ptr %state, i64 ${pc}
+  store i64 %pc, ptr %state.pc
+  %reason.p = getelementptr i8, ptr %state, i64 ${reason}
+  store i64 ${INTERRUPT}, ptr %reason.p
+  ret void
+}
+
+; The header record of a block that a region has taken over: go on with the region's entry record. One pointer tells
+; which that is, so that the header can be handed to another region while other threads run.
+define ghccc void @region_entry(ptr %state, i64 %rbp, ptr %op, i64 %from) nounwind {
+  %entry.p = getelementptr i8, ptr %op, i64 ${region}
+  %entry = load ptr, ptr %entry.p
+  %handler = load ptr, ptr %entry
+  musttail call ghccc void %handler(ptr %state, i64 poison, ptr %entry, i64 0)
+  ret void
+}
+
+; The record behind a block's last instruction: go on at the pc in its immediate.
+define ghccc void @goto_next(ptr %state, i64 %rbp, ptr %op, i64 %from) nounwind {
+  %chain = getelementptr i8, ptr %op, i64 ${displacement}
+  %target = load ptr, ptr %chain
+  %unknown = icmp eq ptr %target, null
+  br i1 %unknown, label %ask, label %go, !prof !2
+go:
+  %handler = load ptr, ptr %target
+  musttail call ghccc void %handler(ptr %state, i64 poison, ptr %target, i64 0)
+  ret void
+ask:
+  musttail call ghccc void @resolve(ptr %state, i64 poison, ptr %op, i64 0)
+  ret void
+}
+
+; No description matches the bytes here.
+define ghccc void @illegal(ptr %state, i64 %rbp, ptr %op, i64 %from) nounwind {
+  call void @leave_at(ptr %state, ptr %op, i64 ${ILLEGAL})
+  ret void
+}
+
+; A form whose handler is not compiled, or was not when its block was translated.
+define ghccc void @uncompiled(ptr %state, i64 %rbp, ptr %op, i64 %from) nounwind {
+  %form.p = getelementptr i8, ptr %op, i64 ${form}
+  %form.n = load i32, ptr %form.p
+  %form = zext i32 %form.n to i64
+  %at = mul i64 %form, ${forms_size}
+  %forms.p = getelementptr i8, ptr %state, i64 ${forms}
+  %forms = load ptr, ptr %forms.p
+  %fact = getelementptr i8, ptr %forms, i64 %at
+  %handler = load ptr, ptr %fact
+  %missing = icmp eq ptr %handler, null
+  br i1 %missing, label %leave, label %go
+go:
+  store ptr %handler, ptr %op
+  musttail call ghccc void %handler(ptr %state, i64 poison, ptr %op, i64 0)
+  ret void
+leave:
+  call void @leave_at(ptr %state, ptr %op, i64 ${FORMS})
+  ret void
+}
+
+define internal void @leave_at(ptr %state, ptr %op, i64 %reason) nounwind {
+  %pc.p = getelementptr i8, ptr %op, i64 ${record_pc}
+  %pc = load i64, ptr %pc.p
+  %state.pc = getelementptr i8, ptr %state, i64 ${pc}
+  store i64 %pc, ptr %state.pc
+  %record.p = getelementptr i8, ptr %state, i64 ${exit_record}
+  store ptr %op, ptr %record.p
+  %reason.p = getelementptr i8, ptr %state, i64 ${reason}
+  store i64 %reason, ptr %reason.p
+  ret void
+}

@@ -1,0 +1,100 @@
+; Go on at the pc in the state.
+define internal ghccc void @dispatch_state(ptr %state, i64 %rbp, ptr %op, i64 %unused) nounwind {
+  %pc.p = getelementptr i8, ptr %state, i64 ${pc}
+  %pc = load i64, ptr %pc.p
+  musttail call ghccc void @dispatch(ptr %state, i64 poison, ptr %op, i64 %pc)
+  ret void
+}
+
+; Go on at a guest pc: the first probe of the lookup table is in line.
+define ghccc void @dispatch(ptr %state, i64 %rbp, ptr %op, i64 %pc) nounwind {
+  %table.p = getelementptr i8, ptr %state, i64 ${table}
+  %table = load ptr, ptr %table.p
+  %shift.p = getelementptr i8, ptr %state, i64 ${shift}
+  %shift = load i64, ptr %shift.p
+  %product = mul i64 %pc, ${hash}
+  %index = lshr i64 %product, %shift
+  %entry = getelementptr {i64, ptr}, ptr %table, i64 %index
+  %key = load i64, ptr %entry
+  %hit = icmp eq i64 %key, %pc
+  br i1 %hit, label %found, label %slow, !prof !0
+found:
+  %target.p = getelementptr i8, ptr %entry, i64 8
+  %target = load ptr, ptr %target.p
+  %handler = load ptr, ptr %target
+  musttail call ghccc void %handler(ptr %state, i64 poison, ptr %target, i64 0)
+  ret void
+slow:
+  musttail call ghccc void @dispatch_slow(ptr %state, i64 poison, ptr %op, i64 %pc)
+  ret void
+}
+
+define internal ghccc void @dispatch_slow(ptr %state, i64 %rbp, ptr %op, i64 %pc) noinline nounwind {
+  %known = call ptr @find(ptr %state, i64 %pc)
+  %missing = icmp eq ptr %known, null
+  br i1 %missing, label %fresh, label %go
+fresh:
+  %made = call ptr @translate(ptr %state, i64 %pc)
+  %failed = icmp eq ptr %made, null
+  br i1 %failed, label %leave, label %go
+go:
+  %target = phi ptr [%known, %0], [%made, %fresh]
+  %handler = load ptr, ptr %target
+  musttail call ghccc void %handler(ptr %state, i64 poison, ptr %target, i64 0)
+  ret void
+leave:
+  ret void
+}
+
+; A branching record that is not chained yet: find or translate its target and chain it.
+define ghccc void @resolve(ptr %state, i64 %rbp, ptr %op, i64 %unused) noinline nounwind {
+  %pc.p = getelementptr i8, ptr %op, i64 ${immediate}
+  %pc = load i64, ptr %pc.p
+  %known = call ptr @find(ptr %state, i64 %pc)
+  %missing = icmp eq ptr %known, null
+  br i1 %missing, label %fresh, label %go
+fresh:
+  %made = call ptr @translate(ptr %state, i64 %pc)
+  %failed = icmp eq ptr %made, null
+  br i1 %failed, label %leave, label %go
+go:
+  %target = phi ptr [%known, %0], [%made, %fresh]
+  %chain = getelementptr i8, ptr %op, i64 ${displacement}
+  store ptr %target, ptr %chain
+  %handler = load ptr, ptr %target
+  musttail call ghccc void %handler(ptr %state, i64 poison, ptr %target, i64 0)
+  ret void
+leave:
+  ret void
+}
+
+; The record at a guest pc, or null.
+define internal ptr @find(ptr %state, i64 %pc) nounwind {
+  %table.p = getelementptr i8, ptr %state, i64 ${table}
+  %table = load ptr, ptr %table.p
+  %shift.p = getelementptr i8, ptr %state, i64 ${shift}
+  %shift = load i64, ptr %shift.p
+  %mask = lshr i64 -1, %shift
+  %product = mul i64 %pc, ${hash}
+  %first = lshr i64 %product, %shift
+  br label %probe
+probe:
+  %index = phi i64 [%first, %0], [%next, %more]
+  %entry = getelementptr {i64, ptr}, ptr %table, i64 %index
+  %key = load i64, ptr %entry
+  %hit = icmp eq i64 %key, %pc
+  br i1 %hit, label %found, label %miss
+miss:
+  %empty = icmp eq i64 %key, -1
+  br i1 %empty, label %none, label %more
+more:
+  %up = add i64 %index, 1
+  %next = and i64 %up, %mask
+  br label %probe
+found:
+  %target.p = getelementptr i8, ptr %entry, i64 8
+  %target = load ptr, ptr %target.p
+  ret ptr %target
+none:
+  ret ptr null
+}

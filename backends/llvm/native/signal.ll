@@ -1,0 +1,120 @@
+; SIGSEGV and SIGBUS. A write to a page of translated code that the guest may write is noted, and the page opened; any
+; other fault of guest code ends the run of handlers; what is not the guest's goes to the action that was there before.
+define void @on_signal(i32 %signal, ptr %info, ptr %ucontext) nounwind {
+  %roots = inttoptr i64 ${mark} to ptr
+  %thread = call ptr asm "movq %fs:0, $$0", "=r"()
+  %threads.p = getelementptr i8, ptr %roots, i64 ${threads}
+  %threads = load i64, ptr %threads.p
+  br label %search
+search:
+  %i = phi i64 [0, %0], [%i.next, %other]
+  %exhausted = icmp uge i64 %i, %threads
+  br i1 %exhausted, label %foreign, label %look
+look:
+  %at = shl i64 %i, 4
+  %entry.at = add i64 %at, ${entries}
+  %entry = getelementptr i8, ptr %roots, i64 %entry.at
+  %owner = load ptr, ptr %entry
+  %mine = icmp eq ptr %owner, %thread
+  br i1 %mine, label %found, label %other
+other:
+  %i.next = add i64 %i, 1
+  br label %search
+found:
+  %state.p = getelementptr i8, ptr %entry, i64 8
+  %state = load ptr, ptr %state.p
+  %rip.p = getelementptr i8, ptr %ucontext, i64 168
+  %rip = load i64, ptr %rip.p
+  %begin.p = getelementptr i8, ptr %state, i64 ${begin}
+  %begin = load i64, ptr %begin.p
+  %end.p = getelementptr i8, ptr %state, i64 ${end}
+  %end = load i64, ptr %end.p
+  %above = icmp uge i64 %rip, %begin
+  %below = icmp ult i64 %rip, %end
+  %inside = and i1 %above, %below
+  br i1 %inside, label %guest, label %other
+guest:
+  %si.addr.p = getelementptr i8, ptr %info, i64 16
+  %si.addr = load i64, ptr %si.addr.p
+  %window.p = getelementptr i8, ptr %state, i64 ${window}
+  %window = load i64, ptr %window.p
+  %address = sub i64 %si.addr, %window
+  %error.p = getelementptr i8, ptr %ucontext, i64 192
+  %error = load i64, ptr %error.p
+  %error.shifted = lshr i64 %error, 1
+  %write = and i64 %error.shifted, 1
+  %is.write = icmp ne i64 %write, 0
+  br i1 %is.write, label %perhaps.code, label %fault
+perhaps.code:
+  %page = lshr i64 %address, ${page_shift}
+  %pages.p = getelementptr i8, ptr %state, i64 ${pages}
+  %pages = load ptr, ptr %pages.p
+  %mask.p = getelementptr i8, ptr %state, i64 ${pages_mask}
+  %mask = load i64, ptr %mask.p
+  %wanted.shifted = shl i64 %page, 1
+  %wanted = or i64 %wanted.shifted, 1
+  %first = and i64 %page, %mask
+  br label %probe
+probe:
+  %index = phi i64 [%first, %perhaps.code], [%next, %more]
+  %key.p = getelementptr i64, ptr %pages, i64 %index
+  %key = load i64, ptr %key.p
+  %hit = icmp eq i64 %key, %wanted
+  br i1 %hit, label %code, label %miss
+miss:
+  %empty = icmp eq i64 %key, 0
+  br i1 %empty, label %fault, label %more
+more:
+  %up = add i64 %index, 1
+  %next = and i64 %up, %mask
+  br label %probe
+code:
+  %page.address = shl i64 %page, ${page_shift}
+  %host.page = add i64 %page.address, %window
+  %opened = call i64 asm sideeffect "syscall", "={rax},{rax},{rdi},{rsi},{rdx},~{rcx},~{r11},~{memory}"(i64 10, i64 %host.page, i64 4096, i64 3)
+  %head.p = getelementptr i8, ptr %state, i64 ${dirty_head}
+  %head = load i64, ptr %head.p
+  %ring.p = getelementptr i8, ptr %state, i64 ${dirty}
+  %ring = load ptr, ptr %ring.p
+  %place = and i64 %head, ${dirty_mask}
+  %slot = getelementptr i64, ptr %ring, i64 %place
+  store i64 %page, ptr %slot
+  %head.next = add i64 %head, 1
+  store i64 %head.next, ptr %head.p
+  %interrupt.p = getelementptr i8, ptr %state, i64 ${interrupt}
+  store volatile i64 1, ptr %interrupt.p
+  ret void
+fault:
+  %address.p = getelementptr i8, ptr %state, i64 ${address}
+  store i64 %address, ptr %address.p
+  %host.pc.p = getelementptr i8, ptr %state, i64 ${host_pc}
+  store i64 %rip, ptr %host.pc.p
+  %write.p = getelementptr i8, ptr %state, i64 ${write}
+  store i64 %write, ptr %write.p
+  %reason.p = getelementptr i8, ptr %state, i64 ${reason}
+  store i64 ${FAULT}, ptr %reason.p
+  %slot.p = getelementptr i8, ptr %state, i64 ${slot}
+  %return.slot = load ptr, ptr %slot.p
+  %return.to = load i64, ptr %return.slot
+  store i64 %return.to, ptr %rip.p
+  %return.slot.i = ptrtoint ptr %return.slot to i64
+  %stack = add i64 %return.slot.i, 8
+  %rsp.p = getelementptr i8, ptr %ucontext, i64 160
+  store i64 %stack, ptr %rsp.p
+  ret void
+foreign:
+  %previous.p = getelementptr i8, ptr %roots, i64 ${previous}
+  %previous = load ptr, ptr %previous.p
+  %previous.i = ptrtoint ptr %previous to i64
+  %is.function = icmp ugt i64 %previous.i, 1
+  br i1 %is.function, label %pass.on, label %default
+pass.on:
+  call void %previous(i32 %signal, ptr %info, ptr %ucontext)
+  ret void
+default:
+  %action = alloca [4 x i64]
+  store [4 x i64] zeroinitializer, ptr %action
+  %number = zext i32 %signal to i64
+  %reset = call i64 asm sideeffect "syscall", "={rax},{rax},{rdi},{rsi},{rdx},{r10},~{rcx},~{r11},~{memory}"(i64 13, i64 %number, ptr %action, i64 0, i64 8)
+  ret void
+}
