@@ -5,7 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.metaphrase-installed
 JOBS ?= 2
-SECONDS_TO_FUZZ ?= 120
+SECONDS ?= 120
+SEED ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup packages demo test test-all check bench bench-quick fuzz clean
@@ -45,8 +46,8 @@ bench: packages setup  ## Compare with native and qemu-user; JSON goes to .cache
 bench-quick: packages setup  ## The same with fewer and shorter runs
 	@$(BIN)/python -m metaphrase.benchmarks --quick
 
-fuzz: packages setup  ## Run the random tests for SECONDS_TO_FUZZ (120) each
-	@METAPHRASE_FUZZ_SECONDS=$(SECONDS_TO_FUZZ) $(BIN)/python -m pytest -q -n $(JOBS) -m fuzz
+fuzz: packages setup  ## Run the random tests for SECONDS (120) each; what they find is kept; SEED=1 repeats a run
+	@METAPHRASE_FUZZ_SECONDS=$(SECONDS) METAPHRASE_FUZZ_SEED=$(SEED) $(BIN)/python -m pytest -q -n $(JOBS) -m fuzz
 
 clean:  ## Remove what was built (the environment too)
 	rm -rf $(VENV) .cache build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks

@@ -1,8 +1,8 @@
 """Elementary functions with Python integers, to far more bits than the 80-bit format has.
 
-Arguments are exact (`Number`: a significand times a power of two, with a sign); results carry about `BITS` correct bits.
-Within, numbers are fixed-point integers: `x` stands for x / 2^scale. The scale grows with the smallness of the argument,
-so the precision is relative.
+Arguments are exact (`Number`: a significand times a power of two, with a sign); results carry about `BITS` correct
+bits. Within, numbers are fixed-point integers: `x` stands for x / 2^scale. The scale grows with the smallness of the
+argument, so the precision is relative.
 """
 
 from __future__ import annotations

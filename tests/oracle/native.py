@@ -4,9 +4,10 @@
         [result] = oracle.run([Case(bytes.fromhex("4801d8"), State(registers={"rax": 1, "rbx": 2}))])
         assert result.state.registers["rax"] == 3
 
-A snippet ends at the first `int3` it reaches: the code area around it is filled with them, so a branch taken anywhere
-within the area ends there too, and `Result.state.rip` tells where. Signals that it causes end it as a `Fault`. It runs
-in a worker process whose system calls from the code area are refused (SIGSYS), bounded by a timer of CPU time.
+A snippet ends at the first `int3` it reaches outside: the code area around it is filled with them, so a branch taken
+anywhere within the area ends there too, and `Result.state.rip` tells where. Signals that it causes, by breakpoints of
+its own too, end it as a `Fault`. It runs in a worker process whose system calls from the code area are refused
+(SIGSYS), bounded by a timer of CPU time.
 
 Memory that a snippet finds: the arena (read, write) and the code area (read, execute), each between unmapped pages.
 """
@@ -216,9 +217,7 @@ class Oracle:
         error_code, vector, _, address = words[19:23]
         image = block[_trap.IMAGE : _trap.IMAGE + 160]
         fault = None
-        # The snippet's own two-byte INT 3 is a fault; the one-byte form is how every snippet ends.
-        ended = rip - case.address
-        own = ended <= len(case.code) and case.code[:ended].endswith(b"\xcd\x03")
+        own = 0 < rip - case.address <= len(case.code)
         if number == signal.SIGTRAP and vector == 3 and not own:
             rip -= 1
         else:

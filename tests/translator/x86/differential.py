@@ -1,10 +1,8 @@
-"""One instruction, several executions: the host CPU, the reference interpreter over both bindings, and native tiers.
+"""Random cases of the described instructions, for running them on the host CPU and in every other way (executors.py).
 
 `draw` makes a reproducible random case of a described row: an encoding, a state rich in edges, memory operands that
-aim into the oracle's arena. `check` runs cases everywhere and compares registers, defined flags, vectors, memory, the
-program counter and faults. A mismatch is shrunk and shown as one line that `parse_case` reads back: regressions.txt.
-
-Chapters refine drawing by row name: `SETUPS` change a drawn case, `UNDEFINED` tells which flags one leaves undefined.
+aim into the oracle's arena. Chapters refine drawing by row name: `SETUPS` change a drawn case, `UNDEFINED` tells what
+one leaves undefined, as a mask of RFLAGS and the further bits of observed.py.
 """
 
 from __future__ import annotations
@@ -12,9 +10,8 @@ from __future__ import annotations
 import os
 import random
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from signal import SIGSYS, SIGVTALRM
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Final
 
@@ -31,24 +28,17 @@ from tests.oracle.native import (
     FLAGS,
     REGISTERS,
     Case,
-    Oracle,
-    Result,
     State,
 )
 from tests.translator.x86.encodings import Encoded, draw_encoding, edge
+from tests.translator.x86.observed import FLAG_BITS, MASK64
 
 _guest = guest("x86_64")
 assert isinstance(_guest, X86Guest)
 GUEST: Final[X86Guest] = _guest
-FLAG_BITS: Final = {"cf": 1, "pf": 4, "af": 0x10, "zf": 0x40, "sf": 0x80, "df": 0x400, "of": 0x800, "c1": 1 << 16}
-X87_FLAGS: Final = 1 << 17
-"""The exception flags of the x87 status word: a store that cannot be done has told of its rounding before."""
-CASES: Final = int(os.environ.get("METAPHRASE_CASES", "10"))
+CASES: Final = int(os.environ.get("METAPHRASE_CASES", "8"))
 """How many random cases a row gets."""
 SEED: Final = int(os.environ.get("METAPHRASE_SEED", "1"))
-STRICT: Final = bool(os.environ.get("METAPHRASE_STRICT"))
-"""Compare undefined flags too, to learn what the hardware does."""
-MASK64: Final = (1 << 64) - 1
 
 
 @dataclass
@@ -60,8 +50,13 @@ class Drawn:
     state: State
     decoded: Decoded
     rng: random.Random
-    undefined: int = 0
     arena: bytearray = field(default_factory=lambda: bytearray(ARENA_SIZE))
+
+    @property
+    def undefined(self) -> int:
+        """What the case leaves undefined, which its state may decide."""
+        undefined = UNDEFINED.get(self.row.name)
+        return undefined(self) if undefined else flag_mask(self.row.detail.undefined)
 
     @property
     def size(self) -> int:
@@ -180,8 +175,6 @@ def draw(row: Description, number: int, seed: int = SEED) -> Drawn:
     drawn.poke(registers["rsp"] - 64, _random_bytes(rng, 192))
     for change in SETUPS.get(row.name, ()):
         change(drawn)
-    undefined = UNDEFINED.get(row.name)
-    drawn.undefined = undefined(drawn) if undefined else flag_mask(row.detail.undefined)
     return drawn
 
 
@@ -225,196 +218,3 @@ def _aim(drawn: Drawn) -> None:
         for name in (base, index):
             if name:
                 registers[name] = registers[name] & 0xFFFFFFFF | rng.getrandbits(32) << 32
-
-
-# --- lines ------------------------------------------------------------------------------------------------------------
-def show_case(case: Case) -> str:
-    """A case as a line: code | what differs from the reset state | memory."""
-    state, words = case.state, []
-    for name, value in state.registers.items():
-        if value != (ARENA + ARENA_SIZE // 2 if name == "rsp" else 0):
-            words.append(f"{name}={value:#x}")
-    for name in ("rflags", "fs_base", "gs_base"):
-        if getattr(state, name):
-            words.append(f"{name}={getattr(state, name):#x}")
-    if state.mxcsr != 0x1F80:
-        words.append(f"mxcsr={state.mxcsr:#x}")
-    words += [f"xmm{n}={value:#x}" for n, value in enumerate(state.xmm) if value]
-    if state.x87 != State().x87:
-        words.append(f"x87={state.x87.hex()}")
-    memory = [f"{address:#x}={data.hex()}" for address, data in case.memory.items()]
-    return " | ".join((case.code.hex(), " ".join(words), " ".join(memory))).rstrip(" |")
-
-
-def parse_case(line: str) -> Case:
-    """The case that a line of `show_case` describes."""
-    parts = [part.split() for part in line.split("|")] + [[], []]
-    state = State({"rsp": ARENA + ARENA_SIZE // 2}, ENTRY)
-    vectors = [0] * 16
-    for word in parts[1]:
-        name, text = word.split("=")
-        if name == "x87":
-            state.x87 = bytes.fromhex(text)
-        elif name.startswith("xmm"):
-            vectors[int(name[3:])] = int(text, 0)
-        elif name in REGISTERS:
-            state.registers[name] = int(text, 0)
-        else:
-            setattr(state, name, int(text, 0))
-    state.xmm = vectors if any(vectors) else []
-    memory = {int(a, 0): bytes.fromhex(d) for a, d in (word.split("=") for word in parts[2])}
-    return Case(bytes.fromhex("".join(parts[0])), state, memory, ENTRY)
-
-
-# --- what an execution leaves behind ----------------------------------------------------------------------------------
-@dataclass
-class Observed:
-    """The state behind one execution, in the form in which executions are compared."""
-
-    registers: dict[str, int]
-    rip: int
-    rflags: int
-    bases: tuple[int, int]
-    xmm: tuple[int, ...]
-    mxcsr: int
-    x87: bytes
-    arena: bytes
-    event: str = ""
-    """"" for a normal end, else the fault: "memory", or the reason for leaving."""
-    address: int | None = None
-    """Of a memory fault, where known."""
-    extra: dict[str, object] = field(default_factory=dict)
-
-
-_VECTORS: Final = {
-    0: "divide_error", 3: "breakpoint", 4: "overflow", 6: "invalid_opcode", 12: "memory", 13: "general_protection",
-    14: "memory", 19: "simd_exception", 16: "x87_exception",
-}  # fmt: skip
-
-
-def observe_hardware(result: Result) -> Observed:
-    """What the oracle saw."""
-    state, fault = result.state, result.fault
-    event, address = "", None
-    if fault:
-        assert fault.signal is not SIGVTALRM, "the snippet does not end"
-        event = "syscall" if fault.signal is SIGSYS else _VECTORS.get(fault.vector, f"vector {fault.vector}")
-        address = fault.address
-    xmm = tuple(state.xmm) + (0,) * (16 - len(state.xmm))
-    return Observed(
-        {name: state.registers.get(name, 0) for name in REGISTERS}, state.rip, state.rflags & FLAGS,
-        (state.fs_base, state.gs_base), xmm, state.mxcsr, state.x87, result.arena, event, address,
-    )  # fmt: skip
-
-
-def differences(expected: Observed, actual: Observed, undefined: int) -> list[str]:
-    """What differs, each as a phrase; nothing if the executions agree."""
-    found = []
-    event = actual.event
-    if event == "memory" and actual.address is not None and expected.event == "general_protection" and not (
-        canonical(actual.address) and canonical(actual.address + 64 & MASK64)
-    ):
-        event = "general_protection"  # the bus never sees such an address
-    if expected.event != event:
-        found.append(f"event {actual.event or 'none'} instead of {expected.event or 'none'}")
-    if expected.event == "memory" == event and expected.address is not None and expected.address != actual.address:
-        found.append(f"fault at {actual.address or 0:#x} instead of {expected.address:#x}")
-    for name, value in expected.registers.items():
-        if actual.registers[name] != value:
-            found.append(f"{name} {actual.registers[name]:#x} instead of {value:#x}")
-    wrong = (expected.rflags ^ actual.rflags) & (FLAGS if STRICT else FLAGS & ~undefined)
-    if wrong:
-        names = [f"{name}={bool(actual.rflags & bit):d}" for name, bit in FLAG_BITS.items() if wrong & bit]
-        found.append(f"flags {' '.join(names)}")
-    for name in ("rip", "mxcsr"):
-        if getattr(actual, name) != getattr(expected, name):
-            found.append(f"{name} {getattr(actual, name):#x} instead of {getattr(expected, name):#x}")
-    for name, wanted, got in zip(("fs_base", "gs_base"), expected.bases, actual.bases, strict=True):
-        if wanted != got:
-            found.append(f"{name} {got:#x} instead of {wanted:#x}")
-    for number, (wanted, got) in enumerate(zip(expected.xmm, actual.xmm, strict=True)):
-        if wanted != got:
-            found.append(f"xmm{number} {got:#034x} instead of {wanted:#034x}")
-    if expected.event in ("memory", "general_protection"):
-        undefined |= X87_FLAGS
-    if _x87_defined(expected.x87, undefined) != _x87_defined(actual.x87, undefined):
-        found.append(f"x87 {actual.x87.hex()} instead of {expected.x87.hex()}")
-    if expected.arena != actual.arena:
-        at = next(i for i, (a, b) in enumerate(zip(expected.arena, actual.arena, strict=True)) if a != b)
-        shown = [arena[at : at + 16].hex() for arena in (actual.arena, expected.arena)]
-        found.append(f"memory at {ARENA + at:#x} {shown[0]} instead of {shown[1]}")
-    return found
-
-
-def _x87_defined(image: bytes, undefined: int) -> bytes:
-    """An FXSAVE image without FOP, FIP and FDP, which are not kept, and without what of the status is undefined."""
-    low = image[2] & (0xC0 if undefined & X87_FLAGS else 0xFF)
-    high = image[3] & (0xFD if undefined & FLAG_BITS["c1"] else 0xFF)
-    return image[:2] + bytes((low, high)) + image[4:6] + bytes(18) + image[24:]
-
-
-def canonical(address: int) -> bool:
-    """Whether bits 63 to 47 are equal (SDM volume 1, 3.3.7.1)."""
-    return (address + (1 << 47) & MASK64) >> 48 == 0
-
-
-# --- running ----------------------------------------------------------------------------------------------------------
-Runner = Callable[[Case, Decoded], Observed]
-"""An execution of a case's one instruction: the interpreter over a binding, or a native tier."""
-
-
-def check(oracle: Oracle, drawn: Sequence[Drawn], runners: Iterable[tuple[str, Runner]]) -> None:
-    """Run cases on the hardware and everywhere else; raises AssertionError with a shrunk case on a difference."""
-    named = list(runners)
-    for one, result in zip(drawn, oracle.run([d.case for d in drawn]), strict=True):
-        expected = observe_hardware(result)
-        for name, runner in named:
-            found = differences(expected, runner(one.case, one.decoded), one.undefined)
-            if found:
-                small, found = shrink(oracle, one, runner, found)
-                raise AssertionError(f"{one.row} by {name}: {'; '.join(found)}\n{show_case(small)}")
-
-
-def _compare(oracle: Oracle, case: Case, decoded: Decoded, undefined: int, runner: Runner) -> list[str]:
-    [result] = oracle.run([case])
-    return differences(observe_hardware(result), runner(case, decoded), undefined)
-
-
-def shrink(oracle: Oracle, drawn: Drawn, runner: Runner, found: list[str]) -> tuple[Case, list[str]]:
-    """A case with as little state as still differs in the same way."""
-    case = drawn.case
-    kind = found[0].split()[0]
-
-    def attempt(candidate: Case) -> bool:
-        nonlocal case, found
-        try:
-            now = _compare(oracle, candidate, drawn.decoded, drawn.undefined, runner)
-        except AssertionError:
-            return False
-        if now and now[0].split()[0] == kind:
-            case, found = candidate, now
-            return True
-        return False
-
-    for name in REGISTERS:
-        default = ARENA + ARENA_SIZE // 2 if name == "rsp" else 0
-        attempt(replace(case, state=replace(case.state, registers={**case.state.registers, name: default})))
-    for name, value in (("rflags", 0), ("fs_base", 0), ("gs_base", 0), ("xmm", []), ("mxcsr", 0x1F80)):
-        attempt(replace(case, state=replace(case.state, **{name: value})))  # type: ignore[arg-type]
-    for number in range(len(case.state.xmm)):
-        xmm = [0 if n == number else value for n, value in enumerate(case.state.xmm)]
-        attempt(replace(case, state=replace(case.state, xmm=xmm)))
-    for address in list(case.memory):
-        rest = {a: d for a, d in case.memory.items() if a != address}
-        if not attempt(replace(case, memory=rest)):
-            _shrink_block(lambda memory: attempt(replace(case, memory=memory)), case, address)
-    return case, found
-
-
-def _shrink_block(attempt: Callable[[dict[int, bytes]], bool], case: Case, address: int) -> None:
-    """Narrow one block of memory to the words that matter."""
-    data, rest = case.memory[address], {a: d for a, d in case.memory.items() if a != address}
-    while len(data) > 8 and attempt({**rest, address: data[: len(data) // 2]}):
-        data = data[: len(data) // 2]
-    while len(data) > 8 and attempt({**rest, address + len(data) // 2: data[len(data) // 2 :]}):
-        address, data = address + len(data) // 2, data[len(data) // 2 :]

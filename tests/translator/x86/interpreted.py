@@ -14,7 +14,8 @@ from metaphrase.translator.emitter import Constants
 from metaphrase.translator.guest import Decoded
 from metaphrase.translator.x86 import state as s
 from tests.oracle.native import ARENA, ARENA_SIZE, CODE, CODE_SIZE, FLAGS, REGISTERS, Case
-from tests.translator.x86.differential import GUEST, Observed
+from tests.translator.x86.differential import GUEST
+from tests.translator.x86.observed import Observed
 
 LAYOUT: Layout = s.LAYOUT
 PAGE = 4096
@@ -125,6 +126,21 @@ def lift_form(row: int, statics: int) -> Function:
     return function
 
 
+class _Slots:
+    """The guest's state, as the services of a CPU see it."""
+
+    def __init__(self, data: bytearray) -> None:
+        self.data = data
+
+    def get_slot(self, name: str) -> int:
+        slot = LAYOUT[name]
+        return int.from_bytes(self.data[slot.offset : slot.end], "little")
+
+    def set_slot(self, name: str, value: int) -> None:
+        slot = LAYOUT[name]
+        self.data[slot.offset : slot.end] = value.to_bytes(slot.type.bytes, "little")
+
+
 def run_constants(case: Case, decoded: Decoded) -> Observed:
     """By the interpreter, over the IR that tier 1 would compile."""
     return _run(case, decoded, lift(decoded), {})
@@ -146,6 +162,10 @@ def _run(case: Case, decoded: Decoded, function: Function, fields: dict[str, int
     run.f80_control = int.from_bytes(data[fcw : fcw + 2], "little")
     outcome = run.run()
     data[fsw] |= run.f80_flags
+    service = GUEST.services.get(outcome.reason or "")
+    if service:
+        service(_Slots(data))
+        outcome = Outcome("goto", pc=outcome.pc)
     event, rip = _event(outcome, decoded)
     return observe(bytes(data), bytes(memory.arena), run.fenv, event, outcome.address, rip)
 

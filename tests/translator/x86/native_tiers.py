@@ -13,8 +13,9 @@ from metaphrase.translator.engine.host_memory import protect
 from metaphrase.translator.exits import Exit
 from metaphrase.translator.guest import Decoded
 from tests.oracle.native import ARENA, ARENA_SIZE, CODE, CODE_SIZE, Case
-from tests.translator.x86.differential import GUEST, Observed
+from tests.translator.x86.differential import GUEST
 from tests.translator.x86.interpreted import ArenaMemory, observe, pack_state
+from tests.translator.x86.observed import Observed
 
 _HOT_RUNS = 40
 """How often a case is run in tier 1: its block becomes a region on the way."""
@@ -54,7 +55,7 @@ class NativeTier:
             self.cpu.state_bytes[:] = data
             self.cpu.pc = case.address
             end = self.cpu.run()
-        event, rip, address = _event(end)
+        event, rip, address = _event(end, case)
         after = ctypes.string_at(self.window.base + ARENA, ARENA_SIZE)
         return observe(bytes(self.cpu.state_bytes), after, self.cpu.get("mxcsr"), event, address, rip)
 
@@ -69,7 +70,7 @@ class NativeTier:
         self.cpu.invalidate(CODE, CODE + CODE_SIZE)
 
 
-def _event(end: Exit) -> tuple[str, int, int | None]:
+def _event(end: Exit, case: Case) -> tuple[str, int, int | None]:
     match end.kind:
         case "syscall":
             return "syscall", end.pc, None
@@ -77,5 +78,6 @@ def _event(end: Exit) -> tuple[str, int, int | None]:
             return "memory", end.pc, end.address
     assert end.kind == "trap", end
     if end.trap == "breakpoint":
-        return "", end.pc, None
+        own = case.address <= end.pc < case.address + len(case.code)
+        return ("breakpoint", end.pc + 1, None) if own else ("", end.pc, None)
     return end.trap, end.pc, None

@@ -1,64 +1,8 @@
-"""The SSE and SSE2 chapters against the host CPU."""
+"""The SSE and SSE2 chapters are complete."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-
-from metaphrase.translator.guest import Description
-from tests.oracle.native import SUPPORTED, Oracle
-from tests.translator.x86.differential import (
-    CASES,
-    check,
-    differences,
-    draw,
-    observe_hardware,
-    row_id,
-    show_case,
-)
-from tests.translator.x86.interpreted import RUNNERS
-from tests.translator.x86.native_tiers import NativeTier
-from tests.translator.x86.vector_setups import APPROXIMATE, ROWS, close
-
-pytestmark = pytest.mark.skipif(not SUPPORTED, reason="the oracle is an x86-64 CPU under Linux")
-
-
-@pytest.fixture(scope="module")
-def oracle() -> Iterator[Oracle]:
-    with Oracle() as shared:
-        yield shared
-
-
-@pytest.fixture(scope="module", params=["0", "1"])
-def tier(request: pytest.FixtureRequest) -> Iterator[NativeTier]:
-    with NativeTier(request.param) as native:
-        yield native
-
-
-@pytest.mark.parametrize("row", [row for row in ROWS if row.name not in APPROXIMATE], ids=row_id)
-def test_row(oracle: Oracle, row: Description) -> None:
-    check(oracle, [draw(row, number) for number in range(CASES)], RUNNERS)
-
-
-@pytest.mark.parametrize("row", [row for row in ROWS if row.name not in APPROXIMATE], ids=row_id)
-def test_row_natively(oracle: Oracle, tier: NativeTier, row: Description) -> None:
-    drawn = [draw(row, number) for number in range(CASES if tier.tier == "0" else CASES // 3)]
-    check(oracle, drawn, [(f"tier {tier.tier}", tier)])
-
-
-@pytest.mark.parametrize("row", [row for row in ROWS if row.name in APPROXIMATE], ids=row_id)
-def test_approximate_row(oracle: Oracle, row: Description) -> None:
-    """Flags and everything but the result are exact; the result lies within the documented error."""
-    drawn = [draw(row, number) for number in range(4 * CASES)]
-    for one, result in zip(drawn, oracle.run([d.case for d in drawn]), strict=True):
-        expected = observe_hardware(result)
-        for name, runner in RUNNERS:
-            actual = runner(one.case, one.decoded)
-            near = all(map(close, expected.xmm, actual.xmm))
-            actual.xmm = expected.xmm
-            found = differences(expected, actual, 0)
-            assert near and not found, f"{row} by {name}: {found}\n{show_case(one.case)}"
+from tests.translator.x86.vector_setups import ROWS
 
 
 def test_the_chapters_are_complete() -> None:

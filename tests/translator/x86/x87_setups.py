@@ -7,7 +7,8 @@ import struct
 from typing import Final
 
 from metaphrase.translator.x86.instructions import x87_arithmetic, x87_state, x87_transcendental, x87_transfer
-from tests.translator.x86.differential import FLAG_BITS, UNDEFINED, Drawn, rows_of, setup
+from tests.translator.x86.differential import UNDEFINED, Drawn, rows_of, setup
+from tests.translator.x86.observed import FLAG_BITS, X87_NEIGHBOUR
 from tests.translator.x86.vector_setups import double, environment, single, vector
 
 ROWS: Final = rows_of(x87_transfer, x87_arithmetic, x87_state, x87_transcendental)
@@ -114,7 +115,11 @@ def magnitudes(drawn: Drawn) -> None:
     drawn.state.x87 = bytes(data)
 
 
-@setup("f2xm1", "fyl2xp1", "fyl2x", "fpatan", "fsin", "fcos", "fsincos", "fptan")
+ELEMENTARY: Final = ("f2xm1", "fyl2xp1", "fyl2x", "fpatan", "fsin", "fcos", "fsincos", "fptan")
+"""Rows whose results the reference gives correctly rounded, while hardware may give the other neighbour."""
+
+
+@setup(*ELEMENTARY)
 def arguments(drawn: Drawn) -> None:
     """Arguments for which the manual tells the result."""
     rng, name = drawn.rng, drawn.row.name
@@ -131,7 +136,4 @@ def arguments(drawn: Drawn) -> None:
     drawn.state.x87 = bytes(data)
 
 
-ELEMENTARY: Final = frozenset(
-    {"f2xm1", "fyl2x", "fyl2xp1", "fpatan", "fsin", "fcos", "fsincos", "fptan"}
-)
-"""Rows whose results the reference gives correctly rounded, while hardware may give the other neighbour."""
+UNDEFINED.update(dict.fromkeys(ELEMENTARY, lambda drawn: X87_NEIGHBOUR | FLAG_BITS["c1"]))

@@ -1,0 +1,149 @@
+"""The host CPU and every way in which this project runs an instruction, compared on random cases of every row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Final
+
+from metaphrase.translator.guest import Decoded, Description
+from tests.oracle.native import ARENA, ARENA_SIZE, REGISTERS, Case, Oracle
+from tests.translator.x86 import integer_setups, mmx_setups, vector_setups, x87_setups
+from tests.translator.x86.differential import GUEST, Drawn
+from tests.translator.x86.interpreted import RUNNERS, run_constants
+from tests.translator.x86.lines import show_case
+from tests.translator.x86.native_tiers import NativeTier
+from tests.translator.x86.observed import X87_NEIGHBOUR, Observed, differences, observe_hardware, x87_registers
+
+SETUPS: Final = (integer_setups, mmx_setups, vector_setups, x87_setups)
+"""The chapters that refine drawing: importing them is what counts."""
+WITHOUT_HARDWARE: Final = frozenset({"cpuid", "xgetbv", "rdtsc", "rdtscp", "sldt", "str", "sgdt", "sidt", "smsw"})
+"""Rows that tell of the processor itself, or fault where the host's kernel says so: the runners only agree."""
+UNREPEATABLE: Final = {"rdtsc": ("rax", "rdx"), "rdtscp": ("rax", "rdx")}
+"""Registers that differ from run to run."""
+RESTARTED: Final = ("movs", "stos", "lods", "cmps", "scas")
+"""Rows whose faults tier 1 does not show exactly yet: it commits no registers before an access that faults."""
+
+Runner = Callable[[Case, Decoded], Observed]
+"""An execution of a case's one instruction: the interpreter over a binding, or a native tier."""
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """An execution that differed from the expected one, with as little state as still shows it."""
+
+    row: Description
+    runner: str
+    found: tuple[str, ...]
+    line: str
+    """The case, for regressions.txt."""
+
+    def __str__(self) -> str:
+        return f"{self.row} by {self.runner}: {'; '.join(self.found)}\n{self.line}"
+
+
+class Executors:
+    """The oracle and the runners; use it as a context manager."""
+
+    def __init__(self) -> None:
+        self.oracle = Oracle()
+        self.tiers = {f"tier {tier}": NativeTier(tier) for tier in ("0", "1")}
+        self.runners: dict[str, Runner] = {**dict(RUNNERS), **self.tiers}
+
+    def __enter__(self) -> Executors:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.oracle.close()
+        for tier in self.tiers.values():
+            tier.cpu.close()
+
+    def divergence(self, drawn: Sequence[Drawn]) -> Divergence | None:
+        """Run each case everywhere; the first difference, shrunk, or None."""
+        for one, expected in zip(drawn, self._expected(drawn), strict=True):
+            for name in self.runners:
+                found = self._differences(one, expected, name)
+                if found:
+                    return self._shrunk(one, name, found)
+        return None
+
+    def _expected(self, drawn: Sequence[Drawn]) -> list[Observed]:
+        if drawn[0].row.name in WITHOUT_HARDWARE:
+            return [run_constants(one.case, one.decoded) for one in drawn]
+        return [observe_hardware(result) for result in self.oracle.run([one.case for one in drawn])]
+
+    def _differences(self, drawn: Drawn, expected: Observed, name: str) -> list[str]:
+        if name == "tier 1" and drawn.row.name in RESTARTED and expected.event == "memory":
+            return []
+        actual = self.runners[name](drawn.case, drawn.decoded)
+        for register in UNREPEATABLE.get(drawn.row.name, ()):
+            actual.registers[register] = expected.registers[register]
+        native = drawn.row.name in x87_setups.ELEMENTARY and name in self.tiers
+        return differences(expected, actual, drawn.undefined & ~X87_NEIGHBOUR if native else drawn.undefined)
+
+    def _shrunk(self, drawn: Drawn, name: str, found: list[str]) -> Divergence:
+        kind = found[0].split()[0]
+
+        def attempt(candidate: Drawn) -> bool:
+            nonlocal drawn, found
+            try:
+                now = self._differences(candidate, self._expected([candidate])[0], name)
+            except AssertionError:
+                return False
+            if now and now[0].split()[0] == kind:
+                drawn, found = candidate, now
+                return True
+            return False
+
+        shrink(lambda: drawn, attempt)
+        return Divergence(drawn.row, name, tuple(found), show_case(drawn.case, drawn.undefined))
+
+
+def shrink(current: Callable[[], Drawn], attempt: Callable[[Drawn], bool]) -> None:
+    """Offer simpler and simpler versions of the current case to `attempt`, which takes those that still do."""
+
+    def change(**fields: object) -> bool:
+        drawn = current()
+        return attempt(replace(drawn, state=replace(drawn.state, **fields)))  # type: ignore[arg-type]
+
+    for name in REGISTERS:
+        default = ARENA + ARENA_SIZE // 2 if name == "rsp" else 0
+        change(registers={**current().state.registers, name: default})
+    for name, value in (("rflags", 0), ("fs_base", 0), ("gs_base", 0), ("xmm", []), ("mxcsr", 0x1F80)):
+        change(**{name: value})
+    for number in range(len(current().state.xmm)):
+        change(xmm=[0 if n == number else value for n, value in enumerate(current().state.xmm)])
+    _shrink_x87(current, change)
+    for at in range(0, ARENA_SIZE, 64):
+        block = current().arena[at : at + 64]
+        if any(block):
+            _shrink_block(current, attempt, at)
+
+
+def _shrink_x87(current: Callable[[], Drawn], change: Callable[..., bool]) -> None:
+    if change(x87=type(current().state)().x87):
+        return
+    for number in range(8):
+        image = bytearray(current().state.x87)
+        if x87_registers(image)[number]:
+            image[32 + 16 * number : 42 + 16 * number] = bytes(10)
+            change(x87=bytes(image))
+
+
+def _shrink_block(current: Callable[[], Drawn], attempt: Callable[[Drawn], bool], at: int) -> None:
+    """Clear 64 bytes of the arena, or those of their words that do not matter."""
+    for step in (64, 8):
+        for place in range(at, at + 64, step):
+            arena = bytearray(current().arena)
+            if any(arena[place : place + step]):
+                arena[place : place + step] = bytes(step)
+                if attempt(replace(current(), arena=arena)) and step == 64:
+                    return
+
+
+def row_of(case: Case) -> Description:
+    """The row that a case's code decodes as."""
+    return GUEST.rows[GUEST.decode(case.code, case.address).row]

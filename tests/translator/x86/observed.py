@@ -1,0 +1,138 @@
+"""What an execution leaves behind, and how two executions are compared."""
+
+from __future__ import annotations
+
+import os
+import struct
+from dataclasses import dataclass, field
+from signal import SIGSYS, SIGVTALRM
+from typing import Final
+
+from tests.oracle.native import ARENA, FLAGS, REGISTERS, Result
+
+FLAG_BITS: Final = {"cf": 1, "pf": 4, "af": 0x10, "zf": 0x40, "sf": 0x80, "df": 0x400, "of": 0x800, "c1": 1 << 16}
+X87_FLAGS: Final = 1 << 17
+"""The exception flags of the x87 status word: a store that cannot be done has told of its rounding before."""
+X87_NEIGHBOUR: Final = 1 << 18
+"""Numbers in x87 registers may differ by one unit in the last place."""
+APPROXIMATE: Final = 1 << 19
+"""Singles in XMM registers may differ by the error that RCPPS and RSQRTPS are allowed."""
+STRICT: Final = bool(os.environ.get("METAPHRASE_STRICT"))
+"""Compare undefined flags too, to learn what the hardware does."""
+MASK64: Final = (1 << 64) - 1
+
+
+@dataclass
+class Observed:
+    """The state behind one execution, in the form in which executions are compared."""
+
+    registers: dict[str, int]
+    rip: int
+    rflags: int
+    bases: tuple[int, int]
+    xmm: tuple[int, ...]
+    mxcsr: int
+    x87: bytes
+    arena: bytes
+    event: str = ""
+    """"" for a normal end, else the fault: "memory", or the reason for leaving."""
+    address: int | None = None
+    """Of a memory fault, where known."""
+    extra: dict[str, object] = field(default_factory=dict)
+
+
+_VECTORS: Final = {
+    0: "divide_error", 1: "breakpoint", 3: "breakpoint", 4: "overflow", 6: "invalid_opcode", 12: "memory",
+    13: "general_protection", 14: "memory", 16: "x87_exception", 19: "simd_exception",
+}  # fmt: skip
+
+
+def observe_hardware(result: Result) -> Observed:
+    """What the oracle saw."""
+    state, fault = result.state, result.fault
+    event, address = "", None
+    if fault:
+        assert fault.signal is not SIGVTALRM, "the snippet does not end"
+        event = "syscall" if fault.signal is SIGSYS else _VECTORS.get(fault.vector, f"vector {fault.vector}")
+        address = fault.address
+    xmm = tuple(state.xmm) + (0,) * (16 - len(state.xmm))
+    return Observed(
+        {name: state.registers.get(name, 0) for name in REGISTERS}, state.rip, state.rflags & FLAGS,
+        (state.fs_base, state.gs_base), xmm, state.mxcsr, state.x87, result.arena, event, address,
+    )  # fmt: skip
+
+
+def differences(expected: Observed, actual: Observed, undefined: int) -> list[str]:
+    """What differs, each as a phrase; nothing if the executions agree."""
+    found = []
+    event = actual.event
+    if event == "memory" and actual.address is not None and expected.event == "general_protection" and not (
+        canonical(actual.address) and canonical(actual.address + 64 & MASK64)
+    ):
+        event = "general_protection"  # the bus never sees such an address
+    if expected.event != event:
+        found.append(f"event {actual.event or 'none'} instead of {expected.event or 'none'}")
+    if expected.event == "memory" == event and expected.address is not None and expected.address != actual.address:
+        found.append(f"fault at {actual.address or 0:#x} instead of {expected.address:#x}")
+    for name, value in expected.registers.items():
+        if actual.registers[name] != value:
+            found.append(f"{name} {actual.registers[name]:#x} instead of {value:#x}")
+    wrong = (expected.rflags ^ actual.rflags) & (FLAGS if STRICT else FLAGS & ~undefined)
+    if wrong:
+        names = [f"{name}={bool(actual.rflags & bit):d}" for name, bit in FLAG_BITS.items() if wrong & bit]
+        found.append(f"flags {' '.join(names)}")
+    for name in ("rip", "mxcsr"):
+        if getattr(actual, name) != getattr(expected, name):
+            found.append(f"{name} {getattr(actual, name):#x} instead of {getattr(expected, name):#x}")
+    for name, wanted, got in zip(("fs_base", "gs_base"), expected.bases, actual.bases, strict=True):
+        if wanted != got:
+            found.append(f"{name} {got:#x} instead of {wanted:#x}")
+    for number, (wanted, got) in enumerate(zip(expected.xmm, actual.xmm, strict=True)):
+        if wanted != got and not (undefined & APPROXIMATE and close(wanted, got)):
+            found.append(f"xmm{number} {got:#034x} instead of {wanted:#034x}")
+    if expected.event in ("memory", "general_protection"):
+        undefined |= X87_FLAGS
+    if not _x87_agrees(expected.x87, actual.x87, undefined):
+        found.append(f"x87 {actual.x87.hex()} instead of {expected.x87.hex()}")
+    if expected.arena != actual.arena:
+        at = next(i for i, (a, b) in enumerate(zip(expected.arena, actual.arena, strict=True)) if a != b)
+        shown = [arena[at : at + 16].hex() for arena in (actual.arena, expected.arena)]
+        found.append(f"memory at {ARENA + at:#x} {shown[0]} instead of {shown[1]}")
+    return found
+
+
+def _x87_agrees(wanted: bytes, got: bytes, undefined: int) -> bool:
+    """Whether two FXSAVE images agree, but for what of the status is undefined and for FOP, FIP and FDP."""
+    status = 0xFFFF & ~(0x3F if undefined & X87_FLAGS else 0) & ~(0x200 if undefined & FLAG_BITS["c1"] else 0)
+    heads = [struct.unpack_from("<HHB", image) for image in (wanted, got)]
+    if heads[0][0::2] != heads[1][0::2] or (heads[0][1] ^ heads[1][1]) & status:
+        return False
+    allowed = 1 if undefined & X87_NEIGHBOUR else 0
+    numbers = zip(x87_registers(wanted), x87_registers(got), strict=True)
+    return all(a == b or abs(_ordinal(a) - _ordinal(b)) <= allowed for a, b in numbers)
+
+
+def x87_registers(image: bytes | bytearray) -> list[int]:
+    """The 80 bits of ST(0) to ST(7)."""
+    return [int.from_bytes(image[at : at + 10], "little") for at in range(32, 160, 16)]
+
+
+def _ordinal(bits: int) -> int:
+    """A number that grows by one from a positive 80-bit float to the next, and shrinks so for negative ones."""
+    magnitude = (bits >> 64 & 0x7FFF) << 63 | bits & (1 << 63) - 1
+    return -magnitude if bits >> 79 else magnitude
+
+
+def close(wanted: int, got: int) -> bool:
+    """Whether each single of two vectors agrees within the error that RCPPS and RSQRTPS are allowed."""
+    pairs = zip(*(struct.unpack("<4f", value.to_bytes(16, "little")) for value in (wanted, got)), strict=True)
+    singles = zip(*(struct.unpack("<4I", value.to_bytes(16, "little")) for value in (wanted, got)), strict=True)
+    return all(
+        bits[0] == bits[1] or abs(value[0] - value[1]) <= 3 * 2**-12 * abs(value[0])
+        for bits, value in zip(singles, pairs, strict=True)
+    )
+
+
+def canonical(address: int) -> bool:
+    """Whether bits 63 to 47 are equal (SDM volume 1, 3.3.7.1)."""
+    return (address + (1 << 47) & MASK64) >> 48 == 0

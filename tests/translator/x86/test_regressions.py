@@ -1,0 +1,70 @@
+"""Cases that once were wrong, everywhere; and faults in the midst of several instructions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.oracle.native import SUPPORTED
+from tests.translator.x86.differential import GUEST, flag_mask
+from tests.translator.x86.executors import RESTARTED, Executors, row_of
+from tests.translator.x86.fuzz import regression_lines
+from tests.translator.x86.lines import parse_case
+from tests.translator.x86.observed import differences, observe_hardware
+
+pytestmark = pytest.mark.skipif(not SUPPORTED, reason="the oracle is an x86-64 CPU under Linux")
+
+INEXACT = pytest.mark.xfail(reason="tier 1 does not yet commit what an access that faults must show")
+REGRESSIONS = regression_lines()
+INTERPRETERS_AND_TIER_0 = ("the interpreter over constants", "the interpreter over a record", "tier 0")
+
+
+@pytest.fixture(scope="module")
+def executors() -> Iterator[Executors]:
+    with Executors() as shared:
+        yield shared
+
+
+def check_line(executors: Executors, line: str, *names: str) -> None:
+    case, undefined = parse_case(line)
+    decoded = GUEST.decode(case.code, case.address)
+    [result] = executors.oracle.run([case])
+    expected = observe_hardware(result)
+    for name in names:
+        actual = executors.runners[name](case, decoded)
+        found = differences(expected, actual, undefined or flag_mask(row_of(case).detail.undefined))
+        assert not found, f"{name}: {found}"
+
+
+@pytest.mark.parametrize("line", REGRESSIONS)
+def test_regression(executors: Executors, line: str) -> None:
+    check_line(executors, line, *INTERPRETERS_AND_TIER_0)
+
+
+@pytest.mark.parametrize("line", REGRESSIONS)
+def test_regression_in_tier_1(executors: Executors, request: pytest.FixtureRequest, line: str) -> None:
+    if row_of(parse_case(line)[0]).name in RESTARTED:
+        request.applymarker(INEXACT)
+    check_line(executors, line, "tier 1")
+
+
+SEQUENCES = [
+    "48ffc0 48ffc1 488b1c2500000000 | rax=0x5 rcx=0x7",  # inc rax; inc rcx; mov rbx, [0]
+    "4829c3 50 8f042500000000 | rax=0x5 rbx=0x7",  # sub rbx, rax; push rax; pop qword ptr [0]
+    "4801d8 f30f6f042500000000 48ffc0 | rax=0x5",  # add rax, rbx; movdqu xmm0, [0]; inc rax
+    "4831c0 f7f0 | rax=0x5 rcx=0x7",  # xor rax, rax; div eax
+    "4c01c0 7402 0f0b f4 | rax=0x5",  # add rax, r8; je +2; ud2
+]
+"""Several instructions, of which one faults: what those before it did must be seen, and nothing of those behind it."""
+
+
+@pytest.mark.parametrize("line", SEQUENCES)
+def test_faults_leave_exact_state(executors: Executors, line: str) -> None:
+    check_line(executors, line, "tier 0")
+
+
+@INEXACT
+@pytest.mark.parametrize("line", SEQUENCES)
+def test_faults_leave_exact_state_in_tier_1(executors: Executors, line: str) -> None:
+    check_line(executors, line, "tier 1")
