@@ -20,6 +20,7 @@ from metaphrase.statistics import Statistics, statistics_of
 from metaphrase.translation import Instruction, Instructions, Translation, decode, describe
 from metaphrase.translator.engine import NativeCpu
 from metaphrase.translator.exits import Exit
+from metaphrase.translator.guest import DecodeError, Guest
 
 DEFAULT_ADDRESS = 0x1000
 _STACK_TOP, _STACK_SIZE = 0x7FFF_0000, 64 << 10
@@ -71,7 +72,7 @@ class Snippet(Translation):
             raise MetaphraseError(f"{guest}: code cannot lie at {address:#x}")
         super().__init__(made, self._code_at, address)
         self._memory = BareMemory()
-        self._memory.map_code(address, self.code, BREAKPOINTS.get(guest, bytes(made.alignment)))
+        self._memory.map_code(address, self.code, _filler(made))
         self._memory.map(_STACK_TOP - _STACK_SIZE, _STACK_SIZE)
         self._cpu = ReferenceCpu(made, self._memory)
         self.registers = Registers(made, self._cpu)
@@ -212,6 +213,18 @@ class Snippet(Translation):
             (start, start + len(data), f"r{'w' if writable else '-'}{'x' if executable else '-'}", "")
             for start, data, writable, executable in self._memory.pages()
         ])  # fmt: skip
+
+
+def _filler(guest: Guest) -> bytes:
+    """What stands behind the code, to stop whoever gets there: a breakpoint, or what is no instruction at all."""
+    if guest.name in BREAKPOINTS:
+        return BREAKPOINTS[guest.name]
+    for byte in (0xFF, 0x00, 0x55, 0xAA):
+        try:
+            guest.decode(bytes([byte]) * guest.longest, 0)
+        except DecodeError:
+            return bytes([byte]) * guest.alignment
+    return bytes(guest.alignment)
 
 
 def from_hexadecimal(text: str) -> bytes:
