@@ -8,14 +8,18 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from metaphrase.translator.guest import Description
-from tests.oracle.native import SUPPORTED
+from metaphrase.translator.guest import Decoded, Description
+from tests.oracle.native import SUPPORTED, Case
 from tests.translator.x86.differential import CASES, GUEST, draw, row_id
 from tests.translator.x86.executors import Executors
-from tests.translator.x86.fuzz import fuzz
+from tests.translator.x86.fuzz import fuzz, keep
+from tests.translator.x86.interpreted import run_constants
+from tests.translator.x86.lines import parse_case
+from tests.translator.x86.observed import Observed
 
 pytestmark = pytest.mark.skipif(not SUPPORTED, reason="the oracle is an x86-64 CPU under Linux")
 
@@ -30,6 +34,32 @@ def executors() -> Iterator[Executors]:
 def test_row(executors: Executors, row: Description) -> None:
     divergence = executors.divergence([draw(row, number) for number in range(CASES)])
     assert divergence is None, str(divergence)
+
+
+def test_a_divergence_is_shrunk_and_kept(
+    executors: Executors, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A planted mistake that shows where RAX is odd: the line that is kept says little more."""
+
+    def mistaken(case: Case, decoded: Decoded) -> Observed:
+        seen = run_constants(case, decoded)
+        if GUEST.rows[decoded.row].name == "paddw" and case.state.registers.get("rax", 0) & 1:
+            seen.mxcsr ^= 1
+        return seen
+
+    file = tmp_path / "regressions.txt"
+    monkeypatch.setattr("tests.translator.x86.fuzz.REGRESSIONS", file)
+    monkeypatch.setattr(executors, "runners", {"the mistaken one": mistaken})
+    [row] = [row for row in GUEST.rows if row.name == "paddw" and row.extension == "sse2"]
+    found = [d for d in (executors.divergence([draw(row, number)]) for number in range(20)) if d is not None]
+    for divergence in found * 2:
+        keep(divergence)
+    lines = [line for line in file.read_text().splitlines() if not line.startswith("#")]
+    assert len(lines) == len({divergence.line for divergence in found}) > 1
+    for line in lines:
+        case, undefined = parse_case(line)
+        assert case.state.registers["rax"] & 1 and not undefined
+        assert not case.state.xmm and set(case.memory) == set() and case.state.mxcsr == 0x1F80
 
 
 @pytest.mark.fuzz
