@@ -1,7 +1,7 @@
 """Running a program natively and translated, and comparing what came out.
 
 METAPHRASE_TEST_RUNNER names another command to use in place of `metaphrase run` (such as `qemu-x86_64`), to see that
-the expectations hold for an emulator that is known to work. METAPHRASE_TEST_TIMEOUT is in seconds (60).
+the expectations hold for an emulator that is known to work. METAPHRASE_TEST_TIMEOUT is in seconds (120).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CACHE = ROOT / ".cache" / "programs"
 OTHER_RUNNER = shlex.split(os.environ.get("METAPHRASE_TEST_RUNNER", ""))
 FULL = bool(os.environ.get("METAPHRASE_TEST_FULL"))
 TIERS = ("other",) if OTHER_RUNNER else ("0", "1", "auto")
-TIMEOUT = float(os.environ.get("METAPHRASE_TEST_TIMEOUT", "60"))
+TIMEOUT = float(os.environ.get("METAPHRASE_TEST_TIMEOUT", "120"))
 RISCV_SYSROOT = "/usr/riscv64-linux-gnu"
 
 

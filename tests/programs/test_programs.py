@@ -17,7 +17,17 @@ from pathlib import Path
 import pytest
 
 from metaphrase.benchmarks.building import build
-from tests.programs.runner import CACHE, FULL, OTHER_RUNNER, TIERS, assert_same, environment, native, run, translated
+from tests.programs.runner import (
+    CACHE,
+    FULL,
+    OTHER_RUNNER,
+    RISCV_SYSROOT,
+    TIERS,
+    assert_same,
+    environment,
+    native,
+    translated,
+)
 
 SOURCES = Path(__file__).parent / "c"
 LEVELS = ("-O0", "-O2", "-O3")
@@ -55,12 +65,15 @@ PROGRAMS = [read_program(path) for path in sorted(SOURCES.glob("*.c"))]
 
 
 def matrix(index: int) -> list[tuple[str, str, str]]:
-    """(level, link, tier) of the runs of program number `index`; the pairing rotates from program to program."""
+    """(level, link, tier) of the runs of program number `index`; levels rotate from program to program.
+
+    Tier 1 meets dynamic programs: the C library's regions are then compiled for one program and found by the others.
+    """
     if FULL:
         return list(product(LEVELS, LINKS, TIERS))
-    return [
-        (level, LINKS[(index + step) % 2], TIERS[(index // 2 + step) % len(TIERS)]) for step, level in enumerate(LEVELS)
-    ]
+    links = (LINKS[0], LINKS[1], LINKS[index // 3 % 2])
+    tiers = TIERS if len(TIERS) == 3 else TIERS * 3
+    return [(LEVELS[(index + step) % 3], links[step], tiers[step]) for step in range(3)]
 
 
 def fresh(tmp_path: Path, name: str) -> Path:
@@ -70,12 +83,12 @@ def fresh(tmp_path: Path, name: str) -> Path:
 
 
 def test_the_matrix_covers_every_choice() -> None:
-    for index in range(len(PROGRAMS)):
-        levels, links, tiers = zip(*matrix(index))
+    runs = [matrix(index) for index in range(len(PROGRAMS))]
+    for levels, links, tiers in (zip(*run) for run in runs):
         assert (set(levels), set(links), set(tiers)) == (set(LEVELS), set(LINKS), set(TIERS))
-    assert {combination for index in range(len(PROGRAMS)) for combination in matrix(index)} == set(
-        product(LEVELS, LINKS, TIERS)
-    )
+    together = {choice for run in runs for choice in run}
+    assert {(level, tier) for level, _, tier in together} == set(product(LEVELS, TIERS))
+    assert {(level, link) for level, link, _ in together} == set(product(LEVELS, LINKS))
 
 
 @pytest.mark.parametrize("index", range(len(PROGRAMS)), ids=lambda index: PROGRAMS[index].source.stem)
@@ -101,18 +114,24 @@ def test_x86_64(index: int, tmp_path: Path) -> None:
     ids=lambda index: PROGRAMS[index].source.stem,
 )
 def test_riscv64(index: int, tmp_path: Path) -> None:
-    """Static riscv64 builds of the same sources. The oracle is qemu-user, or where that is known to differ, the
-    same program native."""
+    """riscv64 builds of the same sources, static ones and, with the cross compiler's libraries as `-L`, dynamic ones.
+
+    The oracle is qemu-user, or where that is known to differ, the same program native.
+    """
     program = PROGRAMS[index]
     env = environment(**program.env)
-    command = [str(build(program.source, ["-O2", "-static"], folder=CACHE, guest="riscv64")), *program.args]
-    oracle = [RISCV_EMULATOR, *command]
+    static = [str(build(program.source, ["-O2", "-static"], folder=CACHE, guest="riscv64")), *program.args]
+    dynamic = [str(build(program.source, ["-O2"], folder=CACHE, guest="riscv64")), *program.args]
+    oracle = [RISCV_EMULATOR, *static]
     if program.unlike_qemu:
         oracle = [str(build(program.source, ["-O2", "-static"], folder=CACHE)), *program.args]
-    want = run(oracle, stdin=program.stdin, env=env, cwd=fresh(tmp_path, "oracle"))
+    want = native(oracle, stdin=program.stdin, env=env, cwd=fresh(tmp_path, "oracle"))
     assert want.status == program.status, f"the oracle ends with {want.status}: {want.stderr!r}"
     if OTHER_RUNNER:
         return  # the other runner is for x86_64; that the oracle itself runs is checked above
-    for tier in TIERS if FULL else [TIERS[index % len(TIERS)]]:
-        got = translated(command, tier, stdin=program.stdin, env=env, cwd=fresh(tmp_path, f"tier{tier}"))
-        assert_same(want, got, f"{program.source.stem} riscv64 tier {tier}")
+    choices = [(static, "0"), (dynamic, "1"), (static, "auto")]
+    for command, tier in [*choices, (static, "1"), (dynamic, "auto")] if FULL else [choices[index % 3]]:
+        flags = ["-L", RISCV_SYSROOT] if command is dynamic else []
+        label = f"{program.source.stem} riscv64 {'dynamic' if flags else 'static'} tier {tier}"
+        folder = fresh(tmp_path, f"run{len(flags)}{tier}")
+        assert_same(want, translated(command, tier, *flags, stdin=program.stdin, env=env, cwd=folder), label)

@@ -101,12 +101,13 @@ int main(void) {
     memset(&a, 0, sizeof a);
     a.sa_handler = tick;
     sigaction(SIGALRM, &a, NULL);
-    ualarm(3000, 0);
+    ualarm(3000, 3000); /* again and again: the first may come before the read */
     int ends[2];
     if (pipe(ends)) return 1;
     char c;
     ssize_t n = read(ends[0], &c, 1);
     printf("%zd %d\n", n, n < 0 && errno == EINTR);
+    ualarm(0, 0);
     a.sa_flags = SA_RESTART;
     sigaction(SIGALRM, &a, NULL);
     pid_t child = fork();
