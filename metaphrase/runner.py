@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -47,14 +46,13 @@ class Messages(logging.Handler):
         """A message of the library's; tracebacks are for --debug."""
         text = f"metaphrase: {record.getMessage()}"
         if record.exc_info and record.exc_info[0] is not None:
-            what = "".join(traceback.format_exception(*record.exc_info)) if self.debug else repr(record.exc_info[1])
-            text += ("\n" if self.debug else " ") + what
+            text += "\n" + _traceback(record.exc_info[1]) if self.debug else f" {record.exc_info[1]!r}"
         self.say(text)
 
     def failure(self, error: BaseException) -> int:
         """Say what went wrong; the exit status that goes with it."""
         if self.debug:
-            self.say("".join(traceback.format_exception(error)))
+            self.say(_traceback(error))
         if isinstance(error, MetaphraseError):
             self.say(f"metaphrase: {error}")
             return int(getattr(error, "exit_status", STATUS_CANNOT_RUN))
@@ -63,6 +61,12 @@ class Messages(logging.Handler):
         hint = "" if self.debug else " (--debug shows where)"
         self.say(f"metaphrase: internal error: {type(error).__name__}: {error}{hint}")
         return STATUS_INTERNAL_ERROR
+
+
+def _traceback(error: BaseException | None) -> str:
+    import traceback  # seldom wanted
+
+    return "".join(traceback.format_exception(error))
 
 
 def run_command(

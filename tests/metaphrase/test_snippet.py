@@ -86,6 +86,32 @@ def test_why_it_stops() -> None:
             assert (stop.kind, str(stop)) == (kind, said), (text, tier)
 
 
+STORES = "xor eax, eax; again: add rax, 3; mov byte ptr [rdi], 1; add rdi, 8; dec rsi; jne again"
+
+
+def check_fault_in_a_loop(tier: str) -> None:
+    """A loop runs into a page that is not mapped: its registers are those of that turn."""
+    code = mp.code("x86_64", asm=STORES)
+    code.map(0x10000, 0x4000)
+    stop = code.run(tier=tier, rdi=0x10000, rsi=100_000)
+    assert str(stop) == "fault at 0x1006: write of address 0x14000"
+    turns = 0x4000 // 8
+    assert (code.registers.rdi, code.registers.rsi) == (0x14000, 100_000 - turns)
+    assert code.registers.rax == 3 * (turns + 1)
+
+
+@isolated
+def test_registers_are_exact_at_a_fault() -> None:
+    check_fault_in_a_loop("reference")
+    check_fault_in_a_loop("0")
+
+
+@pytest.mark.xfail(reason="at a fault of the hardware, the registers that a region holds in the host's are lost")
+@isolated
+def test_registers_are_exact_at_a_fault_in_a_region() -> None:
+    check_fault_in_a_loop("1")
+
+
 @isolated
 def test_memory_of_its_own() -> None:
     for tier in ("reference", "0", "1"):
