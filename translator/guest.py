@@ -119,6 +119,10 @@ class Guest(ABC):
     def emit(self, emitter: Emitter, row: int, statics: int) -> None:
         """Call the semantics of a form with its operands bound as `emitter.binding` says."""
 
+    def trap_of(self, code: bytes) -> str:
+        """The trap that bytes without a description raise."""
+        return self.illegal
+
     @abstractmethod
     def make_emitter(self, function: Function) -> Emitter:
         """A fresh emitter of this guest's kind, writing into `function`."""

@@ -25,7 +25,7 @@ def _word() -> int:
 EXIT_REASON: Final = _word()
 """Why `enter` returned: a number of `Reasons`."""
 EXIT_RECORD: Final = _word()
-"""The record that was being executed, where the exit has one."""
+"""The record that was being executed, where the exit has one; null in a region."""
 FAULT_ADDRESS: Final = _word()
 FAULT_HOST_PC: Final = _word()
 FAULT_PC: Final = _word()

@@ -67,6 +67,7 @@ class RegionLowering(FunctionLowering):
 
     def entry(self) -> Lines:
         out: Lines = ["%counted = alloca i64", "store i64 0, ptr %counted"]
+        self.store_context(context.EXIT_RECORD, "null", out, "ptr")  # a fault from here on is not one of a record's
         out.append(f"%descriptor.p = getelementptr i8, ptr %op, i64 {context.ENTRY_DESCRIPTOR}")
         out.append("%descriptor = load ptr, ptr %descriptor.p")
         out.append(f"%base.p = getelementptr i8, ptr %descriptor, i64 {record.PC}")

@@ -75,6 +75,7 @@ def source(layout: Layout) -> str:
             write=c.FAULT_WRITE, reason=c.EXIT_REASON, FAULT=c.Reasons.FAULT, slot=c.RETURN_SLOT,
             pages=c.CODE_PAGES, pages_mask=c.CODE_PAGES_MASK, dirty=c.DIRTY_PAGES, dirty_head=c.DIRTY_HEAD,
             dirty_mask=c.DIRTY_LENGTH - 1, interrupt=c.INTERRUPT, page_shift=_PAGE_SHIFT, decoding=c.DECODING_PC,
+            exit_record=c.EXIT_RECORD, record_pc=r.PC, next_pc=r.NEXT_PC,
         ),
     ]  # fmt: skip
     return "\n".join(parts)

@@ -29,10 +29,10 @@ _DIGEST = 16
 
 
 def default_folder() -> Path | None:
-    """Where the cache lies: $METAPHRASE_CACHE_DIR ("off" for none), else the user's cache folder."""
-    named = os.environ.get("METAPHRASE_CACHE_DIR") or os.environ.get("METAPHRASE_CACHE", "")
-    if named == "off":
+    """Where the cache lies: $METAPHRASE_CACHE_DIR, nowhere if $METAPHRASE_CACHE is "off", else the user's cache folder."""
+    if os.environ.get("METAPHRASE_CACHE") == "off":
         return None
+    named = os.environ.get("METAPHRASE_CACHE_DIR", "")
     if named:
         return Path(named)
     home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")

@@ -28,7 +28,7 @@ _HEADER_FORM = (1 << 32) - 2
 _ILLEGAL_FORM = (1 << 32) - 1
 _READ, _WRITE = 1, 2
 _HOT = 2000
-_EAGER = 30
+_EAGER = 200
 _NEVER = 1 << 62
 
 
@@ -88,6 +88,8 @@ class NativeCpu:
         self._decoder_table = HostBlock(len(table))
         self._decoder_table.view[: len(table)] = table
         self._code_pages: dict[int, bool] = {}
+        self._written_pages: set[int] = set()
+        """Pages whose code was written to after it had been translated: they stay in tier 0, which is exact."""
         self._entered_at = 0
         self._resume_record = 0
         self._stop_before = 0
@@ -175,7 +177,7 @@ class NativeCpu:
             self.flush()
             return None
         if reason == Reasons.ILLEGAL:
-            return Exit("trap", self.pc, trap=self.guest.illegal)
+            return Exit("trap", self.pc, trap=self.guest.trap_of(self._code_at(self.pc)))
         name = self.guest.reasons[reason - Reasons.FIRST_GUEST]
         service = self.guest.services.get(name)
         if service is not None:
@@ -216,7 +218,51 @@ class NativeCpu:
             pc = self._pc_of_host(host_pc)
             self.pc = pc
         write = self._word(c.FAULT_WRITE)
+        if write and self._code_pages.get(address // _PAGE):
+            return self._rewrite_own_code(address // _PAGE)
         return Exit("fault", self.pc, address & (1 << 64) - 1, "write" if write else "read")
+
+    def _rewrite_own_code(self, page: int) -> Exit | None:
+        """Run the instruction at pc, which writes to the page it lies in, in a block of its own.
+
+        Its page is open meanwhile; all that was translated is dropped before and after.
+        """
+        pc = self.pc
+        self._open_page(page)
+        self._written_pages.add(page)
+        length = self.guest.decode(self._code_at(pc), pc).length
+        self.flush()
+        self._insert_page(page, False)
+        try:
+            for into_block in (False, True):
+                self._put(c.STOP_BEFORE, pc + length)
+                self._resume_record = self.find(pc) + record.SIZE if into_block else 0
+                reason = Reasons.NONE
+                while reason != Reasons.INTERRUPT:
+                    self._put(c.INTERRUPT, 1)
+                    reason = self.runtime.enter(self.state, self._resume_record)
+                    if reason != Reasons.INTERRUPT:
+                        stop = self._handle(reason)
+                        if stop is not None:
+                            return stop
+        finally:
+            self._rebuild_pages()
+            self.flush()
+            self._put(c.INTERRUPT, int(self._wants_interrupt))
+        return None
+
+    def _code_at(self, pc: int) -> bytes:
+        """The bytes of the instruction at pc, and what follows in its page."""
+        length = min(self.guest.longest, _PAGE - pc % _PAGE)
+        code = self.memory.read(pc, length)
+        if length < self.guest.longest and self.memory.check_execute(pc + length):
+            code += self.memory.read(pc + length, self.guest.longest - length)
+        return code
+
+    def _open_page(self, page: int) -> None:
+        """Let the guest write to a page again, whose code is forgotten."""
+        if self._code_pages.pop(page, False):
+            protect(self.memory.base + page * _PAGE, _PAGE, _READ | _WRITE)
 
     def pc_of_decoding(self, decoding: int) -> int:
         """The start of the block that was being translated when fetching the instruction at `decoding` faulted."""
@@ -256,6 +302,7 @@ class NativeCpu:
         self._put(c.DIRTY_HEAD, 0)
         for page in pages:
             self._code_pages.pop(page, None)
+            self._written_pages.add(page)
         self._rebuild_pages()
         self.flush()
 
@@ -266,8 +313,7 @@ class NativeCpu:
         if not lost:
             return
         for page in lost:
-            if self._code_pages.pop(page):
-                protect(self.memory.base + page * _PAGE, _PAGE, _READ | _WRITE)
+            self._open_page(page)
         self._rebuild_pages()
         self.flush()
 
@@ -346,7 +392,7 @@ class NativeCpu:
             if data[record.FORM : record.FORM + 4] == b"\xff\xff\xff\xff":
                 break
             instructions.append(unpack(data, self.guest.static_bits))
-        if not instructions:
+        if not instructions or instructions[0].pc // _PAGE in self._written_pages:
             return None
         return GuestBlock(instructions[0].pc, header, instructions, instructions[-1].next_pc)
 
@@ -374,6 +420,7 @@ class NativeCpu:
             self.set_slot(name, value)
         self._wants_interrupt = False
         self._code_pages.clear()
+        self._written_pages.clear()
         self._pages.zero()
         self.flush()
         self.statistics.flushes = 0

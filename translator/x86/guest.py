@@ -56,6 +56,12 @@ class X86Guest(Guest):
     def decoder_table(self) -> bytes:
         return self.tables.blob
 
+    def trap_of(self, code: bytes) -> str:
+        """#GP for more than 15 bytes (SDM volume 2, 2.3.11), #UD for what is no instruction."""
+        prefixes = b"\x26\x2e\x36\x3e\x64\x65\x66\x67\xf0\xf2\xf3"
+        too_long = len(code) == decoder.LONGEST and not code.strip(prefixes)
+        return "general_protection" if too_long else self.illegal
+
     def make_emitter(self, function: Function) -> X86Emitter:
         return X86Emitter(function)
 

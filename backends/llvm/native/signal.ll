@@ -69,6 +69,23 @@ more:
   %next = and i64 %up, %mask
   br label %probe
 code:
+  ; an instruction that writes to its own page must not go on in a block made of what was there before
+  %record.p = getelementptr i8, ptr %state, i64 ${exit_record}
+  %record = load ptr, ptr %record.p
+  %in.region = icmp eq ptr %record, null
+  br i1 %in.region, label %open, label %compare
+compare:
+  %storing.p = getelementptr i8, ptr %record, i64 ${record_pc}
+  %storing = load i64, ptr %storing.p
+  %storing.page = lshr i64 %storing, ${page_shift}
+  %following.p = getelementptr i8, ptr %record, i64 ${next_pc}
+  %following = load i64, ptr %following.p
+  %following.page = lshr i64 %following, ${page_shift}
+  %same = icmp eq i64 %storing.page, %page
+  %same.too = icmp eq i64 %following.page, %page
+  %own = or i1 %same, %same.too
+  br i1 %own, label %fault, label %open
+open:
   %page.address = shl i64 %page, ${page_shift}
   %host.page = add i64 %page.address, %window
   %opened = call i64 asm sideeffect "syscall", "={rax},{rax},{rdi},{rsi},{rdx},~{rcx},~{r11},~{memory}"(i64 10, i64 %host.page, i64 4096, i64 3)
