@@ -128,6 +128,12 @@ class Cache:
                     os.unlink(temporary)
             self.folder = None
 
+    def remove(self, name: str) -> None:
+        """Delete an entry, if it is there and may be deleted."""
+        if self.folder is not None:
+            with contextlib.suppress(OSError):
+                self.path(name).unlink()
+
     def load_image(self, name: str) -> Image | None:
         """An entry that is one image."""
         found = self.load(name)

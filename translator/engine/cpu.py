@@ -334,7 +334,7 @@ class NativeCpu:
         self.tier1.flush()
         self._arena.zero()
         self._put(c.HOT_TAIL, self._word(c.HOT_HEAD))
-        self._lookup.view[:] = b"\xff" * self._lookup.size
+        self._lookup.zero()
         self._put(c.ARENA_NEXT, self._arena.address)
         self._put(c.LOOKUP_COUNT, 0)
         self._put(c.STOP_BEFORE, _NEVER)
@@ -375,9 +375,9 @@ class NativeCpu:
         index = (pc * c.LOOKUP_HASH & (1 << 64) - 1) >> (64 - _LOOKUP_BITS)
         while True:
             key = self._lookup.u64(16 * index)
-            if key == pc:
+            if key == pc ^ (1 << 64) - 1:
                 return self._lookup.u64(16 * index + 8)
-            if key == (1 << 64) - 1:
+            if key == 0:
                 return 0
             index = (index + 1) % (1 << _LOOKUP_BITS)
 

@@ -22,6 +22,8 @@ from metaphrase.translator.guest import Guest
 
 _FACT = struct.Struct("<QQBBB")
 _BATCH = 48
+_MANY_ENTRIES = 24
+"""More entries in the cache than this are made into one: each costs every start a file."""
 
 
 class Masks:
@@ -76,6 +78,8 @@ class Handlers:
         self.seconds = 0.0
         self._seen: set[str] = set()
         self._load_new()
+        if len(self._seen) > _MANY_ENTRIES:
+            self._pack()
 
     def known(self, form: int) -> bool:
         """Whether a form (row << static_bits | statics) has its handler."""
@@ -124,9 +128,7 @@ class Handlers:
             entries[name] = [form, image.symbols[f"h{form:x}"], lazy_offset, masks.reads, masks.kills, masks.writes]
         self._install(entries, self.code.add(image))
         self.compiled += len(forms)
-        label = hashlib.blake2b("\n".join(entries).encode(), digest_size=8).hexdigest()
-        self._seen.add(f"handlers-{label}")
-        self.cache.store(f"handlers-{label}", {"forms": entries}, image.code)
+        self._store(entries, image.code)
 
     def _install(self, entries: dict[str, Any], base: int) -> None:
         for form, offset, lazy, reads, kills, writes in entries.values():
@@ -141,6 +143,29 @@ class Handlers:
             self._seen.add(name)
             self._load(name)
         return bool(new)
+
+    def _pack(self) -> None:
+        """Put all entries of the cache into one. Processes that have the old ones mapped keep them."""
+        forms: dict[str, Any] = {}
+        code = b""
+        for name in sorted(self._seen):
+            found = self.cache.load(name)
+            if found is None:
+                continue
+            header, _, one = found
+            for label, (form, offset, lazy, *masks) in header["forms"].items():
+                forms[label] = [form, len(code) + offset, len(code) + lazy if lazy >= 0 else -1, *masks]
+            code += one + bytes(-len(one) % 64)
+        self._store(forms, code, replaced=self._seen)
+
+    def _store(self, entries: dict[str, Any], code: bytes, replaced: Iterable[str] = ()) -> None:
+        label = hashlib.blake2b("\n".join(entries).encode(), digest_size=8).hexdigest()
+        name = f"handlers-{label}"
+        self.cache.store(name, {"forms": entries}, code)
+        for old in replaced:
+            if old != name:
+                self.cache.remove(old)
+        self._seen = {*self._seen, name}
 
     def _load(self, name: str) -> None:
         found = self.cache.load(name)

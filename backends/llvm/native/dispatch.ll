@@ -16,7 +16,8 @@ define ghccc void @dispatch(ptr %state, i64 %rbp, ptr %op, i64 %pc) nounwind {
   %index = lshr i64 %product, %shift
   %entry = getelementptr {i64, ptr}, ptr %table, i64 %index
   %key = load i64, ptr %entry
-  %hit = icmp eq i64 %key, %pc
+  %wanted = xor i64 %pc, -1
+  %hit = icmp eq i64 %key, %wanted
   br i1 %hit, label %found, label %slow, !prof !0
 found:
   %target.p = getelementptr i8, ptr %entry, i64 8
@@ -68,7 +69,7 @@ leave:
   ret void
 }
 
-; The record at a guest pc, or null.
+; The record at a guest pc, or null. Keys are complements, so that a table of zeros is empty.
 define internal ptr @find(ptr %state, i64 %pc) nounwind {
   %table.p = getelementptr i8, ptr %state, i64 ${table}
   %table = load ptr, ptr %table.p
@@ -77,15 +78,16 @@ define internal ptr @find(ptr %state, i64 %pc) nounwind {
   %mask = lshr i64 -1, %shift
   %product = mul i64 %pc, ${hash}
   %first = lshr i64 %product, %shift
+  %wanted = xor i64 %pc, -1
   br label %probe
 probe:
   %index = phi i64 [%first, %0], [%next, %more]
   %entry = getelementptr {i64, ptr}, ptr %table, i64 %index
   %key = load i64, ptr %entry
-  %hit = icmp eq i64 %key, %pc
+  %hit = icmp eq i64 %key, %wanted
   br i1 %hit, label %found, label %miss
 miss:
-  %empty = icmp eq i64 %key, -1
+  %empty = icmp eq i64 %key, 0
   br i1 %empty, label %none, label %more
 more:
   %up = add i64 %index, 1

@@ -190,7 +190,7 @@ probe:
   %index = phi i64 [%first, %0], [%next, %more]
   %entry = getelementptr {i64, ptr}, ptr %table, i64 %index
   %key = load i64, ptr %entry
-  %empty = icmp eq i64 %key, -1
+  %empty = icmp eq i64 %key, 0
   br i1 %empty, label %place, label %more
 more:
   %up = add i64 %index, 1
@@ -199,7 +199,8 @@ more:
 place:
   %value.p = getelementptr i8, ptr %entry, i64 8
   store ptr %header, ptr %value.p
-  store i64 %pc, ptr %entry
+  %complement = xor i64 %pc, -1
+  store i64 %complement, ptr %entry
   ret void
 }
 
