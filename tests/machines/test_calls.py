@@ -76,7 +76,12 @@ def test_passed_on_pointers_are_moved_and_sizes_clamped(
     run: Callable[..., int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[int, ...]] = []
-    monkeypatch.setattr(host, "call", lambda *values: seen.append(values) or 77)
+
+    def call(*values: int) -> int:
+        seen.append(values)
+        return 77
+
+    monkeypatch.setattr(host, "call", call)
     monkeypatch.setitem(SYSTEM_CALLS, "swapon", None)
     del SYSTEM_CALLS["swapon"]
     passthrough("swapon", VALUE, OUT, SIZE, IN, out(8), VALUE)
@@ -100,7 +105,7 @@ def test_passed_on_pointers_are_moved_and_sizes_clamped(
 
 
 def test_writable_code_is_forgotten_before_the_kernel_writes(run: Callable[..., int]) -> None:
-    told = []
+    told: list[tuple[int, int]] = []
 
     def steps(cpu: ScriptedCpu, area: Area) -> Steps:
         code = yield "mmap", 0, 0x2000, 7, 0x22, (1 << 64) - 1, 0

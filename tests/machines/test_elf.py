@@ -44,7 +44,7 @@ def test_headers_agree_with_pyelftools(name: str) -> None:
             header = segment.header
             expected.append((header.p_flags, header.p_offset, header.p_vaddr, header.p_filesz, header.p_memsz))
             if header.p_type == "PT_INTERP":
-                interpreter = segment.get_interp_name()
+                interpreter = segment.get_interp_name()  # type: ignore[attr-defined]
         assert [(s.flags, s.offset, s.address, s.file_size, s.memory_size) for s in ours.segments] == expected
         assert ours.interpreter == interpreter
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Generator
 from pathlib import Path
 from signal import SIGKILL, SIGSEGV, SIGTERM
+from typing import Any
 
 import pytest
 
@@ -14,8 +16,10 @@ from tests.machines.conftest import ProcessMaker
 from tests.machines.elf_files import CODE_ADDRESS, DATA_ADDRESS, write_elf
 from tests.machines.scripted_cpu import ScriptedCpu
 
+Script = Generator[Any, Any, None]
 
-def idle(cpu: ScriptedCpu):
+
+def idle(cpu: ScriptedCpu) -> Script:
     yield from ()
 
 
@@ -30,7 +34,7 @@ def parse_stack(process: LinuxProcess) -> tuple[list[bytes], list[bytes], dict[i
     pointer += 8 * (count + 1)
     environment = [window.read_cstring(p) for p in window.read_pointers(pointer)]
     pointer += 8 * (len(environment) + 1)
-    vector = {}
+    vector: dict[Any, Any] = {}
     while True:
         key, value = struct.unpack("<QQ", window.read(pointer, 16))
         if not key:
@@ -112,7 +116,7 @@ def test_real_programs_load(make_process: ProcessMaker, busybox: str) -> None:
 
 
 def test_exit_status(make_process: ProcessMaker) -> None:
-    def script(cpu: ScriptedCpu):
+    def script(cpu: ScriptedCpu) -> Script:
         yield "exit_group", 0x1FE
 
     assert make_process(script).run() == 0xFE
@@ -146,7 +150,7 @@ FAULTS = [
 def test_a_fatal_fault_is_told_once(
     make_process: ProcessMaker, capfd: pytest.CaptureFixture[str], event: Exit, status: int, name: str, words: str
 ) -> None:
-    def script(cpu: ScriptedCpu):
+    def script(cpu: ScriptedCpu) -> Script:
         yield event
 
     assert make_process(script).run() == status
@@ -156,7 +160,7 @@ def test_a_fatal_fault_is_told_once(
 
 
 def test_riscv_illegal_instruction(make_process: ProcessMaker, capfd: pytest.CaptureFixture[str]) -> None:
-    def script(cpu: ScriptedCpu):
+    def script(cpu: ScriptedCpu) -> Script:
         yield Exit("trap", CODE_ADDRESS, trap="illegal")
 
     assert make_process(script, guest="riscv64").run() == 132
@@ -166,7 +170,7 @@ def test_riscv_illegal_instruction(make_process: ProcessMaker, capfd: pytest.Cap
 def test_unknown_calls_are_logged_once(make_process: ProcessMaker, caplog: pytest.LogCaptureFixture) -> None:
     results = []
 
-    def script(cpu: ScriptedCpu):
+    def script(cpu: ScriptedCpu) -> Script:
         for name in (999, 999, "swapon", "rseq"):
             results.append((yield name, 0))
 
@@ -175,7 +179,7 @@ def test_unknown_calls_are_logged_once(make_process: ProcessMaker, caplog: pytes
     assert len(caplog.records) == 2 and "999" in caplog.text and "swapon" in caplog.text
 
 
-def wait_status(cpu: ScriptedCpu, child: int, at: int):
+def wait_status(cpu: ScriptedCpu, child: int, at: int) -> Script:
     assert (yield "wait4", child, at, 0, 0) == child
     return cpu.window.read_u32(at)
 
@@ -183,7 +187,7 @@ def wait_status(cpu: ScriptedCpu, child: int, at: int):
 def test_fork_and_wait(make_process: ProcessMaker) -> None:
     found = []
 
-    def script(cpu: ScriptedCpu):
+    def script(cpu: ScriptedCpu) -> Script:
         area = cpu.get("rsp") - 0x1000
         child = yield ("fork",)
         if child == 0:
@@ -210,7 +214,7 @@ def test_fork_and_wait(make_process: ProcessMaker) -> None:
 def test_vfork_hands_the_frame_back(make_process: ProcessMaker) -> None:
     found = []
 
-    def script(cpu: ScriptedCpu):
+    def script(cpu: ScriptedCpu) -> Script:
         local = cpu.get("rsp") + 64
         area = cpu.get("rsp") - 0x1000
         child = yield "clone", 0x4100 | 17, 0, 0, 0, 0
@@ -227,9 +231,9 @@ def test_vfork_hands_the_frame_back(make_process: ProcessMaker) -> None:
 
 def test_clone_argument_order(make_process: ProcessMaker) -> None:
     for guest, order in (("x86_64", (0, 1)), ("riscv64", (1, 0))):
-        told = []
+        told: list[Any] = []
 
-        def script(cpu: ScriptedCpu, order=order, told=told):
+        def script(cpu: ScriptedCpu, order: Any = order, told: Any = told) -> Script:
             area = cpu.get(cpu.abi.stack_pointer) - 0x1000
             last = [0, 0]
             last[order[0]], last[order[1]] = area + 8, 0x1234
@@ -249,7 +253,7 @@ def test_clone_argument_order(make_process: ProcessMaker) -> None:
 def test_threads_are_refused(make_process: ProcessMaker) -> None:
     results = []
 
-    def script(cpu: ScriptedCpu):
+    def script(cpu: ScriptedCpu) -> Script:
         results.append((yield "clone", 0x10F00, 0x1000, 0, 0, 0))
 
     make_process(script).run()
@@ -272,7 +276,7 @@ def test_execve(make_process: ProcessMaker, tmp_path: Path) -> None:
     (tmp_path / "bad").write_bytes(b"neither")
     (tmp_path / "bad").chmod(0o755)
 
-    def script(cpu: ScriptedCpu):
+    def script(cpu: ScriptedCpu) -> Script:
         area = cpu.get("rsp") - 0x4000
         names = [os.fsencode(tmp_path / name) for name in ("missing", "bad", "new")]
         (missing, bad, good, one, variable), area = put(cpu, area, *names, b"one", b"V=1")
@@ -298,7 +302,7 @@ def test_execve_in_a_vforked_child(make_process: ProcessMaker, tmp_path: Path) -
     write_elf(tmp_path / "new")
     told = []
 
-    def script(cpu: ScriptedCpu):
+    def script(cpu: ScriptedCpu) -> Script:
         area = cpu.get("rsp") - 0x4000
         (name,), area = put(cpu, area, os.fsencode(tmp_path / "new"))
         child = yield ("vfork",)

@@ -29,7 +29,7 @@ _DIGEST = 16
 
 
 def default_folder() -> Path | None:
-    """Where the cache lies: $METAPHRASE_CACHE_DIR, nowhere if $METAPHRASE_CACHE is "off", else the user's cache folder."""
+    """Where the cache lies: $METAPHRASE_CACHE_DIR or the user's cache folder; nowhere if $METAPHRASE_CACHE is "off"."""
     if os.environ.get("METAPHRASE_CACHE") == "off":
         return None
     named = os.environ.get("METAPHRASE_CACHE_DIR", "")
