@@ -77,11 +77,11 @@ def test_passed_on_pointers_are_moved_and_sizes_clamped(
 ) -> None:
     seen: list[tuple[int, ...]] = []
 
-    def call(*values: int) -> int:
+    def answer(*values: int) -> int:
         seen.append(values)
         return 77
 
-    monkeypatch.setattr(host, "call", call)
+    monkeypatch.setattr(host, "call", answer)
     monkeypatch.setitem(SYSTEM_CALLS, "swapon", None)
     del SYSTEM_CALLS["swapon"]
     passthrough("swapon", VALUE, OUT, SIZE, IN, out(8), VALUE)

@@ -16,7 +16,7 @@ from tests.machines.conftest import ProcessMaker
 from tests.machines.elf_files import CODE_ADDRESS, DATA_ADDRESS, write_elf
 from tests.machines.scripted_cpu import ScriptedCpu
 
-Script = Generator[Any, Any, None]
+Script = Generator[Any, Any, Any]
 
 
 def idle(cpu: ScriptedCpu) -> Script:
