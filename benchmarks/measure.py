@@ -18,8 +18,8 @@ from metaphrase.benchmarks.engines import Engine
 from metaphrase.ir.errors import MetaphraseError
 
 TIMEOUT = 180.0  # seconds for one run
-LONGEST = 20.0  # seconds: an engine that would take longer runs fewer iterations, and its time is scaled up
-SCALED_TO = 8.0  # seconds that such a run is aimed at
+LONGEST = 12.0  # seconds: an engine that would take longer runs fewer iterations, and its time is scaled up
+SCALED_TO = 6.0  # seconds that such a run is aimed at
 PROBE = 20  # a first run of 1/PROBE of the iterations estimates how long an engine takes
 
 
