@@ -28,7 +28,7 @@ _HEADER_FORM = (1 << 32) - 2
 _ILLEGAL_FORM = (1 << 32) - 1
 _READ, _WRITE = 1, 2
 _HOT = 2000
-_EAGER = 200
+_EAGER = 1000
 _NEVER = 1 << 62
 
 
@@ -60,7 +60,8 @@ class Statistics:
 class NativeCpu:
     """One guest hardware thread over `memory`.
 
-    tier     "0": handlers only; "1": regions as soon as a block has run twice; "auto": regions for what is hot
+    tier     "0": handlers only; "1": the guest waits for the region of a block that became hot; "auto": regions are
+             compiled beside the running guest
     cache    folder of the persistent cache; None for the default, "off" for none
     """
 

@@ -32,7 +32,7 @@ _DESCRIPTORS_SIZE = 64 << 20
 _POLL_SECONDS = 0.001
 _NEAR = 1024
 """Bytes within which blocks that are hot at the same time are taken for parts of one function."""
-_MAX_ROUNDS = 6
+_MAX_ROUNDS = 4
 _KEY_BYTES = 192
 _PAGE = 4096
 _NR_CLOSE_RANGE, _CLOSE_RANGE_UNSHARE = 436, 2
