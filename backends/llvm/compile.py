@@ -52,6 +52,8 @@ def features() -> str:
 def _binding() -> Any:
     import llvmlite.binding as llvm  # slow to import: not needed while everything comes from the cache
 
+    # LLVM would turn a conditional move from memory into a branch around the load, which then could not fault.
+    llvm.set_option("metaphrase", "-x86-cmov-converter-force-mem-operand=0")
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     llvm.initialize_native_asmparser()

@@ -28,7 +28,7 @@ _HEADER_FORM = (1 << 32) - 2
 _ILLEGAL_FORM = (1 << 32) - 1
 _READ, _WRITE = 1, 2
 _HOT = 2000
-_EAGER = 1000
+_EAGER = 300
 _NEVER = 1 << 62
 
 

@@ -7,6 +7,7 @@ import mmap
 from functools import cache
 from types import TracebackType
 
+from metaphrase.backends.llvm import context
 from metaphrase.machines.linux.memory import Window
 from metaphrase.translator.engine import NativeCpu
 from metaphrase.translator.engine.host_memory import protect
@@ -17,8 +18,8 @@ from tests.translator.x86.differential import GUEST
 from tests.translator.x86.interpreted import ArenaMemory, observe, pack_state
 from tests.translator.x86.observed import Observed
 
-_HOT_RUNS = 40
-"""How often a case is run in tier 1: its block becomes a region on the way."""
+_HOT = 2
+"""After how many runs a block becomes hot in tier 1, where every case is run a few times more."""
 
 
 @cache
@@ -37,6 +38,8 @@ class NativeTier:
         self.tier = tier
         self.window = _window()
         self.cpu = NativeCpu(GUEST, self.window, tier=tier)
+        if tier == "1":
+            self.cpu.put_context_word(context.HOT_THRESHOLD, _HOT)
 
     def __enter__(self) -> NativeTier:
         return self
@@ -50,11 +53,13 @@ class NativeTier:
         self._place(case)
         arena = bytes(ArenaMemory(case).arena)
         data = bytes(pack_state(case))
-        for _ in range(1 if self.tier == "0" else _HOT_RUNS):
+        for _ in range(1 if self.tier == "0" else _HOT + 3):
             ctypes.memmove(self.window.base + ARENA, arena, ARENA_SIZE)
             self.cpu.state_bytes[:] = data
             self.cpu.pc = case.address
             end = self.cpu.run()
+        header = self.cpu.find(case.address)
+        assert self.tier == "0" or (header and self.cpu.is_region(header)), "no region was made of the case"
         event, rip, address = _event(end, case)
         after = ctypes.string_at(self.window.base + ARENA, ARENA_SIZE)
         return observe(bytes(self.cpu.state_bytes), after, self.cpu.get("mxcsr"), event, address, rip)
