@@ -243,9 +243,11 @@ _RMW = {"add": "add", "sub": "sub", "and": "and", "or": "or", "xor": "xor", "xch
 def rmw(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
     pointer = f.guest_pointer(value, args[0], result, True, out)
     text = llvm_type(value.type)
-    out.append(
-        f"{result} = atomicrmw volatile {_RMW[value.imm]} ptr addrspace(256) {pointer}, {text} {args[1]} seq_cst"
-    )
+    operation = f"{_RMW[value.imm]} ptr addrspace(256) {pointer}, {text} {args[1]}"
+    out.append(f"{result}.old = atomicrmw volatile {operation} seq_cst")
+    # LLVM makes LOCK BTR and the like from an atomic operation and a test of its result, and loses the address space
+    # over it: the access would reach host memory. It does not look through inline assembly.
+    out.append(f'{result} = call {text} asm "", "=r,0,~{{flags}}"({text} {result}.old)')
 
 
 def cmpxchg(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
