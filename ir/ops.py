@@ -225,6 +225,8 @@ op("get_at", "i64 -> R", EFFECT, None, "guest state at a computed byte offset")
 op("put_at", "i64 T -> -", EFFECT, None, "write guest state at a computed byte offset")
 op("load", "i64 -> R", EFFECT, None, "little-endian guest memory at an address; may fault")
 op("store", "i64 T -> -", EFFECT, None, "write little-endian guest memory at an address; may fault")
+op("near_load", "i64 -> R", EFFECT, None, "load, of an address in or near the window of memory, which needs no check")
+op("near_store", "i64 T -> -", EFFECT, None, "store, to an address in or near the window of memory")
 op(
     "rmw", "i64 T -> T", EFFECT, None,
     "atomic read-modify-write by `imm` (add sub and or xor xchg smax smin umax umin); gives the old value",
@@ -251,9 +253,13 @@ op("enter", "- -> -", TERMINATOR, None, "the region's entry: go to the block who
 op("next", "- -> -", TERMINATOR, None, "end of this instruction: go on with the following one")
 op(
     "goto", "i64 -> -", TERMINATOR, None,
-    "end of this instruction: go on at a guest address; imm: jump, call or return", imm="transfer",
+    "end of this instruction: go on at a guest address; imm: jump, call, return, or carefully (run by tier 0)",
+    imm="transfer",
 )
 op(
     "leave", "i64 -> -", TERMINATOR, None,
     "leave guest code for the embedder because of `imm` (a reason); resume at the address", imm="reason",
 )
+
+MAY_FAULT: Final = frozenset(OPS[name] for name in ("load", "store", "near_load", "near_store", "rmw", "cmpxchg"))
+"""What touches guest memory."""

@@ -59,11 +59,12 @@ class Dominators:
             for successor in block.successors:
                 header = self.index[successor]
                 if self.dominates(header, i):
-                    for member in self._natural_loop(header, i):
+                    for member in self.natural_loop(header, i):
                         depth[member] += 1
         return depth
 
-    def _natural_loop(self, header: int, latch: int) -> set[int]:
+    def natural_loop(self, header: int, latch: int) -> set[int]:
+        """The numbers of the blocks of the loop that the edge from `latch` back to `header` makes."""
         body, work = {header}, [latch]
         while work:
             block = work.pop()

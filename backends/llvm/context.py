@@ -45,6 +45,8 @@ DISPATCH: Final = _word()
 """Native `dispatch`: (state, record, guest pc)."""
 RESOLVE: Final = _word()
 """Native `resolve`: (state, unused, branching record)."""
+CAREFUL: Final = _word()
+"""Native `careful`: as `resolve`, but the block is run by handlers, whatever region it is an entry of."""
 ARENA_NEXT: Final = _word()
 ARENA_END: Final = _word()
 FORMS: Final = _word()

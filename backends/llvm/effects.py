@@ -19,9 +19,6 @@ from metaphrase.ir.types import Type
 if TYPE_CHECKING:
     from metaphrase.backends.llvm.lower import FunctionLowering
 
-WINDOW_BITS: Final = 46
-"""Guest addresses below 2^46 lie in the window."""
-
 _ARITHMETIC = {"fadd": "add", "fsub": "sub", "fmul": "mul", "fdiv": "div", "fmin": "min", "fmax": "max"}
 _COMPARES = {"feq": "oeq", "flt_quiet": "olt", "funord": "uno"}
 _SIGNALLING = {"flt": ("a", 1), "fle": ("ae", 2)}
@@ -326,9 +323,10 @@ EFFECTS: Final[dict[str, Lowering]] = {
     "ftosi": _floating(float_to_int), "ftosi_trunc": _floating(float_to_int), "sitof": _floating(int_to_float),
     "fround": _floating(float_round), "get_fenv": get_fenv, "set_fenv": set_fenv,
     "f80_function": extended.function, "set_f80_control": set_f80_control, "take_f80_flags": take_f80_flags,
-    "load": load, "store": store, "rmw": rmw, "cmpxchg": cmpxchg, "fence": fence, "cycles": cycles,
+    "load": load, "store": store, "near_load": load, "near_store": store,
+    "rmw": rmw, "cmpxchg": cmpxchg, "fence": fence, "cycles": cycles,
     "get": get, "put": put, "get_at": get_at, "put_at": put_at, "peek": peek, "poke": poke,
     "read": read, "write": write,
 }  # fmt: skip
 
-__all__ = ["EFFECTS", "WINDOW_BITS", "constant", "operand", "suffix"]
+__all__ = ["EFFECTS", "constant", "operand", "suffix"]

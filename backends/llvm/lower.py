@@ -11,13 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from metaphrase.backends.llvm import context
-from metaphrase.backends.llvm.effects import EFFECTS, WINDOW_BITS
+from metaphrase.backends.llvm.effects import EFFECTS
 from metaphrase.backends.llvm.pure import PURE_OPS, WIDE_DIVISION, Lines, PureLowering, llvm_type, operand
 from metaphrase.ir import record
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.ir.graph import Block, Function, Terminator, Value
+from metaphrase.ir.ops import MAY_FAULT
 from metaphrase.ir.schedule import schedule
 from metaphrase.ir.types import VOID, Type
+from metaphrase.ir.window import WINDOW_BITS
 
 TERMINATORS = frozenset({"jump", "branch", "ret", "next", "goto", "leave", "enter"})
 LOWERED_OPS = PURE_OPS | frozenset(EFFECTS) | TERMINATORS | {"count", "poll"}
@@ -122,8 +124,7 @@ class FunctionLowering:
 
     def guest_pointer(self, value: Value, address: str, result: str, write: bool, out: Lines) -> str:
         """A checked pointer into the window. C functions are the engine's own and are trusted with their addresses."""
-        out.append(f"{result}.g = inttoptr i64 {address} to ptr addrspace(256)")
-        return f"{result}.g"
+        return self.unchecked_pointer(address, result, out)
 
     def checked_pointer(self, value: Value, address: str, result: str, write: bool, out: Lines) -> str:
         """Branch to the fault block unless the address lies in the window; then a pointer into it."""
@@ -133,6 +134,9 @@ class FunctionLowering:
         self.faults.append((self.current, address, write, value.origin))
         self.current = label
         out.append(f"{label}:")
+        return self.unchecked_pointer(address, result, out)
+
+    def unchecked_pointer(self, address: str, result: str, out: Lines) -> str:
         out.append(f"{result}.g = inttoptr i64 {address} to ptr addrspace(256)")
         return f"{result}.g"
 
@@ -277,7 +281,7 @@ class HandlerLowering(FunctionLowering):
                 else:
                     out.append(f"{name}.n = load i16, ptr {name}.p, !invariant.load !1")
                     out.append(f"{name} = zext i16 {name}.n to i64")
-        if any(e.op.name in ("load", "store", "rmw", "cmpxchg") for b in self.ir.blocks for e in b.effects):
+        if any(e.op in MAY_FAULT for b in self.ir.blocks for e in b.effects):
             self.store_context(context.EXIT_RECORD, "%op", out, "ptr")  # a fault finds its instruction here
         return out
 

@@ -17,24 +17,10 @@ from metaphrase.ir.graph import Block, Function, Terminator, Value
 from metaphrase.ir.layout import Slot
 from metaphrase.ir.schedule import Dominators
 from metaphrase.ir.types import Type
+from metaphrase.ir.window import large_part
 
 INDEXED = "indexed"
 """Group of slots that are reached by computed offsets, and so stay in memory."""
-
-
-_NEAR_ABOVE = 1 << 31
-_NEAR_BELOW = 60 << 10
-"""An access this near to an address inside the window stays inside, or faults in the zones that never map around it."""
-
-
-def _root(address: Value) -> tuple[Value | None, int]:
-    """An address as a value and a constant distance from it (no value: an absolute address)."""
-    if address.op.name == "const":
-        return None, int(address.imm)
-    if address.op.name == "add" and address.args[1].op.name == "const":
-        distance = int(address.args[1].imm)
-        return address.args[0], distance - (1 << 64) if distance >> 63 else distance
-    return address, 0
 
 
 def direct_offset(target: Value) -> int | None:
@@ -57,9 +43,9 @@ class RegionLowering(FunctionLowering):
         self.dirty = _dirty(function, self.cells)
         self.block: Block = function.blocks[0]
         self.dominators = Dominators(function)
-        self.checked: dict[Value | None, tuple[int, ...]] = {}
-        """What is known to lie in the window here: values, each with the distances from it that were checked."""
-        self.checked_at: dict[Block, dict[Value | None, tuple[int, ...]]] = {}
+        self.checked: set[Value] = set()
+        """Large parts of addresses that are known to lie in the window here, or near it."""
+        self.checked_at: dict[Block, set[Value]] = {}
         module.declare("declare void @llvm.experimental.stackmap(i64, i32, ...)")
 
     def signature(self) -> str:
@@ -83,7 +69,7 @@ class RegionLowering(FunctionLowering):
     def begin_block(self, block: Block, out: Lines) -> None:
         self.block = block
         above = self.dominators.idom[self.dominators.index[block]]
-        self.checked = dict(self.checked_at.get(self.dominators.order[above], {}))
+        self.checked = set(self.checked_at.get(self.dominators.order[above], ()))
         self.checked_at[block] = self.checked
 
     def state_pointer(self, offset: int, type: Type, result: str, out: Lines) -> str:
@@ -109,13 +95,11 @@ class RegionLowering(FunctionLowering):
         return pointer
 
     def _pointer(self, value: Value, address: str, result: str, write: bool, out: Lines) -> str:
-        """A pointer into the window, checked unless an address nearby was checked on every way here."""
-        root, distance = _root(value.args[0])
-        for before in self.checked.get(root, ()):
-            if -_NEAR_BELOW <= distance - before < _NEAR_ABOVE:
-                out.append(f"{result}.g = inttoptr i64 {address} to ptr addrspace(256)")
-                return f"{result}.g"
-        self.checked[root] = (*self.checked.get(root, ()), distance)
+        """A pointer into the window, checked unless it is near an address that was checked on every way here."""
+        root = large_part(value.args[0])
+        if root is None or root in self.checked or value.op.name in ("near_load", "near_store"):
+            return self.unchecked_pointer(address, result, out)
+        self.checked.add(root)
         return self.checked_pointer(value, address, result, write, out)
 
     def fault_block(self) -> Lines:
@@ -176,7 +160,11 @@ class RegionLowering(FunctionLowering):
         target = terminator.args[0]
         if name == "goto":
             offset = direct_offset(target)
-            if offset is not None:
+            if terminator.imm == "carefully":
+                assert offset is not None
+                careful = self.load_context(context.CAREFUL, out)
+                self.tail_to(careful, self._exit_record(offset, out), "poison", out)
+            elif offset is not None:
                 self.chain_to(self._exit_record(offset, out), out)
             else:
                 dispatch = self.load_context(context.DISPATCH, out)

@@ -45,7 +45,7 @@ def source(layout: Layout) -> str:
         _text(
             "dispatch",
             pc=layout.program_counter, table=c.LOOKUP_TABLE, shift=c.LOOKUP_SHIFT, hash=c.LOOKUP_HASH - (1 << 64),
-            immediate=r.IMMEDIATE, displacement=r.DISPLACEMENT,
+            immediate=r.IMMEDIATE, displacement=r.DISPLACEMENT, instructions=c.INSTRUCTIONS, size=r.SIZE,
         ),
         _text(
             "blocks",

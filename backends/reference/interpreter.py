@@ -289,11 +289,13 @@ def _put_at(run: Interpreter, node: Value, offset: int, value: Raw) -> None:
 
 
 @_effect("load")
+@_effect("near_load")
 def _load(run: Interpreter, node: Value, address: int) -> Raw:
     return _read(run.memory, address, node.type)
 
 
 @_effect("store")
+@_effect("near_store")
 def _store(run: Interpreter, node: Value, address: int, value: Raw) -> None:
     _write(run.memory, address, node.args[1].type, value)
 

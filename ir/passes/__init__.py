@@ -13,6 +13,7 @@ from metaphrase.ir.graph import Function
 from metaphrase.ir.passes.dead_code import dead_code
 from metaphrase.ir.passes.dead_state import dead_state
 from metaphrase.ir.passes.forward_state import forward_state
+from metaphrase.ir.passes.hoist_checks import hoist_checks
 from metaphrase.ir.passes.merge_blocks import merge_blocks
 from metaphrase.ir.passes.sink_state import sink_state
 from metaphrase.ir.verify import verify
@@ -21,7 +22,7 @@ Pass = Callable[[Function], Function]
 
 # Dead state goes first, so that what only it used need not be looked at; and once more when reads have disappeared.
 PIPELINE: Final[tuple[Pass, ...]] = (
-    merge_blocks, dead_state, forward_state, dead_code, sink_state, dead_state,
+    merge_blocks, dead_state, forward_state, dead_code, hoist_checks, merge_blocks, sink_state, dead_state,
 )  # fmt: skip
 """What a region goes through before it is lowered."""
 
@@ -37,4 +38,6 @@ def run(function: Function, passes: Iterable[Pass] = PIPELINE, *, check: bool = 
     return function
 
 
-__all__ = ["PIPELINE", "Pass", "dead_code", "dead_state", "forward_state", "merge_blocks", "run", "sink_state"]
+__all__ = [
+    "PIPELINE", "Pass", "dead_code", "dead_state", "forward_state", "hoist_checks", "merge_blocks", "run", "sink_state",
+]  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from metaphrase.ir.graph import Block, Function
-from metaphrase.ir.ops import OPS, Op
+from metaphrase.ir.ops import MAY_FAULT, OPS, Op
 from metaphrase.ir.passes.environment import ENVIRONMENT_SLOT, USES_ENVIRONMENT
 
 _GET, _PUT = OPS["get"], OPS["put"]
@@ -13,7 +13,6 @@ ALL = -1
 """The set of all bytes of the state. A set of bytes is an integer, bit i standing for the byte at offset i."""
 _SEES_ALL = frozenset({OPS["get_at"]})
 _LEAVES = frozenset({OPS["next"], OPS["goto"], OPS["leave"], OPS["ret"]})
-_MAY_FAULT = frozenset({OPS["load"], OPS["store"], OPS["rmw"], OPS["cmpxchg"]})
 
 
 @cache
@@ -65,7 +64,7 @@ def _seers(function: Function, exact: bool) -> dict[Op, int]:
     """What ops other than `get` and `put` read of the state."""
     seers = dict.fromkeys(_SEES_ALL, ALL)
     if exact:
-        seers |= dict.fromkeys(_MAY_FAULT, ALL)
+        seers |= dict.fromkeys(MAY_FAULT, ALL)
     slot = function.layout.slots.get(ENVIRONMENT_SLOT) if function.layout else None
     if slot is not None:  # a backend may keep the environment there
         seers |= dict.fromkeys(USES_ENVIRONMENT, state_bytes(slot.offset, slot.type.bytes))

@@ -15,6 +15,7 @@ import gc
 import sys
 from errno import ENAMETOOLONG, ENOMEM
 
+from metaphrase.ir.window import WINDOW_BITS, ZONE
 from metaphrase.machines.linux import host
 from metaphrase.machines.linux.errors import GuestFault, WindowError
 from metaphrase.machines.linux.host import (
@@ -32,9 +33,7 @@ from metaphrase.machines.linux.regions import Region, RegionMap
 
 PAGE_SIZE = 4096
 PAGE_MASK = PAGE_SIZE - 1
-WINDOW_SIZE = 1 << 46
-ZONE_BELOW = 64 << 10
-ZONE_ABOVE = 4 << 30
+WINDOW_SIZE = 1 << WINDOW_BITS
 
 _RESERVED = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
 _string_at = ctypes.string_at
@@ -59,8 +58,8 @@ class Window:
         self.code_changed = _ignore_code_change
         self._writable_code = False
         self._reserved = 0
-        self._reserved = _reserve(ZONE_BELOW + size + ZONE_ABOVE)
-        self.base = self._reserved + ZONE_BELOW
+        self._reserved = _reserve(ZONE + size + ZONE)
+        self.base = self._reserved + ZONE
 
     def __del__(self) -> None:
         # At the end of the interpreter, threads of the engine may still look at guest memory.
@@ -70,7 +69,7 @@ class Window:
     def close(self) -> None:
         """Give the reservation back; no guest pointer may be used afterwards."""
         if self._reserved:
-            host.check(host.call(11, self._reserved, ZONE_BELOW + self.size + ZONE_ABOVE))  # munmap
+            host.check(host.call(11, self._reserved, ZONE + self.size + ZONE))  # munmap
             self._reserved = 0
             self.regions = RegionMap()
 

@@ -133,15 +133,16 @@ def test_case(case: Case) -> None:
 
 def check_pass(case: Case, module: Module) -> None:
     function = before(module, case.line).function
+    original = before(parse_module(case.path.read_text()), case.line).function
     expected = next(parsed for parsed in module.functions if parsed.line > case.line).function
     behaviour = [observed(function, seed) for seed in range(8)]
     changed = verify(PASSES[case.target](verify(function)))
     assert print_function(changed) == print_function(expected)
-    assert [observed(changed, seed) for seed in range(8)] == behaviour
+    assert [observed(changed, seed, original) for seed in range(8)] == behaviour
 
 
-def observed(function: Function, seed: int) -> object:
-    """What a run from a random state shows: how it ends, state and memory."""
+def observed(function: Function, seed: int, careful: Function | None = None) -> object:
+    """What a run from a random state shows: how it ends, state and memory. `careful` goes on at its loop's head."""
     choose = random.Random(seed)
     state = bytearray(choose.randbytes(function.layout.size if function.layout else 0))
     memory = PagedMemory()
@@ -150,6 +151,8 @@ def observed(function: Function, seed: int) -> object:
     for type in function.parameters:
         arguments.append(choose.choice((0, 1, 0x1000, choose.getrandbits(type.bits))) & type.mask)
     outcome = Interpreter(function, state=state, memory=memory, arguments=arguments).run()
+    if careful is not None and outcome.transfer == "carefully":
+        outcome = Interpreter(careful, state=state, memory=memory, arguments=arguments).run()
     faulted = outcome.kind == "fault"
     end = (outcome.kind, outcome.pc, outcome.value, outcome.reason, outcome.transfer)
     return end, b"" if faulted else bytes(state), memory.read(0x1000, 4096)

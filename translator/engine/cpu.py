@@ -10,6 +10,7 @@ from metaphrase.backends.llvm import context as c
 from metaphrase.backends.llvm.context import Reasons
 from metaphrase.ir import record
 from metaphrase.ir.errors import MetaphraseError
+from metaphrase.ir.window import WINDOW_BITS
 from metaphrase.translator.engine.cache import Cache, default_folder
 from metaphrase.translator.engine.handlers import Handlers
 from metaphrase.translator.engine.host_memory import GuestMemory, HostBlock, protect, set_gs_base
@@ -279,7 +280,7 @@ class NativeCpu:
     def _new_code_page(self, address: int) -> Exit | None:
         """Allow translation from a page, once the guest may execute it; write-protect it if the guest may write it."""
         page = address // _PAGE
-        if address >= 1 << 46 or not self.memory.check_execute(page * _PAGE):
+        if address >= 1 << WINDOW_BITS or not self.memory.check_execute(page * _PAGE):
             return Exit("fault", self.pc, address, "execute")
         if len(self._code_pages) >= _PAGES_SIZE // 2:
             self.flush(forget_pages=True)
@@ -403,6 +404,10 @@ class NativeCpu:
         left = self._u64_at(header + record.DISPLACEMENT)
         return left > threshold or threshold - left >= max(1, threshold // 32)
 
+    def count_again(self, header: int) -> None:
+        """Let a block become hot once more."""
+        self._arena.put_u64(header - self._arena.address + record.DISPLACEMENT, self._word(c.HOT_THRESHOLD))
+
     def is_region(self, header: int) -> bool:
         """Whether a block's header enters a region already."""
         return self._u64_at(header) != self.runtime.symbols["block_entry"]
@@ -457,7 +462,8 @@ class NativeCpu:
         for offset, value in {
             c.LOOKUP_TABLE: self._lookup.address, c.LOOKUP_SHIFT: 64 - _LOOKUP_BITS,
             c.LOOKUP_LIMIT: (1 << _LOOKUP_BITS) // 2, c.DISPATCH: self.runtime.symbols["dispatch"],
-            c.RESOLVE: self.runtime.symbols["resolve"], c.ARENA_END: self._arena.address + self._arena.size,
+            c.RESOLVE: self.runtime.symbols["resolve"], c.CAREFUL: self.runtime.symbols["careful"],
+            c.ARENA_END: self._arena.address + self._arena.size,
             c.FORMS: self.handlers.table.address, c.ROWS: rows.address + 8,
             c.DECODER_TABLE: self._decoder_table.address, c.CODE_PAGES: self._pages.address,
             c.CODE_PAGES_MASK: _PAGES_SIZE - 1, c.HOT_QUEUE: self._hot.address,

@@ -11,16 +11,19 @@ from metaphrase.backends.llvm.region import direct_offset
 from metaphrase.ir.fold import simplify
 from metaphrase.ir.graph import Block, Function, Terminator, Value
 from metaphrase.ir.ops import OPS
+from metaphrase.ir.schedule import Dominators, reverse_postorder
 from metaphrase.ir.types import I1, I64, VOID
 from metaphrase.translator.emitter import Constants
 from metaphrase.translator.guest import Decoded, Guest
 
 MAX_BLOCKS = 96
 MAX_INSTRUCTIONS = 800
-MAX_GUESSES = 12
-"""Return points and targets of indirect jumps that are compared with before the region is left by the dispatcher."""
+MAX_IN_TURN = 3
+"""Blocks of the region that an unknown target is compared with one after the other."""
 MAX_LEAF = 24
 """Instructions of a function that is taken into the regions of its callers: one that calls nothing itself."""
+MAX_HEADS = 6
+"""Roots that are tried for the first entry."""
 
 
 @dataclass(slots=True)
@@ -36,10 +39,12 @@ class GuestBlock:
 
 @dataclass(slots=True)
 class Region:
-    """A lifted region. Entry number i is the block at guest address `entries[i]`; `blocks` are all it was made of."""
+    """A lifted region. Entry number i is the block at guest address `entries[i]`; `blocks` are all it was made of, from
+    `roots` on."""
 
     origin: int
     function: Function
+    roots: list[int] = field(default_factory=list)
     entries: list[int] = field(default_factory=list)
     blocks: list[GuestBlock] = field(default_factory=list)
     instructions: int = 0
@@ -58,16 +63,21 @@ class Blocks(Protocol):
 class RegionBuilder:
     """Lifts what is reachable by direct jumps from the roots, as far as it is warm and the limits allow.
 
-    The first root is where the region begins; the others are further entries: blocks that were reached by indirect
-    jumps, or that became hot by themselves (`hot` is the one that did just now). Calls are not followed, but
-    for small functions that call nothing.
+    The roots are blocks that became hot, the latest first (`hot` is the one that did just now). Calls are not followed,
+    but for small functions that call nothing.
+
+    A region has as few entries as can be, because each entry in the middle of a loop makes it one that LLVM does
+    little for: the root from which the loops have one head each, what a call that is not followed returns to, and the
+    roots that these do not reach. Whoever comes to another block of it goes on in tier 0 (or in an older region) until
+    the next entry. With `enter_all`, all roots are entries.
     """
 
     def __init__(
-        self, guest: Guest, blocks: Blocks, roots: Sequence[int], *, hot: int = 0, limit: int = MAX_INSTRUCTIONS
-    ) -> None:
+        self, guest: Guest, blocks: Blocks, roots: Sequence[int], *, hot: int = 0, enter_all: bool = False,
+        limit: int = MAX_INSTRUCTIONS,
+    ) -> None:  # fmt: skip
         self.guest, self.source, self.origin, self.roots, self.limit = guest, blocks, roots[0], roots, limit
-        self.hot = hot or self.origin
+        self.hot, self.enter_all = hot or self.origin, enter_all
         self.function = Function(f"region_{self.origin:x}", guest.layout, simplify=simplify)
         self.entry = self.function.block("enter")
         self.emitter = guest.make_emitter(self.function)
@@ -75,19 +85,40 @@ class RegionBuilder:
         self.heads: dict[int, Block] = {}
         self.lifted: dict[int, GuestBlock] = {}
         self.instructions = 0
-        self.return_points: list[int] = []
-        self.calls: list[int] = []
+        self.return_points: dict[int, int | None] = {}
+        """Where calls return to, and what they call where that is known."""
         self.is_leaf = True
 
     def build(self) -> Region:
         """Select and lift."""
         self._collect()
-        entries = [pc for pc in dict.fromkeys([*self.roots, *self.return_points]) if pc in self.lifted]
-        self._connect(entries)
-        self.entry.terminator = Terminator(OPS["enter"], (), tuple(self.heads[pc] for pc in entries))
-        region = Region(self.origin, self.function, entries, list(self.lifted.values()), self.instructions)
+        self._connect()
+        entries = self._entries()
+        self._enter(entries)
+        roots = [pc for pc in self.roots if pc in self.lifted]
+        region = Region(self.origin, self.function, roots, entries, list(self.lifted.values()), self.instructions)
         self._poll_loops()
         return region
+
+    def _enter(self, entries: list[int]) -> None:
+        self.entry.terminator = Terminator(OPS["enter"], (), tuple(self.heads[pc] for pc in entries))
+
+    def _entries(self) -> list[int]:
+        """The entries, see the class."""
+        roots = [pc for pc in self.roots if pc in self.lifted]
+        called = [pc for pc in roots if pc in self.return_points.values()]
+        irregular = {}
+        for pc in (called or roots)[:MAX_HEADS]:
+            self._enter([pc])
+            irregular[pc] = irregular_edges(self.function)
+        first = min(irregular, key=irregular.__getitem__)
+        returns = [pc for pc, callee in self.return_points.items() if pc in self.lifted and callee not in self.lifted]
+        entries = list(dict.fromkeys([*roots, *returns] if self.enter_all else [first, *returns]))
+        for pc in roots:
+            self._enter(entries)
+            if self.heads[pc] not in reverse_postorder(self.function):
+                entries.append(pc)
+        return entries
 
     def _collect(self) -> bool:
         """Lift from the roots on; whether all that was reached could be taken in."""
@@ -122,6 +153,7 @@ class RegionBuilder:
     def _lift(self, block: GuestBlock) -> list[int]:
         """Lift one block; gives the addresses that its direct exits go to."""
         head = self.function.block(f"at_{block.pc - self.origin:x}")
+        head.origin = (block.pc - self.origin, len(block.instructions))
         self.heads[block.pc] = head
         first = len(self.function.blocks) - 1
         m = self.emitter
@@ -141,7 +173,7 @@ class RegionBuilder:
                 target = None if offset is None else (self.origin + offset) & (1 << 64) - 1
                 if end.imm == "call":
                     self.is_leaf = False
-                    self.return_points.append(block.end)
+                    self.return_points[block.end] = target
                     targets.append(block.end)
                     if target is not None and target not in self.roots and self._small_leaf(target):
                         targets.append(target)
@@ -151,10 +183,10 @@ class RegionBuilder:
                     self.is_leaf = False
         return targets
 
-    def _connect(self, entries: list[int]) -> None:
+    def _connect(self) -> None:
         """Make jumps inside the region direct, and guess where its returns and indirect jumps go."""
-        returns = [pc for pc in entries if pc in self.return_points][:MAX_GUESSES]
-        jumps = [pc for pc in entries[1:] if pc not in self.return_points][:MAX_GUESSES]
+        returns = [pc for pc in self.return_points if pc in self.lifted]
+        jumps = [pc for pc in reversed(self.roots) if pc in self.lifted and pc not in self.return_points]
         for block in list(self.function.blocks):
             end = block.terminator
             if end is None or end.op.name != "goto":
@@ -168,9 +200,20 @@ class RegionBuilder:
                 self._guess(block, end.args[0], returns if end.imm == "return" else jumps)
 
     def _guess(self, block: Block, target: Value, likely: list[int]) -> None:
-        """Compare an unknown target with entries of the region before it is left."""
-        leave = block.terminator
+        """Compare an unknown target with blocks of the region before it is left: a few in turn, many by halves."""
         base = self.function.pure(OPS["base"], target.type, ())
+        if len(likely) > MAX_IN_TURN:
+            likely = sorted(likely, key=lambda pc: (pc - self.origin) & (1 << 64) - 1)
+            half = len(likely) // 2
+            offset = target - base
+            below, above = self.function.block(), self.function.block()
+            is_below = offset.ult((likely[half] - self.origin) & (1 << 64) - 1)
+            below.terminator = above.terminator = block.terminator
+            block.terminator = Terminator(OPS["branch"], (is_below,), (below, above))
+            self._guess(below, target, likely[:half])
+            self._guess(above, target, likely[half:])
+            return
+        leave = block.terminator
         for pc in likely:
             missed = self.function.block()
             hit = target.eq(base + (pc - self.origin))
@@ -206,3 +249,14 @@ class RegionBuilder:
         base = self.function.pure(OPS["base"], I64, ())
         leave.terminator = Terminator(OPS["leave"], (base + (pc - self.origin),), imm="interrupt")
         return latch
+
+
+def irregular_edges(function: Function) -> int:
+    """How many edges lead back to a block that does not dominate where they begin: loops with several heads."""
+    dominators = Dominators(function)
+    count = 0
+    for number, block in enumerate(dominators.order):
+        for successor in block.successors:
+            target = dominators.index[successor]
+            count += target <= number and not dominators.dominates(target, number)
+    return count

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import logging
 import signal
 import sys
@@ -11,7 +10,7 @@ import threading
 import time
 from bisect import bisect_right, insort
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from metaphrase.backends.llvm import context as c
 from metaphrase.backends.llvm.codecache import CodeCacheFull
@@ -22,6 +21,7 @@ from metaphrase.backends.llvm.region import RegionLowering
 from metaphrase.ir import passes, record
 from metaphrase.translator.engine.host_memory import HostBlock
 from metaphrase.translator.engine.native import code_cache
+from metaphrase.translator.engine.region_store import Compiled, RegionStore, digest_of
 from metaphrase.translator.engine.regions import GuestBlock, Region, RegionBuilder
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ _POLL_SECONDS = 0.001
 _NEAR = 1024
 """Bytes within which blocks that are hot at the same time are taken for parts of one function."""
 _MAX_ROUNDS = 4
-_KEY_BYTES = 192
-_PAGE = 4096
 _NR_CLOSE_RANGE, _CLOSE_RANGE_UNSHARE = 436, 2
 
 
@@ -50,31 +48,19 @@ def _leave_descriptor_table() -> None:
 
 
 @dataclass(slots=True)
-class Compiled:
-    """A region's code and what is needed to install it anywhere: everything is relative to its origin."""
-
-    code: bytes
-    entry: int
-    entries: list[int]
-    exits: list[int]
-    maps: list[tuple[int, int]]
-    """(offset in the code, offset of the guest pc): each guest access lies behind its entry."""
-    blocks: list[tuple[int, int, str]]
-    """(offset, bytes, digest) of the guest code it was made of."""
-
-
-@dataclass(slots=True)
 class Installed:
-    """A region in place; `rounds` counts how often it was made anew to take more in."""
+    """A region in place. `rounds` counts how often it was made anew to take more in; for `landing` see there."""
 
     base: int
     end: int
     origin: int
     maps: list[tuple[int, int]]
+    roots: list[int]
     entries: list[int]
     pcs: frozenset[int]
     entry_records: int
     rounds: int
+    landing: bool
 
 
 class Tier1:
@@ -82,6 +68,7 @@ class Tier1:
 
     def __init__(self, cpu: NativeCpu) -> None:
         self.cpu = cpu
+        self.store = RegionStore(cpu.cache, cpu.memory)
         self.lock = threading.Lock()
         self.generation = 0
         self.installed: list[Installed] = []
@@ -90,6 +77,8 @@ class Tier1:
         self.thread: threading.Thread | None = None
         self.stopping = False
         self.leaves: dict[int, bool] = {}
+        self.deferred: set[int] = set()
+        """Blocks that became hot though a region had them already."""
 
     # --- the compiling thread --------------------------------------------------------------------------------------
     def start(self) -> None:
@@ -137,41 +126,84 @@ class Tier1:
             if generation != self.generation:
                 return
             block = self.cpu.block_at(header)
-        if block is None or self.cpu.is_region(header):
+        if block is None or self.cpu.is_region(header) or self._defer(block):
             return
-        found = self._cached(block)
+        landing = block.pc in self.deferred
+        kind = "landing" if landing else "region"
+        rounds = 0
+        found = self.store.load(block.pc, kind)
         if found is not None:
             compiled, origin = found
             self.cpu.statistics.regions_cached += 1
-            self._install(compiled, origin, generation, 0)
         else:
-            region, rounds = self._select(block.pc)
+            region, rounds = self._landing(block.pc) if landing else self._select(block.pc)
             passes.run(region.function)
-            compiled = self._compile(region)
+            compiled, origin = self._compile(region), region.origin
             with self.lock:
                 if generation != self.generation:
                     return
-            self._store(region, compiled)
+            self.store.store(compiled, origin, [block.pc - origin, *compiled.roots, *compiled.entries], kind)
             self.cpu.statistics.regions += 1
-            self._install(compiled, region.origin, generation, rounds)
+        self._install(compiled, origin, generation, rounds, landing)
+        if block.pc - origin not in compiled.entries:
+            self._defer(block)
         self.cpu.statistics.region_seconds += time.perf_counter() - begin
+
+    def _defer(self, block: GuestBlock) -> bool:
+        """Whether a region that has the block, though not as an entry, is given another chance to be the one that runs.
+
+        Tier 0 may have come to the block on its way to that region's entry. If it keeps coming, or is in a loop there,
+        the block gets a region of its own.
+        """
+        covered = any(block.pc in one.pcs for one in self.installed)
+        if not covered or block.pc in self.deferred:
+            return False
+        self.deferred.add(block.pc)
+        self.cpu.count_again(block.header)
+        return True
 
     def _select(self, pc: int) -> tuple[Region, int]:
         """The region to make for a hot block, and how many rounds of growth it has behind it.
 
-        Blocks nearby that became hot too are taken in as entries. A region that shares code with it is made anew with
-        this entry, so that a function ends up in one region and not in one for each of its blocks.
+        Blocks nearby that became hot too are taken in. A region that shares code with it is made anew together with
+        it, so that a function ends up in one region and not in one for each of its blocks.
         """
-        waiting = [hot for hot in self.cpu.waiting_blocks() if abs(hot - pc) < _NEAR]
-        roots = [pc, *waiting]
-        region = RegionBuilder(self.cpu.guest, self, roots).build()
-        pcs = {block.pc for block in region.blocks}
-        related = [one for one in self.installed if one.rounds < _MAX_ROUNDS and not pcs.isdisjoint(one.pcs)]
+        roots = [*reversed(self._waiting_near(pc)), pc]
+        region = RegionBuilder(self.cpu.guest, self, roots, hot=pc).build()
+        related = self._related(region, landing=False)
         if not related:
             return region, 0
-        roots = [entry for one in related for entry in one.entries] + roots
+        roots += [root for one in related for root in one.roots]
         region = RegionBuilder(self.cpu.guest, self, list(dict.fromkeys(roots)), hot=pc).build()
         return region, 1 + max(one.rounds for one in related)
+
+    def _landing(self, pc: int) -> tuple[Region, int]:
+        """The region to make for a block that tier 0 keeps coming to though a region has it, but not as an entry.
+
+        It is entered at all such blocks, at the cost of loops with many heads, and goes as far as the entries of the
+        region proper.
+        """
+        roots = [pc, *(hot for hot in self._waiting_near(pc) if hot in self.deferred)]
+        entries = {entry for one in self.installed if not one.landing for entry in one.entries}
+        between = _Between(self, frozenset(entries))
+        region = RegionBuilder(self.cpu.guest, between, roots, enter_all=True).build()
+        related = self._related(region, landing=True)
+        if not related:
+            return region, 0
+        roots += [root for one in related for root in one.roots]
+        region = RegionBuilder(self.cpu.guest, between, list(dict.fromkeys(roots)), enter_all=True).build()
+        return region, 1 + max(one.rounds for one in related)
+
+    def _waiting_near(self, pc: int) -> list[int]:
+        return [hot for hot in self.cpu.waiting_blocks() if abs(hot - pc) < _NEAR]
+
+    def _related(self, region: Region, *, landing: bool) -> list[Installed]:
+        """The regions that share code with a new one and may still grow, the latest first."""
+        pcs = {block.pc for block in region.blocks}
+        return [
+            one for one in sorted(self.installed, key=lambda one: -one.entry_records)
+            if one.landing == landing and one.rounds < _MAX_ROUNDS and not pcs.isdisjoint(one.pcs)
+        ]  # fmt: skip
 
     def block(self, pc: int, *, first: bool) -> GuestBlock | None:
         """The block at a guest address if it is translated and has run (see `regions.Blocks`)."""
@@ -189,68 +221,28 @@ class Tier1:
         blocks = []
         for block in region.blocks:
             code = self.cpu.memory.read(block.pc, block.end - block.pc)
-            blocks.append((block.pc - region.origin, len(code), _digest(code)))
-        entries = [pc - region.origin for pc in region.entries]
-        return Compiled(image.code, image.symbols["region"], entries, lowering.exits, maps, blocks)
-
-    # --- the cache -------------------------------------------------------------------------------------------------
-    def _key(self, pc: int) -> str:
-        """Names a region by the code at its beginning: more of it than one block, since many begin alike."""
-        return f"region-{_digest(self.cpu.memory.read(pc, min(_KEY_BYTES, -pc % _PAGE or _PAGE)))}"
-
-    def _cached(self, block: GuestBlock) -> tuple[Compiled, int] | None:
-        """The region that the cache has for a hot block, and the address it begins at; None if memory differs."""
-        found = self.cpu.cache.load(self._key(block.pc))
-        if found is None:
-            return None
-        header, _, code = found
-        origin = block.pc
-        if "alias" in header:  # another block's region has this one as an entry
-            origin = block.pc - header["offset"]
-            found = self.cpu.cache.load(header["alias"])
-            if found is None:
-                return None
-            header, _, code = found
-        for offset, length, digest in header["blocks"]:
-            try:
-                now = self.cpu.memory.read(origin + offset, length)
-            except Exception as error:  # whatever the machine raises for memory that is not there
-                LOGGER.debug("a cached region does not fit: %s", error)
-                return None
-            if _digest(now) != digest:
-                return None
-        maps = [(at, offset) for at, offset in header["maps"]]
-        compiled = Compiled(code, header["entry"], header["entries"], header["exits"], maps, header["blocks"])
-        return compiled, origin
-
-    def _store(self, region: Region, compiled: Compiled) -> None:
-        key = self._key(region.origin)
-        header: dict[str, Any] = {
-            "entry": compiled.entry, "entries": compiled.entries, "exits": compiled.exits, "maps": compiled.maps,
-            "blocks": compiled.blocks,
-        }  # fmt: skip
-        self.cpu.cache.store(key, header, compiled.code)
-        for pc in region.entries[1:]:
-            alias = self._key(pc)
-            if alias != key:
-                self.cpu.cache.store(alias, {"alias": key, "offset": pc - region.origin}, b"")
+            blocks.append((block.pc - region.origin, len(code), digest_of(code)))
+        roots, entries = ([pc - region.origin for pc in pcs] for pcs in (region.roots, region.entries))
+        return Compiled(image.code, image.symbols["region"], roots, entries, lowering.exits, maps, blocks)
 
     # --- installing ------------------------------------------------------------------------------------------------
-    def _install(self, compiled: Compiled, origin: int, generation: int, rounds: int) -> None:
+    def _install(self, compiled: Compiled, origin: int, generation: int, rounds: int, landing: bool) -> None:
         with self.lock:
             if generation != self.generation:
                 return
             entries = [origin + offset for offset in compiled.entries]
             present = next((one for one in self.installed if one.origin == origin and one.entries == entries), None)
             if present is None:
-                present = self._place(compiled, origin, entries, rounds)
+                present = self._place(compiled, origin, entries, rounds, landing)
             if present is not None:
                 for number, pc in enumerate(entries):
                     header = self.cpu.find(pc)
                     if header:
                         self.cpu.enter_region(header, present.entry_records + record.SIZE * number)
 
-    def _place(self, compiled: Compiled, origin: int, entries: list[int], rounds: int) -> Installed | None:
+    def _place(
+        self, compiled: Compiled, origin: int, entries: list[int], rounds: int, landing: bool
+    ) -> Installed | None:
         """Put a region's code and exit records in place; None if there is no room for the records."""
         size = record.SIZE * (1 + len(compiled.exits) + len(entries))
         if self.next_descriptor + size > _DESCRIPTORS_SIZE:
@@ -273,9 +265,10 @@ class Tier1:
             self.descriptors.put_u64(one_at + c.ENTRY_DESCRIPTOR, self.descriptors.address + at)
             self.descriptors.put_u64(one_at + record.FORM, number << 32)  # EXTRA is the upper half of that word
         one = Installed(
-            base, base + len(compiled.code), origin, compiled.maps, entries,
+            base, base + len(compiled.code), origin, compiled.maps,
+            [origin + offset for offset in compiled.roots], entries,
             frozenset(origin + offset for offset, _, _ in compiled.blocks),
-            self.descriptors.address + entry_at, rounds,
+            self.descriptors.address + entry_at, rounds, landing,
         )  # fmt: skip
         insort(self.installed, one, key=lambda i: i.base)
         return one
@@ -288,6 +281,7 @@ class Tier1:
                 code_cache().release(one.base)
             self.installed.clear()
             self.leaves.clear()
+            self.deferred.clear()
             self.next_descriptor = 0
 
     def after_fork(self) -> None:
@@ -305,6 +299,11 @@ class Tier1:
         return region.origin + region.maps[max(place, 0)][1] if region.maps else region.origin
 
 
-def _digest(code: bytes) -> str:
-    return hashlib.blake2b(code, digest_size=12).hexdigest()
+class _Between:
+    """The blocks that are not entries of a region proper."""
 
+    def __init__(self, tier1: Tier1, entries: frozenset[int]) -> None:
+        self.tier1, self.entries, self.leaves = tier1, entries, tier1.leaves
+
+    def block(self, pc: int, *, first: bool) -> GuestBlock | None:
+        return self.tier1.block(pc, first=first) if first or pc not in self.entries else None

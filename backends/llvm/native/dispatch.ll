@@ -69,6 +69,33 @@ leave:
   ret void
 }
 
+; The block that an exit record goes to, run by handlers even if a region is entered there: it may find a fault.
+define ghccc void @careful(ptr %state, i64 %rbp, ptr %op, i64 %unused) noinline nounwind {
+  %pc.p = getelementptr i8, ptr %op, i64 ${immediate}
+  %pc = load i64, ptr %pc.p
+  %known = call ptr @find(ptr %state, i64 %pc)
+  %missing = icmp eq ptr %known, null
+  br i1 %missing, label %fresh, label %go
+fresh:
+  %made = call ptr @translate(ptr %state, i64 %pc)
+  %failed = icmp eq ptr %made, null
+  br i1 %failed, label %leave, label %go
+go:
+  %target = phi ptr [%known, %0], [%made, %fresh]
+  %size.p = getelementptr i8, ptr %target, i64 ${immediate}
+  %size = load i64, ptr %size.p
+  %total.p = getelementptr i8, ptr %state, i64 ${instructions}
+  %total = load i64, ptr %total.p
+  %more = add i64 %total, %size
+  store i64 %more, ptr %total.p
+  %first = getelementptr i8, ptr %target, i64 ${size}
+  %handler = load ptr, ptr %first
+  musttail call ghccc void %handler(ptr %state, i64 poison, ptr %first, i64 0)
+  ret void
+leave:
+  ret void
+}
+
 ; The record at a guest pc, or null. Keys are complements, so that a table of zeros is empty.
 define internal ptr @find(ptr %state, i64 %pc) nounwind {
   %table.p = getelementptr i8, ptr %state, i64 ${table}

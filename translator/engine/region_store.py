@@ -1,0 +1,86 @@
+"""Regions in the persistent cache.
+
+The code of a region is stored once, under a name made of all guest code it was compiled from. Its entries and the
+roots it grew from are stored as small notes under the guest code that begins there, which name that region and the
+distance from its origin. A later region that has the same block in it overwrites the note: whoever meets the block in
+another run begins with the best region that earlier ones came to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from metaphrase.translator.engine.cache import Cache
+from metaphrase.translator.engine.host_memory import GuestMemory
+
+LOGGER = logging.getLogger("metaphrase.tier1")
+_KEY_BYTES = 192
+_PAGE = 4096
+
+
+@dataclass(slots=True)
+class Compiled:
+    """A region's code and what is needed to install it anywhere: everything is relative to its origin."""
+
+    code: bytes
+    entry: int
+    roots: list[int]
+    entries: list[int]
+    exits: list[int]
+    maps: list[tuple[int, int]]
+    """(offset in the code, offset of the guest pc): each guest access lies behind its entry."""
+    blocks: list[tuple[int, int, str]]
+    """(offset, bytes, digest) of the guest code it was made of."""
+
+
+class RegionStore:
+    """The regions of one guest, as far as its memory holds what they were made of."""
+
+    def __init__(self, cache: Cache, memory: GuestMemory) -> None:
+        self.cache, self.memory = cache, memory
+
+    def load(self, pc: int, kind: str) -> tuple[Compiled, int] | None:
+        """The region noted for the code at an address, and the address it begins at; None if memory differs."""
+        note = self.cache.load(self._key(pc, kind))
+        if note is None:
+            return None
+        origin = pc - note[0]["offset"]
+        found = self.cache.load(note[0]["region"])
+        if found is None:
+            return None
+        header, _, code = found
+        for offset, length, digest in header["blocks"]:
+            try:
+                now = self.memory.read(origin + offset, length)
+            except Exception as error:  # whatever the machine raises for memory that is not there
+                LOGGER.debug("a cached region does not fit: %s", error)
+                return None
+            if digest_of(now) != digest:
+                return None
+        maps = [(at, offset) for at, offset in header["maps"]]
+        compiled = Compiled(
+            code, header["entry"], header["roots"], header["entries"], header["exits"], maps, header["blocks"]
+        )
+        return compiled, origin
+
+    def store(self, compiled: Compiled, origin: int, offsets: list[int], kind: str) -> None:
+        """Store a region, and a note of it for the blocks at `offsets` from its origin."""
+        header: dict[str, Any] = {
+            "entry": compiled.entry, "roots": compiled.roots, "entries": compiled.entries, "exits": compiled.exits,
+            "maps": compiled.maps, "blocks": compiled.blocks,
+        }  # fmt: skip
+        name = f"region-{digest_of(repr((compiled.entries, compiled.roots, compiled.blocks)).encode())}"
+        self.cache.store(name, header, compiled.code)
+        for offset in offsets:
+            self.cache.store(self._key(origin + offset, kind), {"region": name, "offset": offset}, b"")
+
+    def _key(self, pc: int, kind: str) -> str:
+        """Names the code at an address: more of it than one block, since many begin alike."""
+        return f"{kind}-{digest_of(self.memory.read(pc, min(_KEY_BYTES, -pc % _PAGE or _PAGE)))}"
+
+
+def digest_of(code: bytes) -> str:
+    return hashlib.blake2b(code, digest_size=12).hexdigest()
