@@ -7,7 +7,9 @@ from typing import Protocol, runtime_checkable
 
 from metaphrase.translator.exits import Access, Exit, ExitKind
 
-__all__ = ["Access", "CodeListener", "Cpu", "Exit", "ExitKind", "HasCapabilities", "SavesFloatingPoint"]
+__all__ = [
+    "Access", "CodeListener", "Cpu", "Exit", "ExitKind", "HasCapabilities", "KeepsTranslations", "SavesFloatingPoint",
+]  # fmt: skip
 
 
 class Cpu(Protocol):
@@ -60,6 +62,13 @@ class SavesFloatingPoint(Protocol):
     def save_fp(self) -> bytes: ...
 
     def load_fp(self, image: bytes) -> None: ...
+
+
+@runtime_checkable
+class KeepsTranslations(Protocol):
+    """Optional: a CPU that keeps on disk what it has translated, when its process is about to end."""
+
+    def save_translations(self) -> None: ...
 
 
 @runtime_checkable

@@ -14,7 +14,7 @@ from metaphrase.machines.linux import delivery, faults, host, stack
 from metaphrase.machines.linux.abi import ABIS
 from metaphrase.machines.linux.calls import ABSENT, SYSTEM_CALLS
 from metaphrase.machines.linux.calls.table import Handler
-from metaphrase.machines.linux.cpu import Cpu, HasCapabilities
+from metaphrase.machines.linux.cpu import Cpu, HasCapabilities, KeepsTranslations
 from metaphrase.machines.linux.descriptors import Descriptors
 from metaphrase.machines.linux.errors import GuestFault, LoadError
 from metaphrase.machines.linux.host_signals import HostSignals
@@ -155,6 +155,8 @@ class LinuxProcess:
                 os._exit(_INTERNAL_ERROR_STATUS)
             raise
         finally:
+            if not pausing and isinstance(self.cpu, KeepsTranslations):
+                self.cpu.save_translations()
             if not self.is_fork_child:
                 self.host_signals.stop()
                 if not pausing:

@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from metaphrase.backends.llvm.objects import Image
 LOGGER = logging.getLogger("metaphrase.cache")
 _MAGIC = b"metaphr1"
 _DIGEST = 16
+_NEW = ".new-"
+_ABANDONED_SECONDS = 3600
 
 
 def default_folder() -> Path | None:
@@ -74,9 +77,20 @@ class Cache:
         """Names of the entries that begin with `prefix`."""
         if self.folder is None:
             return []
+        found = []
         with contextlib.suppress(OSError):
-            return sorted(n[:-4] for n in os.listdir(self.folder) if n.startswith(prefix) and n.endswith(".img"))
-        return []
+            for name in os.listdir(self.folder):
+                if name.startswith(prefix) and name.endswith(".img"):
+                    found.append(name[:-4])
+                elif name.startswith(_NEW):
+                    self._clear_away(self.folder / name)
+        return sorted(found)
+
+    def _clear_away(self, path: Path) -> None:
+        """Delete a file whose writer was killed."""
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
+                path.unlink()
 
     def load(self, name: str) -> tuple[dict[str, Any], int, bytes] | None:
         """An entry's header, the offset of its code in the file, and the code; None if absent or damaged."""
@@ -116,7 +130,7 @@ class Cache:
         body += bytes(_aligned(len(_MAGIC) + _DIGEST + len(body)) - len(_MAGIC) - _DIGEST - len(body)) + code
         temporary = None
         try:
-            descriptor, temporary = tempfile.mkstemp(prefix=".new-", dir=self.folder)
+            descriptor, temporary = tempfile.mkstemp(prefix=_NEW, dir=self.folder)
             with open(descriptor, "wb") as file:
                 file.write(_MAGIC + _digest(body) + body)
             os.rename(temporary, self.folder / f"{name}.img")

@@ -431,13 +431,19 @@ class NativeCpu:
         self.flush()
         self.statistics.flushes = 0
 
+    def save_translations(self) -> None:
+        """Put into the persistent cache what waits to be put there."""
+        self.handlers.save()
+
     def after_fork(self) -> None:
         """In the child of a fork: this is the only thread."""
         roots().attach(self.state)
+        self.handlers.after_fork()
         self.tier1.after_fork()
 
     def close(self) -> None:
         """Stop compiling and detach from the signal handler; the CPU must not run any more."""
+        self.save_translations()
         self.tier1.stop()
         roots().detach(self.state)
 

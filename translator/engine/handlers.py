@@ -22,6 +22,8 @@ from metaphrase.translator.guest import Guest
 
 _FACT = struct.Struct("<QQBBB")
 _BATCH = 48
+_MANY_UNSAVED = 64
+"""Forms that are compiled are put into the cache this many at a time, and when the process ends."""
 _MANY_ENTRIES = 24
 """More entries in the cache than this are made into one: each costs every start a file."""
 
@@ -77,6 +79,7 @@ class Handlers:
         self.loaded = 0
         self.seconds = 0.0
         self._seen: set[str] = set()
+        self._unsaved: list[tuple[dict[str, Any], bytes]] = []
         self._load_new()
         if len(self._seen) > _MANY_ENTRIES:
             self._pack()
@@ -128,7 +131,19 @@ class Handlers:
             entries[name] = [form, image.symbols[f"h{form:x}"], lazy_offset, masks.reads, masks.kills, masks.writes]
         self._install(entries, self.code.add(image))
         self.compiled += len(forms)
-        self._store(entries, image.code)
+        self._unsaved.append((entries, image.code))
+        if sum(len(forms) for forms, _ in self._unsaved) >= _MANY_UNSAVED:
+            self.save()
+
+    def save(self) -> None:
+        """Put into the cache what was compiled since it was last done."""
+        if self._unsaved:
+            self._store(*_joined(self._unsaved))
+            self._unsaved.clear()
+
+    def after_fork(self) -> None:
+        """In the child of a fork: what is not in the cache yet will be put there by the parent."""
+        self._unsaved.clear()
 
     def _install(self, entries: dict[str, Any], base: int) -> None:
         for form, offset, lazy, reads, kills, writes in entries.values():
@@ -146,17 +161,8 @@ class Handlers:
 
     def _pack(self) -> None:
         """Put all entries of the cache into one. Processes that have the old ones mapped keep them."""
-        forms: dict[str, Any] = {}
-        code = b""
-        for name in sorted(self._seen):
-            found = self.cache.load(name)
-            if found is None:
-                continue
-            header, _, one = found
-            for label, (form, offset, lazy, *masks) in header["forms"].items():
-                forms[label] = [form, len(code) + offset, len(code) + lazy if lazy >= 0 else -1, *masks]
-            code += one + bytes(-len(one) % 64)
-        self._store(forms, code, replaced=self._seen)
+        found = [self.cache.load(name) for name in sorted(self._seen)]
+        self._store(*_joined([(one[0]["forms"], one[2]) for one in found if one is not None]), replaced=self._seen)
 
     def _store(self, entries: dict[str, Any], code: bytes, replaced: Iterable[str] = ()) -> None:
         label = hashlib.blake2b("\n".join(entries).encode(), digest_size=8).hexdigest()
@@ -175,3 +181,14 @@ class Handlers:
         base = self.code.map_file(self.cache.path(name), offset, len(code))
         self._install(header["forms"], base)
         self.loaded += len(header["forms"])
+
+
+def _joined(parts: Iterable[tuple[dict[str, Any], bytes]]) -> tuple[dict[str, Any], bytes]:
+    """Several sets of forms with their code as one."""
+    forms: dict[str, Any] = {}
+    code = b""
+    for entries, one in parts:
+        for label, (form, offset, lazy, *masks) in entries.items():
+            forms[label] = [form, len(code) + offset, len(code) + lazy if lazy >= 0 else -1, *masks]
+        code += one + bytes(-len(one) % 64)
+    return forms, code
