@@ -253,7 +253,8 @@ op("enter", "- -> -", TERMINATOR, None, "the region's entry: go to the block who
 op("next", "- -> -", TERMINATOR, None, "end of this instruction: go on with the following one")
 op(
     "goto", "i64 -> -", TERMINATOR, None,
-    "end of this instruction: go on at a guest address; imm: jump, call, return, or carefully (run by tier 0)",
+    "end of this instruction: go on at a guest address; imm: jump, call, return, rarely (a jump that is seldom "
+    "made), or carefully (run by tier 0)",
     imm="transfer",
 )
 op(

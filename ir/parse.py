@@ -312,7 +312,7 @@ class _Parser(Reader):
             self.mark(",")
             imm = self.name("a reason to leave")
         elif op.name == "goto":
-            imm = self.name("jump, call, return or carefully") if self.accept(",") else "jump"
+            imm = self.name("jump, call, return, rarely or carefully") if self.accept(",") else "jump"
         wrong = op.name != "ret" and mismatch(op, VOID, [arg.type for arg in args], imm)
         if wrong:
             raise self.error(token, wrong)

@@ -17,7 +17,7 @@ from metaphrase.ir.schedule import Dominators
 from metaphrase.ir.types import I1, VOID, Type, parse_type
 
 RMW_OPERATIONS = ("add", "sub", "and", "or", "xor", "xchg", "smax", "smin", "umax", "umin")
-TRANSFERS = ("jump", "call", "return", "carefully")
+TRANSFERS = ("jump", "call", "return", "rarely", "carefully")
 TARGETS = {"jump": 1, "branch": 2}
 """How many blocks a terminator names, where it names a fixed number of them."""
 ANY_TARGETS = frozenset({"enter"})

@@ -266,6 +266,10 @@ class Translation(Lowered):
         found = decode_block(self.guest, self._fetch, pc)
         return GuestBlock(pc, 0, found, found[-1].next_pc) if found else None
 
+    def is_warm(self, pc: int) -> bool:
+        """Every block counts (see `block`)."""
+        return True
+
     def _select(self) -> Region:
         decode(self.guest, self._fetch, self.address)  # says what is wrong, if nothing is there
         return RegionBuilder(self.guest, self, [self.address]).build()

@@ -172,7 +172,7 @@ class FunctionLowering:
         start = [f"{self.signature()} {{", "entry:", *self.prologue]
         start += [f"%local{n} = alloca {llvm_type(t)}" for n, t in enumerate(self.ir.locals)]
         start += [*self.entry(), f"br label %{self.labels[scheduled[0][0]]}"]
-        return "\n".join([*start, *body, *self.fault_block(), "}"])
+        return "\n".join([*start, *body, *self.last_blocks(), "}"])
 
     def entry(self) -> Lines:
         """Lines at the start of the function."""
@@ -187,8 +187,8 @@ class FunctionLowering:
         else:
             EFFECTS[value.op.name](self, value, f"%v{value.id}", [operand(a) for a in value.args], out)
 
-    def fault_block(self) -> Lines:
-        """The block that checks branch to; nothing if there was none."""
+    def last_blocks(self) -> Lines:
+        """Blocks that others branch to, at the end of the function: above all, the one for checks that fail."""
         return []
 
     def terminate(self, terminator: Terminator, out: Lines) -> None:
@@ -228,7 +228,7 @@ class FunctionLowering:
         assert self.ir.layout is not None
         self.store_context(self.ir.layout.program_counter, value, out)
 
-    def exit_to(self, pc: str, reason: int, out: Lines) -> None:
+    def exit_to(self, pc: str, reason: int | str, out: Lines) -> None:
         """Leave guest code: `enter` returns."""
         self.store_pc(pc, out)
         self.store_context(context.EXIT_REASON, str(reason), out)
@@ -288,7 +288,7 @@ class HandlerLowering(FunctionLowering):
     def guest_pointer(self, value: Value, address: str, result: str, write: bool, out: Lines) -> str:
         return self.checked_pointer(value, address, result, write, out)
 
-    def fault_block(self) -> Lines:
+    def last_blocks(self) -> Lines:
         out: Lines = []
         if self.faults:
             self.fault_phis(out)

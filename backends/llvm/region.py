@@ -19,6 +19,9 @@ from metaphrase.ir.schedule import Dominators
 from metaphrase.ir.types import Type
 from metaphrase.ir.window import large_part
 
+_RARELY = {"rarely": 0, "carefully": 1}
+_REASON = 2
+"""What a way out does that is seldom taken: go on as any does, or carefully, or (and above) leave for a reason."""
 INDEXED = "indexed"
 """Group of slots that are reached by computed offsets, and so stay in memory."""
 
@@ -39,8 +42,12 @@ class RegionLowering(FunctionLowering):
     def __init__(self, module: ModuleWriter, function: Function, name: str) -> None:
         super().__init__(module, function, name, repeat_in_exits=True)
         self.exits: list[int] = []
+        self.rare_exits: list[tuple[str, int, int]] = []
+        """Ways out that share one place: (label of the block, what to do, number of the exit record)."""
         self.cells = _cells(function)
         self.dirty = _dirty(function, self.cells)
+        rare = [b for b in function.blocks if b.terminator is not None and _is_rare(b.terminator)]
+        self.rare_dirty = frozenset[int]().union(*(self.dirty[block] for block in rare))
         self.block: Block = function.blocks[0]
         self.dominators = Dominators(function)
         self.checked: set[Value] = set()
@@ -102,7 +109,10 @@ class RegionLowering(FunctionLowering):
         self.checked.add(root)
         return self.checked_pointer(value, address, result, write, out)
 
-    def fault_block(self) -> Lines:
+    def last_blocks(self) -> Lines:
+        return [*self._rare_block(), *self._fault_block()]
+
+    def _fault_block(self) -> Lines:
         out: Lines = []
         if self.faults:
             self.fault_phis(out)
@@ -116,9 +126,9 @@ class RegionLowering(FunctionLowering):
         return out
 
     # --- leaving ---------------------------------------------------------------------------------------------------
-    def _commit(self, out: Lines) -> None:
+    def _commit(self, dirty: frozenset[int], out: Lines) -> None:
         """Write back what may have changed, and the count of instructions."""
-        for offset in sorted(self.dirty[self.block]):
+        for offset in sorted(dirty):
             text = llvm_type(self.cells[offset].type)
             value = self.fresh("w")
             out.append(f"{value} = load {text}, ptr %cell{offset}")
@@ -137,14 +147,16 @@ class RegionLowering(FunctionLowering):
         out.append(f"{wanted} = load volatile i64, ptr {flag}")
         out.append(f"%v{value.id} = icmp ne i64 {wanted}, 0")
 
-    def _exit_record(self, offset: int, out: Lines) -> str:
-        """A pointer to the exit record for a guest address."""
+    def _exit_number(self, offset: int) -> int:
+        """The number of the exit record for a guest address; the descriptor itself is number 0."""
         if offset not in self.exits:
             self.exits.append(offset)
+        return 1 + self.exits.index(offset)
+
+    def _exit_record(self, offset: int, out: Lines) -> str:
+        """A pointer to the exit record for a guest address."""
         name = self.fresh("exit")
-        out.append(
-            f"{name} = getelementptr i8, ptr %descriptor, i64 {record.SIZE * (1 + self.exits.index(offset))}"
-        )
+        out.append(f"{name} = getelementptr i8, ptr %descriptor, i64 {record.SIZE * self._exit_number(offset)}")
         return name
 
     def leave_guest(self, name: str, terminator: Terminator, out: Lines) -> None:
@@ -156,22 +168,55 @@ class RegionLowering(FunctionLowering):
             cases = " ".join(f"i32 {i + 1}, label %{label}" for i, label in enumerate(others))
             out.append(f"switch i32 {number}, label %{first} [{cases}]")
             return
-        self._commit(out)
         target = terminator.args[0]
-        if name == "goto":
-            offset = direct_offset(target)
-            if terminator.imm == "carefully":
-                assert offset is not None
-                careful = self.load_context(context.CAREFUL, out)
-                self.tail_to(careful, self._exit_record(offset, out), "poison", out)
-            elif offset is not None:
-                self.chain_to(self._exit_record(offset, out), out)
-            else:
-                dispatch = self.load_context(context.DISPATCH, out)
-                self.tail_to(dispatch, "%op", operand(target), out)
-        else:
+        offset = direct_offset(target)
+        if offset is not None and _is_rare(terminator):
+            way = _RARELY.get(terminator.imm)
+            if way is None:
+                way = _REASON + self.module.reasons[terminator.imm]
+            for cell in sorted(self.rare_dirty - self.dirty[self.block]):
+                if self.cells[cell].group:  # read it here, and not at the entry for whom it may concern
+                    text, value = llvm_type(self.cells[cell].type), self.fresh("w")
+                    out.append(f"{value} = load {text}, ptr %slot{cell}, align 1")
+                    out.append(f"store {text} {value}, ptr %cell{cell}")
+            self.rare_exits.append((self.current, way, self._exit_number(offset)))
+            out.append("br label %rare")
+            return
+        self._commit(self.dirty[self.block], out)
+        if name == "leave":
             self.store_context(context.EXIT_RECORD, "%op", out, "ptr")
             self.exit_to(operand(target), self.module.reasons[terminator.imm], out)
+        elif offset is not None:
+            self.chain_to(self._exit_record(offset, out), out)
+        else:
+            dispatch = self.load_context(context.DISPATCH, out)
+            self.tail_to(dispatch, "%op", operand(target), out)
+
+    def _rare_block(self) -> Lines:
+        """The one place where all ways out that are seldom taken write back the state."""
+        if not self.rare_exits:
+            return []
+        ways = ", ".join(f"[{way}, %{label}]" for label, way, _ in self.rare_exits)
+        records = ", ".join(f"[{record.SIZE * number}, %{label}]" for label, _, number in self.rare_exits)
+        out = ["rare:", f"%rare.way = phi i64 {ways}", f"%rare.at = phi i64 {records}"]
+        self._commit(self.rare_dirty, out)
+        out.append("%rare.record = getelementptr i8, ptr %descriptor, i64 %rare.at")
+        cases = f"i64 {_RARELY['rarely']}, label %rare.chain i64 {_RARELY['carefully']}, label %rare.careful"
+        out += [f"switch i64 %rare.way, label %rare.leave [{cases}]", "rare.chain:"]
+        self.chain_to("%rare.record", out)
+        out.append("rare.careful:")
+        self.tail_to(self.load_context(context.CAREFUL, out), "%rare.record", "poison", out)
+        out += ["rare.leave:", f"%rare.reason = sub i64 %rare.way, {_REASON}"]
+        out.append(f"%rare.pc.p = getelementptr i8, ptr %rare.record, i64 {record.PC}")
+        out.append("%rare.pc = load i64, ptr %rare.pc.p")
+        self.store_context(context.EXIT_RECORD, "%op", out, "ptr")
+        self.exit_to("%rare.pc", "%rare.reason", out)
+        return out
+
+
+def _is_rare(terminator: Terminator) -> bool:
+    """Whether a way out of a region is one that is seldom taken."""
+    return terminator.op.name == "leave" or (terminator.op.name == "goto" and terminator.imm in _RARELY)
 
 
 def _cells(function: Function) -> dict[int, Slot]:

@@ -367,11 +367,6 @@ class NativeCpu:
         """The header of a block in the queue of those that became hot."""
         return self._hot.u64(8 * (number % c.HOT_QUEUE_LENGTH))
 
-    def waiting_blocks(self) -> list[int]:
-        """Guest addresses of the blocks that became hot and have not been looked at."""
-        headers = [self.hot_queue_entry(n) for n in range(self._word(c.HOT_TAIL), self._word(c.HOT_HEAD))]
-        return [self._u64_at(header + record.PC) for header in headers]
-
     def find(self, pc: int) -> int:
         """The header of the block at a guest address, 0 if there is none."""
         index = (pc * c.LOOKUP_HASH & (1 << 64) - 1) >> (64 - _LOOKUP_BITS)
@@ -400,9 +395,12 @@ class NativeCpu:
 
     def is_warm(self, header: int) -> bool:
         """Whether a block has run often enough to be worth a place in a region."""
-        threshold = self._word(c.HOT_THRESHOLD)
+        return self.runs(header) >= max(1, self._word(c.HOT_THRESHOLD) // 32)
+
+    def runs(self, header: int) -> int:
+        """How often tier 0 has run a block, since it began to count."""
         left = self._u64_at(header + record.DISPLACEMENT)
-        return left > threshold or threshold - left >= max(1, threshold // 32)
+        return self._word(c.HOT_THRESHOLD) - (left - (1 << 64) if left >> 63 else left)
 
     def count_again(self, header: int) -> None:
         """Let a block become hot once more."""

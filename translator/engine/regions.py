@@ -16,8 +16,8 @@ from metaphrase.ir.types import I1, I64, VOID
 from metaphrase.translator.emitter import Constants
 from metaphrase.translator.guest import Decoded, Guest
 
-MAX_BLOCKS = 96
-MAX_INSTRUCTIONS = 800
+MAX_BLOCKS = 48
+MAX_INSTRUCTIONS = 400
 MAX_IN_TURN = 3
 """Blocks of the region that an unknown target is compared with one after the other."""
 MAX_LEAF = 24
@@ -59,17 +59,20 @@ class Blocks(Protocol):
     def block(self, pc: int, *, first: bool) -> GuestBlock | None:
         """The block that starts at a guest address, if it is translated and warm (or `first`)."""
 
+    def is_warm(self, pc: int) -> bool:
+        """Whether there is a block at a guest address that has been run often enough to matter."""
+
 
 class RegionBuilder:
     """Lifts what is reachable by direct jumps from the roots, as far as it is warm and the limits allow.
 
-    The roots are blocks that became hot, the latest first (`hot` is the one that did just now). Calls are not followed,
-    but for small functions that call nothing.
+    The roots are blocks that became hot, the latest first (`hot` is the one that did just now). Calls end a region,
+    but for small functions that call nothing, and those that are roots themselves.
 
-    A region has as few entries as can be, because each entry in the middle of a loop makes it one that LLVM does
-    little for: the root from which the loops have one head each, what a call that is not followed returns to, and the
-    roots that these do not reach. Whoever comes to another block of it goes on in tier 0 (or in an older region) until
-    the next entry. With `enter_all`, all roots are entries.
+    A region begins at the root from which its loops have one head each. The others, and what calls return to, are
+    entries only if that does not change: LLVM does little for a loop that is entered in its middle. Whoever comes to
+    another block of it goes on in tier 0 (or in an older region) until the next entry. With `enter_all`, all roots are
+    entries.
     """
 
     def __init__(
@@ -87,6 +90,9 @@ class RegionBuilder:
         self.instructions = 0
         self.return_points: dict[int, int | None] = {}
         """Where calls return to, and what they call where that is known."""
+        self.targets: dict[int, list[int]] = {}
+        """Where the direct exits of each block go."""
+        self.jumps_anywhere = False
         self.is_leaf = True
 
     def build(self) -> Region:
@@ -112,17 +118,41 @@ class RegionBuilder:
             self._enter([pc])
             irregular[pc] = irregular_edges(self.function)
         first = min(irregular, key=irregular.__getitem__)
+        entries = [first]
         returns = [pc for pc, callee in self.return_points.items() if pc in self.lifted and callee not in self.lifted]
-        entries = list(dict.fromkeys([*roots, *returns] if self.enter_all else [first, *returns]))
-        for pc in roots:
-            self._enter(entries)
-            if self.heads[pc] not in reverse_postorder(self.function):
+        for pc in dict.fromkeys([*roots, *returns]):
+            if pc != first and (self.enter_all or self._is_harmless(entries, pc, irregular[first])):
                 entries.append(pc)
         return entries
 
+    def _is_harmless(self, entries: list[int], pc: int, irregular: int) -> bool:
+        """Whether one entry more leaves the loops their shape, or makes a block reachable at all."""
+        self._enter(entries)
+        if self.heads[pc] not in reverse_postorder(self.function):
+            return True
+        self._enter([*entries, pc])
+        return irregular_edges(self.function) <= irregular
+
     def _collect(self) -> bool:
-        """Lift from the roots on; whether all that was reached could be taken in."""
-        queue = deque([self.hot, *self.roots])  # whatever the limits cut off, it is not what was asked for
+        """Lift from the hot block on, then from the other roots; whether all that was reached could be taken in.
+
+        A root stays only if it leads to what is there already, or may be where an unknown jump of that goes.
+        """
+        complete = self._reach(self.hot)
+        for root in self.roots:
+            before = dict(self.lifted)
+            self._reach(root)
+            made = [pc for pc in self.lifted if pc not in before]
+            leads = any(target in before for pc in made for target in self.targets[pc])
+            if not (leads or self.enter_all or self.jumps_anywhere):
+                for pc in made:
+                    self.instructions -= len(self.lifted.pop(pc).instructions)
+                    del self.targets[pc], self.heads[pc]
+        return complete
+
+    def _reach(self, root: int) -> bool:
+        """Lift what can be reached from a root; whether all of it could be taken in."""
+        queue = deque([root])
         complete = True
         while queue:
             pc = queue.popleft()
@@ -136,7 +166,8 @@ class RegionBuilder:
                 continue
             self.lifted[pc] = block
             self.instructions += len(block.instructions)
-            queue.extend(self._lift(block))
+            self.targets[pc] = self._lift(block)
+            queue.extend(self.targets[pc])
         return complete
 
     def _small_leaf(self, target: int) -> bool:
@@ -174,28 +205,34 @@ class RegionBuilder:
                 if end.imm == "call":
                     self.is_leaf = False
                     self.return_points[block.end] = target
-                    targets.append(block.end)
-                    if target is not None and target not in self.roots and self._small_leaf(target):
-                        targets.append(target)
+                    if target is not None and (target in self.roots or self._small_leaf(target)):
+                        targets += [target, block.end]
                 elif target is not None:
                     targets.append(target)
                 elif end.imm == "jump":
                     self.is_leaf = False
+                    self.jumps_anywhere = True
         return targets
 
     def _connect(self) -> None:
         """Make jumps inside the region direct, and guess where its returns and indirect jumps go."""
-        returns = [pc for pc in self.return_points if pc in self.lifted]
-        jumps = [pc for pc in reversed(self.roots) if pc in self.lifted and pc not in self.return_points]
+        returns = [
+            pc for pc, callee in self.return_points.items()
+            if pc in self.lifted and (callee is None or callee in self.lifted)
+        ]  # fmt: skip
+        known = {*self.return_points, *(target for targets in self.targets.values() for target in targets)}
+        jumps = [pc for pc in reversed(self.roots) if pc in self.lifted and pc not in known]
         for block in list(self.function.blocks):
             end = block.terminator
             if end is None or end.op.name != "goto":
                 continue
             offset = direct_offset(end.args[0])
             if offset is not None:
-                target = self.heads.get((self.origin + offset) & (1 << 64) - 1)
-                if target is not None:
-                    block.terminator = Terminator(OPS["jump"], (), (target,))
+                pc = (self.origin + offset) & (1 << 64) - 1
+                if pc in self.heads:
+                    block.terminator = Terminator(OPS["jump"], (), (self.heads[pc],))
+                elif end.imm == "jump" and not self.source.is_warm(pc):
+                    block.terminator = Terminator(end.op, end.args, imm="rarely")
             elif end.imm != "call":
                 self._guess(block, end.args[0], returns if end.imm == "return" else jumps)
 

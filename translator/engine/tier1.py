@@ -79,6 +79,8 @@ class Tier1:
         self.leaves: dict[int, bool] = {}
         self.deferred: set[int] = set()
         """Blocks that became hot though a region had them already."""
+        self.waiting: dict[int, int] = {}
+        """Hot blocks that are not compiled yet, by their headers, in the order in which they became hot."""
 
     # --- the compiling thread --------------------------------------------------------------------------------------
     def start(self) -> None:
@@ -102,16 +104,21 @@ class Tier1:
             self.thread.join()
 
     def drain(self) -> bool:
-        """Compile one of the blocks that became hot; whether there was one."""
-        cpu = self.cpu
-        tail = cpu.context_word(c.HOT_TAIL)
-        if tail == cpu.context_word(c.HOT_HEAD):
-            return False
+        """Look at one of the blocks that became hot; whether there was one.
+
+        Whether the cache has its region is asked of each at once. Of those that must be compiled, the one comes first
+        that has been run most often.
+        """
         generation = self.generation
-        header = cpu.hot_queue_entry(tail)
-        cpu.put_context_word(c.HOT_TAIL, tail + 1)
         try:
-            self.compile(header, generation)
+            header = self._newly_hot()
+            fresh = header != 0
+            if not fresh:
+                if not self.waiting:
+                    return False
+                header = max(self.waiting, key=self.cpu.runs)
+                del self.waiting[header]
+            self.compile(header, generation, may_wait=fresh)
         except CodeCacheFull:
             LOGGER.warning("the code cache is full: no more regions until the next flush")
         except Exception:  # anything may happen to a reader of records that are being dropped
@@ -119,8 +126,20 @@ class Tier1:
                 LOGGER.exception("a region could not be compiled; tier 0 goes on running it")
         return True
 
-    def compile(self, header: int, generation: int) -> None:
-        """Compile or find in the cache the region at a block; install it unless all code was dropped meanwhile."""
+    def _newly_hot(self) -> int:
+        """Take the next header out of the queue of blocks that became hot; 0 if it is empty."""
+        tail = self.cpu.context_word(c.HOT_TAIL)
+        if tail == self.cpu.context_word(c.HOT_HEAD):
+            return 0
+        header = self.cpu.hot_queue_entry(tail)
+        self.cpu.put_context_word(c.HOT_TAIL, tail + 1)
+        return header
+
+    def compile(self, header: int, generation: int, *, may_wait: bool = False) -> None:
+        """Compile or find in the cache the region at a block; install it unless all code was dropped meanwhile.
+
+        With `may_wait`, what is not in the cache is noted and left for later.
+        """
         begin = time.perf_counter()
         with self.lock:
             if generation != self.generation:
@@ -135,6 +154,9 @@ class Tier1:
         if found is not None:
             compiled, origin = found
             self.cpu.statistics.regions_cached += 1
+        elif may_wait:
+            self.waiting[header] = block.pc
+            return
         else:
             region, rounds = self._landing(block.pc) if landing else self._select(block.pc)
             passes.run(region.function)
@@ -195,7 +217,7 @@ class Tier1:
         return region, 1 + max(one.rounds for one in related)
 
     def _waiting_near(self, pc: int) -> list[int]:
-        return [hot for hot in self.cpu.waiting_blocks() if abs(hot - pc) < _NEAR]
+        return [hot for hot in self.waiting.values() if abs(hot - pc) < _NEAR]
 
     def _related(self, region: Region, *, landing: bool) -> list[Installed]:
         """The regions that share code with a new one and may still grow, the latest first."""
@@ -211,6 +233,11 @@ class Tier1:
         if not header or (not first and not self.cpu.is_warm(header)):
             return None
         return self.cpu.block_at(header)
+
+    def is_warm(self, pc: int) -> bool:
+        """Whether a block has run often enough (see `regions.Blocks`)."""
+        header = self.cpu.find(pc)
+        return header != 0 and self.cpu.is_warm(header)
 
     def _compile(self, region: Region) -> Compiled:
         writer = ModuleWriter(host(), c.Reasons.table(self.cpu.guest.reasons))
@@ -282,6 +309,7 @@ class Tier1:
             self.installed.clear()
             self.leaves.clear()
             self.deferred.clear()
+            self.waiting.clear()
             self.next_descriptor = 0
 
     def after_fork(self) -> None:
@@ -307,3 +335,6 @@ class _Between:
 
     def block(self, pc: int, *, first: bool) -> GuestBlock | None:
         return self.tier1.block(pc, first=first) if first or pc not in self.entries else None
+
+    def is_warm(self, pc: int) -> bool:
+        return self.tier1.is_warm(pc)
