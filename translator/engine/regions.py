@@ -18,10 +18,14 @@ from metaphrase.translator.guest import Decoded, Guest
 
 MAX_BLOCKS = 48
 MAX_INSTRUCTIONS = 400
+MAX_GUESSES = 24
+"""Blocks of the region that an unknown jump's target is compared with before the region is left."""
 MAX_IN_TURN = 3
 """Blocks of the region that an unknown target is compared with one after the other."""
 MAX_LEAF = 24
 """Instructions of a function that is taken into the regions of its callers: one that calls nothing itself."""
+MAX_IRREGULAR = 3
+"""With more edges into the middle of loops than this, whatever the entry, there is nothing to keep: all roots enter."""
 MAX_HEADS = 6
 """Roots that are tried for the first entry."""
 
@@ -120,8 +124,9 @@ class RegionBuilder:
         first = min(irregular, key=irregular.__getitem__)
         entries = [first]
         returns = [pc for pc, callee in self.return_points.items() if pc in self.lifted and callee not in self.lifted]
+        enter_all = self.enter_all or irregular[first] > MAX_IRREGULAR
         for pc in dict.fromkeys([*roots, *returns]):
-            if pc != first and (self.enter_all or self._is_harmless(entries, pc, irregular[first])):
+            if pc != first and (enter_all or self._is_harmless(entries, pc, irregular[first])):
                 entries.append(pc)
         return entries
 
@@ -220,8 +225,9 @@ class RegionBuilder:
             pc for pc, callee in self.return_points.items()
             if pc in self.lifted and (callee is None or callee in self.lifted)
         ]  # fmt: skip
-        known = {*self.return_points, *(target for targets in self.targets.values() for target in targets)}
-        jumps = [pc for pc in reversed(self.roots) if pc in self.lifted and pc not in known]
+        reached = {target for targets in self.targets.values() for target in targets}
+        jumps = [pc for pc in reversed(self.roots) if pc in self.lifted and pc not in self.return_points]
+        jumps = sorted(jumps, key=lambda pc: pc in reached)[:MAX_GUESSES]  # first those that nothing else leads to
         for block in list(self.function.blocks):
             end = block.terminator
             if end is None or end.op.name != "goto":
