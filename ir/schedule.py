@@ -7,12 +7,13 @@ A node may stand anywhere from the deepest block of its operands (early) down to
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 
 from metaphrase.ir.graph import Block, Function, Value, postorder
 
 
 class Dominators:
-    """Immediate dominators and loop depth of the blocks reachable from the entry (Cooper, Harvey and Kennedy)."""
+    """Immediate dominators of the blocks reachable from the entry (Cooper, Harvey and Kennedy), and loop depths."""
 
     def __init__(self, function: Function) -> None:
         self.order = reverse_postorder(function)
@@ -25,7 +26,6 @@ class Dominators:
         self.depth = [0] * len(self.order)
         for i in range(1, len(self.order)):
             self.depth[i] = self.depth[self.idom[i]] + 1
-        self.loop_depth = self._loops()
 
     def _solve(self) -> list[int]:
         idom = [-1] * len(self.order)
@@ -53,7 +53,9 @@ class Dominators:
         """The deepest block that dominates both."""
         return _meet(self.idom, a, b)
 
-    def _loops(self) -> list[int]:
+    @cached_property
+    def loop_depth(self) -> list[int]:
+        """For each block's number, how many natural loops it lies in."""
         depth = [0] * len(self.order)
         for i, block in enumerate(self.order):
             for successor in block.successors:

@@ -393,6 +393,10 @@ class NativeCpu:
             return None
         return GuestBlock(instructions[0].pc, header, instructions, instructions[-1].next_pc)
 
+    def header_pc(self, header: int) -> int:
+        """The guest address of a block."""
+        return self._u64_at(header + record.PC)
+
     def is_warm(self, header: int) -> bool:
         """Whether a block has run often enough to be worth a place in a region."""
         return self.runs(header) >= max(1, self._word(c.HOT_THRESHOLD) // 32)

@@ -41,6 +41,13 @@ class RegionStore:
 
     def __init__(self, cache: Cache, memory: GuestMemory) -> None:
         self.cache, self.memory = cache, memory
+        self._notes: set[str] | None = None
+
+    def has(self, pc: int, kind: str) -> bool:
+        """Whether a region is noted for the code at an address, as far as this process knows (others may add some)."""
+        if self._notes is None:
+            self._notes = {*self.cache.names("region-"), *self.cache.names("landing-")}
+        return self._key(pc, kind) in self._notes
 
     def load(self, pc: int, kind: str) -> tuple[Compiled, int] | None:
         """The region noted for the code at an address, and the address it begins at; None if memory differs."""
@@ -72,10 +79,13 @@ class RegionStore:
             "entry": compiled.entry, "roots": compiled.roots, "entries": compiled.entries, "exits": compiled.exits,
             "maps": compiled.maps, "blocks": compiled.blocks,
         }  # fmt: skip
-        name = f"region-{digest_of(repr((compiled.entries, compiled.roots, compiled.blocks)).encode())}"
+        name = f"code-{digest_of(repr((compiled.entries, compiled.roots, compiled.blocks)).encode())}"
         self.cache.store(name, header, compiled.code)
         for offset in offsets:
-            self.cache.store(self._key(origin + offset, kind), {"region": name, "offset": offset}, b"")
+            note = self._key(origin + offset, kind)
+            self.cache.store(note, {"region": name, "offset": offset}, b"")
+            if self._notes is not None:
+                self._notes.add(note)
 
     def _key(self, pc: int, kind: str) -> str:
         """Names the code at an address: more of it than one block, since many begin alike."""

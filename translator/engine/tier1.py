@@ -118,7 +118,11 @@ class Tier1:
                     return False
                 header = max(self.waiting, key=self.cpu.runs)
                 del self.waiting[header]
-            self.compile(header, generation, may_wait=fresh)
+            pc = self.cpu.header_pc(header)
+            if fresh and not self.store.has(pc, "landing" if pc in self.deferred else "region"):
+                self.waiting[header] = pc
+            else:
+                self.compile(header, generation)
         except CodeCacheFull:
             LOGGER.warning("the code cache is full: no more regions until the next flush")
         except Exception:  # anything may happen to a reader of records that are being dropped
@@ -135,11 +139,8 @@ class Tier1:
         self.cpu.put_context_word(c.HOT_TAIL, tail + 1)
         return header
 
-    def compile(self, header: int, generation: int, *, may_wait: bool = False) -> None:
-        """Compile or find in the cache the region at a block; install it unless all code was dropped meanwhile.
-
-        With `may_wait`, what is not in the cache is noted and left for later.
-        """
+    def compile(self, header: int, generation: int) -> None:
+        """Compile or find in the cache the region at a block; install it unless all code was dropped meanwhile."""
         begin = time.perf_counter()
         with self.lock:
             if generation != self.generation:
@@ -154,9 +155,6 @@ class Tier1:
         if found is not None:
             compiled, origin = found
             self.cpu.statistics.regions_cached += 1
-        elif may_wait:
-            self.waiting[header] = block.pc
-            return
         else:
             region, rounds = self._landing(block.pc) if landing else self._select(block.pc)
             passes.run(region.function)
