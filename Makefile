@@ -7,6 +7,7 @@ STAMP := $(VENV)/.metaphrase-installed
 JOBS ?= 2
 SECONDS ?= 120
 SEED ?=
+BENCH ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup packages demo test test-all check bench bench-quick fuzz clean
@@ -40,11 +41,11 @@ check: setup  ## Lint, type-check, and see that imports run downwards only
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -q tests/test_layers.py
 
-bench: packages setup  ## Compare with native and qemu-user; JSON goes to .cache/benchmarks/
-	@$(BIN)/python -m metaphrase.benchmarks
+bench: packages setup  ## Compare with native and qemu-user; BENCH='--suite kernels --report FILE.html' says more
+	@$(BIN)/metaphrase bench $(BENCH)
 
-bench-quick: packages setup  ## The same with fewer and shorter runs
-	@$(BIN)/python -m metaphrase.benchmarks --quick
+bench-quick: packages setup  ## The same with shorter runs
+	@$(BIN)/metaphrase bench --quick $(BENCH)
 
 fuzz: packages setup  ## Run the random tests for SECONDS (120) each; what they find is kept; SEED=1 repeats a run
 	@METAPHRASE_FUZZ_SECONDS=$(SECONDS) METAPHRASE_FUZZ_SEED=$(SEED) $(BIN)/python -m pytest -q -n $(JOBS) -m fuzz

@@ -10,17 +10,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 QEMU = "qemu-x86_64"
+CONTROLS = ("native", "qemu")
+"""Engines that no change of Metaphrase makes slower: if one is, the machine was."""
 
 
 @dataclass(frozen=True)
 class Engine:
-    """A command prefix with its environment. `prepare` runs before each run, outside the measured time."""
+    """A command prefix with its environment. `prepare` runs before each run, outside the measured time.
+
+    unmeasured    runs before the measured ones, to fill caches; the last of them leaves the statistics
+    """
 
     name: str
     prefix: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     prepare: Callable[[], None] = lambda: None
     gives_statistics: bool = False
+    unmeasured: int = 1
 
     def command(self, program: list[str], statistics: Path | None = None) -> list[str]:
         """The whole command; with `statistics`, Metaphrase leaves its counters there as JSON."""
@@ -28,10 +34,12 @@ class Engine:
         return [*self.prefix, *extra, *(["--"] if self.gives_statistics else []), *program]
 
 
-def metaphrase(name: str, tier: str, env: Mapping[str, str], prepare: Callable[[], None] = lambda: None) -> Engine:
+def metaphrase(
+    name: str, tier: str, env: Mapping[str, str], prepare: Callable[[], None] = lambda: None, unmeasured: int = 1
+) -> Engine:
     script = Path(sys.executable).with_name("metaphrase")
     start = (str(script),) if script.exists() else (sys.executable, "-m", "metaphrase")
-    return Engine(name, (*start, "run", "--tier", tier), env, prepare, gives_statistics=True)
+    return Engine(name, (*start, "run", "--tier", tier), env, prepare, gives_statistics=True, unmeasured=unmeasured)
 
 
 def others() -> list[Engine]:
@@ -39,22 +47,38 @@ def others() -> list[Engine]:
     return [Engine("native"), *([Engine("qemu", (QEMU,))] if shutil.which(QEMU) else [])]
 
 
+def with_empty_cache(cache: Path) -> Engine:
+    """Both tiers, with a cache that is empty at each run."""
+
+    def empty() -> None:
+        shutil.rmtree(cache, ignore_errors=True)
+        cache.mkdir(parents=True)
+
+    return metaphrase("cold", "auto", {"METAPHRASE_CACHE_DIR": str(cache)}, empty)
+
+
 def kernel_engines(cache: Path) -> list[Engine]:
-    env = {"METAPHRASE_CACHE_DIR": str(cache)}
+    env = {"METAPHRASE_CACHE_DIR": str(cache / "warm")}
     return [*others(), metaphrase("tier 0", "0", env), metaphrase("auto", "auto", env)]
+
+
+def program_engines(cache: Path) -> list[Engine]:
+    """Both tiers also with an empty cache. What a first run leaves in it changes what a second one compiles, so two go
+    before the warm ones."""
+    env = {"METAPHRASE_CACHE_DIR": str(cache / "warm")}
+    return [
+        *others(),
+        metaphrase("tier 0", "0", env),
+        metaphrase("auto", "auto", env, unmeasured=2),
+        with_empty_cache(cache / "cold"),
+    ]
 
 
 def start_up_engines(cache: Path) -> list[Engine]:
     """Start-up with a cache that is empty at each run, one that is filled, and none."""
-    cold = cache / "cold"
-
-    def empty() -> None:
-        shutil.rmtree(cold, ignore_errors=True)
-        cold.mkdir(parents=True)
-
     return [
         *others(),
-        metaphrase("cold", "auto", {"METAPHRASE_CACHE_DIR": str(cold)}, empty),
-        metaphrase("warm", "auto", {"METAPHRASE_CACHE_DIR": str(cache / "warm")}),
+        with_empty_cache(cache / "cold"),
+        metaphrase("warm", "auto", {"METAPHRASE_CACHE_DIR": str(cache / "warm")}, unmeasured=2),
         metaphrase("no cache", "auto", {"METAPHRASE_CACHE_DIR": os.devnull, "METAPHRASE_CACHE": "off"}),
     ]

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
 import subprocess
+import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from io import BufferedRandom
 from pathlib import Path
-from statistics import median
-from threading import Timer
 
 from metaphrase.benchmarks.engines import Engine
+from metaphrase.benchmarks.results import Result
 from metaphrase.ir.errors import MetaphraseError
 
 TIMEOUT = 180.0  # seconds for one run
 LONGEST = 12.0  # seconds: an engine that would take longer runs fewer iterations, and its time is scaled up
 SCALED_TO = 6.0  # seconds that such a run is aimed at
 PROBE = 20  # a first run of 1/PROBE of the iterations estimates how long an engine takes
+LAUNCHER = Path(__file__).with_name("launcher.py")
+KIB = 1024  # the unit of ru_maxrss, getrusage(2)
 
 
 class RunFailed(MetaphraseError):
@@ -28,82 +31,151 @@ class RunFailed(MetaphraseError):
 
 
 @dataclass(frozen=True)
+class Output:
+    """What a run printed: all of it as a digest, and its beginning for people."""
+
+    digest: str
+    beginning: bytes
+    size: int
+
+    @classmethod
+    def of(cls, file: BufferedRandom) -> Output:
+        file.seek(0)
+        beginning = file.read(80)
+        file.seek(0)
+        return cls(hashlib.file_digest(file, "sha256").hexdigest(), beginning, file.tell())
+
+    def __str__(self) -> str:
+        return f"{self.size} bytes {self.beginning!r}"
+
+
+@dataclass(frozen=True)
 class Sample:
-    """One run: seconds by the clock, and of processor time in user and kernel mode, children included."""
+    """One run: seconds by the clock, and of processor time in user and kernel mode, children included; the memory that
+    was resident at most, in bytes."""
 
     wall: float
     processor: float
-    output: bytes
-
-
-@dataclass
-class Result:
-    """What one engine took for one program. `scale` is above 1 where fewer iterations ran and times were scaled up."""
-
-    engine: str
-    walls: list[float] = field(default_factory=list)
-    processors: list[float] = field(default_factory=list)
-    scale: float = 1.0
-    error: str = ""
-    statistics: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def wall(self) -> float:
-        """The median, in seconds."""
-        return median(self.walls)
-
-    @property
-    def spread(self) -> float:
-        """(slowest - fastest) / median."""
-        return (max(self.walls) - min(self.walls)) / self.wall
-
-    def as_json(self) -> dict[str, object]:
-        found: dict[str, object] = {"engine": self.engine, "error": self.error, "scale": self.scale}
-        if self.walls:
-            found |= {"wall_seconds": self.walls, "processor_seconds": self.processors}
-            found |= {"median_seconds": self.wall, "spread": self.spread}
-        return found | ({"statistics": self.statistics} if self.statistics else {})
+    peak: int
+    output: Output
 
 
 def run_once(command: Sequence[str], env: Mapping[str, str]) -> Sample:
-    """Run a command to its end. Raises RunFailed unless it exits with 0 within TIMEOUT seconds."""
+    """Run a command to its end. Raises RunFailed unless it exits with 0 within TIMEOUT seconds.
+
+    Its output goes to a file: read through a pipe, it would take time of the processors that are measured.
+    """
     whole = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "HOME": os.environ.get("HOME", "/"), **env}
-    with tempfile.TemporaryFile() as errors:
-        start = time.perf_counter()
-        child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=whole, start_new_session=True
-        )
-        late = False
-
-        def give_up() -> None:
-            nonlocal late
-            late = True
+    reader, writer = os.pipe()
+    launcher = [sys.executable, "-I", "-S", str(LAUNCHER), str(writer)]
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors, os.fdopen(reader) as report:
+        try:
+            child = subprocess.Popen(
+                [*launcher, *command],
+                stdin=subprocess.DEVNULL, stdout=output, stderr=errors, env=whole, start_new_session=True,
+                pass_fds=[writer],
+            )  # fmt: skip
+        finally:
+            os.close(writer)
+        try:
+            child.wait(TIMEOUT)
+        except BaseException as error:
             os.killpg(child.pid, signal.SIGKILL)
-
-        timer = Timer(TIMEOUT, give_up)
-        timer.start()
-        assert child.stdout is not None
-        with child.stdout:
-            output = child.stdout.read()
-        _, status, usage = os.wait4(child.pid, 0)
-        wall = time.perf_counter() - start
-        timer.cancel()
-        child.returncode = os.waitstatus_to_exitcode(status)
-        if late:
-            raise RunFailed(f"no end after {TIMEOUT:.0f} s")
-        if child.returncode:
+            child.wait()
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise RunFailed(f"no end after {TIMEOUT:.0f} s") from None
+            raise
+        status, wall, processor, peak = report.read().split() or ("127", "0", "0", "0")
+        if status != "0":
             errors.seek(0)
             text = errors.read().decode(errors="replace").strip()
-            raise RunFailed(f"status {child.returncode}: {text[-300:]}")
-    return Sample(wall, usage.ru_utime + usage.ru_stime, output)
+            raise RunFailed(f"status {status}: {text[-300:]}")
+        return Sample(float(wall), float(processor), int(peak) * KIB, Output.of(output))
 
 
-def statistics_of(engine: Engine, program: list[str]) -> dict[str, float]:
-    """Metaphrase's own counters for one run of a program."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "statistics.json"
-        run_once(engine.command(program, path), engine.env)
+def smallest_peak() -> int:
+    """The memory in bytes that a run which needs none is said to have had: no figure below it can be told."""
+    return run_once(["/bin/true"], {}).peak
+
+
+class Measurement:
+    """One program under several engines, the first of which is the reference for the output."""
+
+    def __init__(
+        self,
+        engines: Sequence[Engine],
+        program: Callable[[int], list[str]],
+        iterations: int,
+        tell: Callable[[str], None],
+    ) -> None:
+        self.engines, self.program, self.tell = engines, program, tell
+        self.results = {engine.name: Result(engine.name) for engine in engines}
+        self.iterations = iterations
+        self.counts = {engine.name: iterations for engine in engines}
+        self.expected: dict[int, Output] = {}
+
+    def attempt(self, engine: Engine, what: str, statistics: Path | None = None) -> Sample | None:
+        """Run once; None if that failed, now or earlier."""
+        result, count = self.results[engine.name], self.counts[engine.name]
+        if result.error:
+            return None
+        self.tell(f"{engine.name} ({what})")
+        try:
+            engine.prepare()
+            sample = run_once(engine.command(self.program(count), statistics), engine.env)
+            expected = self.expected_output(count, sample if engine is self.engines[0] else None)
+            if sample.output.digest != expected.digest:
+                raise RunFailed(f"prints {sample.output}, natively {expected}")
+        except RunFailed as failure:
+            result.error = str(failure)
+            return None
+        return sample
+
+    def expected_output(self, count: int, sample: Sample | None) -> Output:
+        """What the reference prints; `sample` is a run of its own, if there is one."""
+        if count not in self.expected:
+            first = self.engines[0]
+            self.expected[count] = (sample or run_once(first.command(self.program(count)), first.env)).output
+        return self.expected[count]
+
+    def probe(self, engine: Engine) -> None:
+        """Have an engine that would take too long do fewer iterations."""
+        if self.iterations < PROBE or engine is self.engines[0]:
+            return
+        self.counts[engine.name] = self.iterations // PROBE
+        estimate = LONGEST + 1
+        for _ in range(2):  # the first may have spent its time on filling a cache
+            if estimate > LONGEST and (sample := self.attempt(engine, "trial")):
+                estimate = sample.wall * PROBE
+        fewer = max(int(self.iterations * SCALED_TO / estimate), 1)
+        self.counts[engine.name] = fewer if estimate > LONGEST else self.iterations
+        self.results[engine.name].scale = self.iterations / self.counts[engine.name]
+
+    def warm_up(self, engine: Engine) -> None:
+        """The runs that are not measured. The last of them, whose caches are as they will be, leaves statistics."""
+        for left in reversed(range(engine.unmeasured)):
+            if left or not engine.gives_statistics:
+                self.attempt(engine, "unmeasured")
+                continue
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "statistics.json"
+                if self.attempt(engine, "unmeasured", path):
+                    self.results[engine.name].statistics = read_statistics(path)
+
+    def keep(self, engine: Engine, number: int) -> None:
+        if sample := self.attempt(engine, f"run {number}"):
+            result = self.results[engine.name]
+            result.walls.append(sample.wall * result.scale)
+            result.processors.append(sample.processor * result.scale)
+            result.peaks.append(sample.peak)
+
+
+def read_statistics(path: Path) -> dict[str, float]:
+    """Metaphrase's own counters, as `--stats=json:FILE` leaves them. Raises RunFailed if it did not."""
+    try:
         found = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise RunFailed(f"no statistics: {error}") from error
     return {name: value for name, value in found.items() if isinstance(value, int | float)}
 
 
@@ -116,47 +188,17 @@ def measure(
 ) -> list[Result]:
     """Time `program(iterations)` under each engine, the first one being the reference for the output.
 
-    Each engine first runs once unmeasured, which fills its persistent cache. Then the engines take turns. An engine
-    that fails gives a result with `error`, and the others go on.
+    Each engine first runs unmeasured, which fills its persistent cache. Then the engines take turns. An engine that
+    fails gives a result with `error`, and the others go on.
     """
-    results = {engine.name: Result(engine.name) for engine in engines}
-    counts = {engine.name: iterations for engine in engines}
-    expected: dict[int, bytes] = {}
-
-    def attempt(engine: Engine, keep: bool) -> None:
-        result, count = results[engine.name], counts[engine.name]
-        if result.error:
-            return
-        tell(f"{engine.name}{'' if keep else ' (unmeasured)'}")
-        try:
-            engine.prepare()
-            sample = run_once(engine.command(program(count)), engine.env)
-            if count not in expected:
-                first = engines[0]
-                expected[count] = run_once(first.command(program(count)), first.env).output
-            if sample.output != expected[count]:
-                raise RunFailed(f"prints {sample.output[:80]!r}, natively {expected[count][:80]!r}")
-        except RunFailed as failure:
-            result.error = str(failure)
-            return
-        if keep:
-            result.walls.append(sample.wall * result.scale)
-            result.processors.append(sample.processor * result.scale)
-
+    measurement = Measurement(engines, program, iterations, tell)
     for engine in engines:
-        if iterations >= PROBE and engine is not engines[0]:
-            counts[engine.name] = iterations // PROBE
-            estimate = LONGEST + 1
-            for _ in range(2):  # the first may have spent its time on filling a cache
-                if estimate > LONGEST:
-                    start = time.perf_counter()
-                    attempt(engine, keep=False)
-                    estimate = (time.perf_counter() - start) * PROBE
-            fewer = max(int(iterations * SCALED_TO / estimate), 1)
-            counts[engine.name] = fewer if estimate > LONGEST else iterations
-            results[engine.name].scale = iterations / counts[engine.name]
-        attempt(engine, keep=False)
-    for _ in range(repetitions):
+        measurement.probe(engine)
+        try:
+            measurement.warm_up(engine)
+        except RunFailed as failure:
+            measurement.results[engine.name].error = str(failure)
+    for number in range(repetitions):
         for engine in engines:
-            attempt(engine, keep=True)
-    return list(results.values())
+            measurement.keep(engine, number + 1)
+    return list(measurement.results.values())

@@ -1,141 +1,131 @@
-"""Tables for people and JSON for programs, out of the measured results."""
+"""Tables for people, out of the measured results."""
 
 from __future__ import annotations
 
-import datetime
-import math
-import os
-import platform
-import shutil
-import subprocess
-from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib import metadata
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from metaphrase.benchmarks.measure import Result
+from metaphrase.benchmarks.results import Result, Row, Run, means
 
-
-@dataclass(frozen=True)
-class Row:
-    """One program under all engines; the first result is the native one."""
-
-    name: str
-    group: str
-    results: Sequence[Result]
-
-    def ratio(self, result: Result) -> float | None:
-        """Times slower than native, or None where either failed."""
-        native = self.results[0]
-        return result.wall / native.wall if result.walls and native.walls else None
-
-
-def geometric_mean(values: Sequence[float]) -> float:
-    """The n-th root of the product of n positive numbers."""
-    return math.exp(sum(map(math.log, values)) / len(values))
-
-
-def means(rows: Sequence[Row]) -> dict[str, float]:
-    """Engine -> geometric mean of its ratios to native. Engines that failed anywhere have none: a mean over fewer
-    programs would flatter them."""
-    found = {}
-    for column, result in enumerate(rows[0].results):
-        ratios = [row.ratio(row.results[column]) for row in rows]
-        known = [ratio for ratio in ratios if ratio is not None]
-        if len(known) == len(ratios):
-            found[result.engine] = geometric_mean(known)
-    return found
+TITLES = {
+    "kernels": "Kernels (times slower than native; ± half the spread; ~ scaled up from fewer iterations)",
+    "programs": "Debian's programs (times slower than native; ± half the spread; cold: with an empty cache)",
+    "start-up": "Start-up",
+}
+MIB = 1 << 20
 
 
 def seconds(value: float) -> str:
     return f"{value * 1e3:.1f} ms" if value < 0.1 else f"{value:.3f} s"
 
 
-def cell(row: Row, result: Result) -> str:
-    """Time, ratio to native and spread; ~ marks a time scaled up from fewer iterations."""
+def times_cell(row: Row, result: Result) -> str:
+    """Time, ratio to native and spread, as plain text; ~ marks a time scaled up from fewer iterations."""
     if not result.walls:
-        return "[red]failed[/red]"
+        return "failed"
     ratio = row.ratio(result)
-    times = f" [bold]{ratio:.2f}x[/bold]" if ratio is not None and result is not row.results[0] else ""
-    return f"{'~' if result.scale > 1 else ''}{seconds(result.wall)}{times} [dim]±{result.spread * 50:.0f}%[/dim]"
+    times = f" {ratio:.2f}x" if ratio is not None and result is not row.results[0] else ""
+    return f"{'~' if result.scale > 1 else ''}{seconds(result.wall)}{times} ±{result.spread * 50:.0f}%"
+
+
+def resources_cell(result: Result, smallest: float) -> str:
+    """Processor time, of the guest and of what is compiled beside it, and the peak of memory."""
+    if not result.walls:
+        return ""
+    if not result.peaks:
+        return seconds(result.processor)
+    peak = f"{result.peak / MIB:.0f} MiB" if result.peak > smallest * 1.1 else f"< {smallest * 1.1 / MIB:.0f} MiB"
+    return f"{seconds(result.processor)}, {peak}"
 
 
 def rate(results: Sequence[Result]) -> str:
-    """Guest instructions a second, where an engine counted them."""
+    """Guest instructions a second in tier 0, where it counted them."""
     for result in results:
         found = result.statistics
-        instructions, spent = found.get("instructions"), found.get("run_seconds", found.get("seconds"))
-        if instructions and spent:
-            return f"{instructions / spent / 1e6:,.0f} M/s"
+        if result.engine == "tier 0" and found.get("instructions") and found.get("run_seconds"):
+            return f"{found['instructions'] / found['run_seconds'] / 1e6:,.0f} M/s"
     return ""
 
 
-def show(console: Console, title: str, rows: Sequence[Row]) -> None:
-    """Print one table, with a line of geometric means for each group, and what failed below it."""
-    if not rows:
-        return
+def engine_names(rows: Sequence[Row]) -> list[str]:
+    """Of the engines that ran anything, in their order."""
+    return list(dict.fromkeys(result.engine for row in rows for result in row.results))
+
+
+def groups_of(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
+    """The measured rows of each group; at the end, if there are several groups, all under the name "all"."""
+    measured = [row for row in rows if not row.skipped]
+    names = list(dict.fromkeys(row.group for row in measured))
+    for name in names:
+        yield name, [row for row in measured if row.group == name]
+    if len(names) > 1:
+        yield "all", measured
+
+
+def problems(rows: Sequence[Row]) -> Iterator[tuple[str, str]]:
+    """What was skipped and what failed, with the reasons."""
+    for row in rows:
+        if row.skipped:
+            yield f"{row.name} skipped", row.skipped
+        for result in row.results:
+            if result.error:
+                yield f"{row.name}, {result.engine} failed", result.error
+
+
+def show_run(console: Console, run: Run) -> None:
+    for suite, rows in run.suites.items():
+        show(console, suite, rows, run.settings.get("smallest_peak", 0))
+    if run.settings.get("interrupted"):
+        console.print("[yellow]Interrupted: this is what was there by then.[/yellow]")
+
+
+def show(console: Console, suite: str, rows: Sequence[Row], smallest: float = 0) -> None:
+    """Print the times of one suite and what they cost, with geometric means for each group, and what failed."""
+    names = engine_names(rows)
+    if names:
+        console.print(times_table(TITLES.get(suite, suite), names, rows))
+        if any(result.peaks for row in rows for result in row.results):
+            console.print(resources_table(names, rows, smallest))
+    for what, why in problems(rows):
+        colour = "yellow" if "skipped" in what else "red"
+        console.print(f"[{colour}]{escape(what)}:[/{colour}] {escape(why)}", highlight=False)
+
+
+def times_table(title: str, names: Sequence[str], rows: Sequence[Row]) -> Table:
     rates = any(rate(row.results) for row in rows)
     table = Table(title=title, title_justify="left")
     table.add_column("program")
-    for result in rows[0].results:
-        table.add_column(result.engine, justify="right")
+    for name in names:
+        table.add_column(name, justify="right")
     if rates:
         table.add_column("tier 0 rate", justify="right")
-    for group in dict.fromkeys(row.group for row in rows):
-        members = [row for row in rows if row.group == group]
-        for row in members:
-            table.add_row(
-                row.name, *(cell(row, result) for result in row.results), *([rate(row.results)] if rates else [])
-            )
+    for group, members in groups_of(rows):
+        for row in members if group != "all" else []:
+            cells = (coloured(times_cell(row, result)) for result in row.results)
+            table.add_row(escape(row.name), *cells, *([rate(row.results)] if rates else []))
         if len(members) > 1:
             mean = means(members)
-            found = (f"[bold]{mean[r.engine]:.2f}x[/bold]" if r.engine in mean else "-" for r in members[0].results)
-            table.add_row(f"[bold]{group}, geometric mean[/bold]", *found, *([""] if rates else []), end_section=True)
-    console.print(table)
+            cells = (f"[bold]{mean[name]:.2f}x[/bold]" if name in mean else "-" for name in names)
+            table.add_row(f"[bold]{group}, geometric mean[/bold]", *cells, *([""] if rates else []), end_section=True)
+    return table
+
+
+def coloured(cell: str) -> str:
+    """The ratio in a cell of times bold, a failure red."""
+    if cell == "failed":
+        return "[red]failed[/red]"
+    return " ".join(f"[bold]{word}[/bold]" if word.endswith("x") else word for word in cell.split(" "))
+
+
+def resources_table(names: Sequence[str], rows: Sequence[Row], smallest: float) -> Table:
+    table = Table(title="Processor time (all threads, user and system) and peak memory", title_justify="left")
+    table.add_column("program")
+    for name in names:
+        table.add_column(name, justify="right")
     for row in rows:
-        for result in row.results:
-            if result.error:
-                console.print(f"[red]{row.name}, {result.engine}:[/red] {result.error}", highlight=False, markup=True)
-
-
-def version_of(*command: str) -> str:
-    if not shutil.which(command[0]):
-        return "not installed"
-    return subprocess.run(command, capture_output=True, text=True).stdout.splitlines()[0]
-
-
-def host() -> dict[str, object]:
-    """What the figures depend on besides the code."""
-    model = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "")
-    return {
-        "processor": model.partition(":")[2].strip(),
-        "cores": os.cpu_count(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "llvmlite": metadata.version("llvmlite"),
-        "gcc": version_of("gcc", "--version"),
-        "qemu": version_of("qemu-x86_64", "--version"),
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    }
-
-
-def as_json(groups: dict[str, Sequence[Row]], settings: dict[str, object]) -> dict[str, object]:
-    """Everything measured: groups of programs -> engines -> samples, with ratios and geometric means."""
-    found: dict[str, object] = {"host": host(), "settings": settings}
-    for title, rows in groups.items():
-        kinds = dict.fromkeys(row.group for row in rows)
-        found[title] = {
-            "programs": [
-                {
-                    "name": row.name,
-                    "group": row.group,
-                    "engines": [result.as_json() | {"ratio": row.ratio(result)} for result in row.results],
-                }
-                for row in rows
-            ],
-            "geometric_means": {kind: means([row for row in rows if row.group == kind]) for kind in kinds},
-        }
-    return found
+        if not row.skipped:
+            table.add_row(escape(row.name), *(resources_cell(result, smallest) for result in row.results))
+    return table

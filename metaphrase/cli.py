@@ -1,4 +1,4 @@
-"""The command line: `metaphrase run` and `metaphrase explain`.
+"""The command line: `metaphrase run`, `metaphrase explain` and `metaphrase bench`.
 
 Starting a guest is to cost little, so nothing is imported here that `run` does not need: argparse is the quickest of
 the parsers that say what is wrong, and each command's work lies in a module that is imported when it is asked for.
@@ -58,6 +58,9 @@ def _parser() -> argparse.ArgumentParser:
                          help="where the code lies (0x1000)")  # fmt: skip
     explain.add_argument("--handler", action="store_true", help="show the tier-0 handlers of the instructions too")
     explain.add_argument("--debug", action="store_true", help="show a traceback when something goes wrong")
+
+    # Listed here only: its options are those of the harness, which parses them itself.
+    commands.add_parser("bench", add_help=False, help="compare with native runs and other emulators on this machine")
     return parser
 
 
@@ -88,6 +91,8 @@ def _main(given: list[str]) -> NoReturn:
         if not command:
             parser.error("run: which program? (metaphrase run --help tells more)")
         _run(options, command)
+    if given[:1] == ["bench"]:
+        _bench(given[1:])
     _explain(parser.parse_args(given))
 
 
@@ -116,3 +121,10 @@ def _explain(options: argparse.Namespace) -> NoReturn:
     except BrokenPipeError:  # the reader, `head` say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     sys.exit(0)
+
+
+def _bench(arguments: Sequence[str]) -> NoReturn:
+    from metaphrase.benchmarks.command import bench  # brings a parser and tables of its own
+
+    bench.main(args=list(arguments), prog_name="metaphrase bench")
+    raise AssertionError("the harness ends the process")

@@ -1,20 +1,22 @@
-"""The benchmark harness measures what it says, and says what failed."""
+"""The harness measures what it says, and says what failed and what is skipped."""
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from metaphrase.benchmarks.__main__ import main
+from metaphrase.benchmarks import measure as measuring
 from metaphrase.benchmarks.building import BuildError, build
-from metaphrase.benchmarks.engines import Engine
+from metaphrase.benchmarks.engines import Engine, program_engines
+from metaphrase.benchmarks.harness import SettingsError, run_suites
 from metaphrase.benchmarks.kernels import GROUPS, all_kernels
-from metaphrase.benchmarks.measure import Result, measure
-from metaphrase.benchmarks.report import Row, geometric_mean, means
+from metaphrase.benchmarks.measure import RunFailed, measure, run_once, smallest_peak
+from metaphrase.benchmarks.suites import SUITES, work_of
+from tests.benchmarks.samples import MIB, fake_suite, python_engine
+
+PRINT = "import sys; print(sys.argv[1])"
+LOG = "from sys import argv; open(argv[1], 'a').write(argv[2]); print(argv[4] if argv[3] == 'right' else 'x')"
 
 
 def test_kernels_describe_themselves() -> None:
@@ -40,36 +42,108 @@ def test_building_again_compiles_nothing(tmp_path: Path) -> None:
 
 def test_engines_take_turns_and_failures_stay_alone(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    script = "from sys import argv; open(argv[1], 'a').write(argv[2]); print(argv[4] if argv[3] == 'right' else 'x')"
 
     def engine(name: str, kind: str) -> Engine:
-        return Engine(name, (sys.executable, "-c", script, str(log), name, kind))
+        return python_engine(name, LOG, str(log), name, kind)
 
-    broken = Engine("b", (sys.executable, "-c", "raise SystemExit(3)"))
+    broken = python_engine("b", "raise SystemExit(3)")
     engines = [engine("n", "right"), engine("a", "right"), broken, engine("w", "wrong")]
     results = measure(engines, lambda count: [str(count)], 5, 3)
     assert [len(result.walls) for result in results] == [3, 3, 0, 0]
     assert "status 3" in results[2].error and "natively" in results[3].error
-    # the reference runs once more for the expected output; then n and a alternate
-    assert log.read_text().endswith("nanana")
+    assert log.read_text() == "nawnanana"
 
 
-def test_means_leave_out_engines_that_failed() -> None:
-    assert geometric_mean([2, 8]) == pytest.approx(4)
-    rows = [
-        Row("p", "integer", [Result("native", [1.0]), Result("good", [2.0, 2.0, 9.0]), Result("bad", [5.0])]),
-        Row("q", "integer", [Result("native", [2.0]), Result("good", [16.0]), Result("bad", error="status 1")]),
+def test_a_run_is_measured_whole() -> None:
+    script = "import sys\nheld = bytearray(64 << 20)\nfor number in range(400_000): pass\nprint('done')"
+    sample = run_once(python_engine("p", script).command([]), {})
+    assert sample.wall >= sample.processor * 0.9 > 0.005
+    assert 64 * MIB < sample.peak < 90 * MIB
+    assert (sample.output.beginning, sample.output.size) == (b"done\n", 5)
+    # What needs next to nothing shows next to nothing, however large the harness itself is.
+    assert smallest_peak() < 16 * MIB
+
+
+def test_failures_say_what_happened(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(RunFailed, match="/nonexistent: No such file"):
+        run_once(["/nonexistent"], {})
+    with pytest.raises(RunFailed, match="status -9"):
+        run_once(python_engine("p", "import os; os.kill(os.getpid(), 9)").command([]), {})
+    monkeypatch.setattr(measuring, "TIMEOUT", 0.2)
+    with pytest.raises(RunFailed, match="no end after"):
+        run_once(["/bin/sleep", "20"], {})
+
+
+def test_statistics_are_of_the_last_unmeasured_run(tmp_path: Path) -> None:
+    script = tmp_path / "engine"
+    log = tmp_path / "log"
+    script.write_text(
+        f"#!/bin/sh\necho run >> {log}\n"
+        f'case $1 in --stats=json:*) echo "{{\\"runs\\": $(wc -l < {log})}}" > "${{1#*:}}" ;; esac\n'
+    )
+    script.chmod(0o755)
+    engine = Engine("fake", (str(script),), gives_statistics=True, unmeasured=2)
+    (result,) = measure([engine], lambda count: ["program"], 1, 3)
+    assert result.statistics == {"runs": 2} and len(result.walls) == 3
+
+
+def test_slow_engines_do_less_and_are_scaled_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measuring, "LONGEST", 0.5)
+    monkeypatch.setattr(measuring, "SCALED_TO", 0.25)
+    slow = python_engine("slow", "import sys, time; time.sleep(int(sys.argv[1]) / 80); print()")
+    results = measure([python_engine("native", "print()"), slow], lambda count: [str(count)], 80, 1)
+    assert results[0].scale == 1 and results[1].scale > 2
+    assert 0.8 < results[1].wall < 5
+
+
+def test_suites_give_rows_and_skip_what_is_missing(tmp_path: Path) -> None:
+    engines = (python_engine("native", PRINT), python_engine("other", PRINT), python_engine("third", PRINT))
+    suites = [
+        fake_suite("kernels", *engines, missing="not installed: apt-get install two"),
+        fake_suite("programs", *engines),
     ]
-    found = means(rows)
-    assert found == {"native": pytest.approx(1), "good": pytest.approx(4)}
+    run = run_suites(suites, tmp_path, repetitions=2, engines=["third"])
+    assert list(run.suites) == ["kernels", "programs"]
+    one, two = run.suites["kernels"]
+    assert [result.engine for result in one.results] == ["native", "third"]
+    assert all(len(result.walls) == 2 for result in one.results) and len(one.work) == 16
+    assert two.skipped.endswith("install two") and not two.results and not run.failed
+    assert run.settings["repetitions"] == 2 and run.host["cores"] and run.settings["smallest_peak"] > 0
 
 
-def test_command_line_writes_json(tmp_path: Path) -> None:
-    output = tmp_path / "results.json"
-    arguments = ["--quick", "--repetitions", "1", "--only", "^sieve$", "--engine", "none", "--output", str(output)]
-    done = CliRunner().invoke(main, arguments)
-    assert done.exit_code == 0, done.output
-    found = json.loads(output.read_text())
-    (program,) = found["kernels"]["programs"]
-    assert program["name"] == "sieve" and program["engines"][0]["median_seconds"] > 0
-    assert found["host"]["cores"] and found["settings"]["quick"] is True
+def test_wrong_settings_are_told(tmp_path: Path) -> None:
+    suites = [fake_suite("kernels", python_engine("native", PRINT))]
+    with pytest.raises(SettingsError, match="'fast' here; there are native"):
+        run_suites(suites, tmp_path, engines=["fast"])
+    with pytest.raises(SettingsError, match="no benchmark of kernels"):
+        run_suites(suites, tmp_path, only="nothing")
+    with pytest.raises(SettingsError, match="no regular expression"):
+        run_suites(suites, tmp_path, only="(")
+
+
+def test_an_interrupted_run_keeps_what_it_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("metaphrase.benchmarks.harness.measure", interrupt)
+    run = run_suites([fake_suite("kernels", python_engine("native", PRINT))], tmp_path)
+    assert run.settings["interrupted"] and not run.suites
+
+
+def test_the_suites_are_as_documented(tmp_path: Path) -> None:
+    assert [suite.name for suite in SUITES] == ["kernels", "programs", "start-up"]
+    for suite in SUITES:
+        assert suite.engines(tmp_path)[0].name == "native"
+        names = [one.name for one in suite.benchmarks(False)]
+        assert len(set(names)) == len(names)
+    cold = next(engine for engine in program_engines(tmp_path) if engine.name == "cold")
+    (tmp_path / "cold").mkdir()
+    (tmp_path / "cold" / "entry").touch()
+    cold.prepare()
+    assert not list((tmp_path / "cold").iterdir())
+
+
+def test_work_does_not_depend_on_where_files_lie(tmp_path: Path) -> None:
+    one, other = tmp_path / "a", tmp_path / "b"
+    assert work_of(["xz", f"{one}/text-5"], one) == work_of(["xz", f"{other}/text-5"], other)
+    assert work_of(["xz", f"{one}/text-5"], one) != work_of(["xz", f"{one}/text-6"], one)

@@ -92,6 +92,17 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert command("--version").stdout.startswith(b"metaphrase ")
 
 
+def test_bench_is_the_harness() -> None:
+    """It parses its own options; nothing of it is imported for other commands."""
+    got = command("bench", "--list", "--suite", "programs", "--only", "^xz$")
+    assert got.status == 0 and got.stdout.startswith(b"programs  xz ") and got.stderr == b""
+    assert b"--compare" in command("bench", "--help").stdout
+    assert b"no engine 'bogus'" in command("bench", "--engine", "bogus").stderr
+    python = metaphrase_command()[0].replace("bin/metaphrase", "bin/python")
+    text = "import sys, metaphrase.cli; print({'click', 'rich', 'numpy', 'matplotlib'} & set(sys.modules))"
+    assert run([python, "-c", text]).stdout == b"set()\n"
+
+
 def test_an_unexpected_error_is_one_line_too(tmp_path: Path) -> None:
     script = tmp_path / "broken.py"
     script.write_text(
