@@ -108,9 +108,8 @@ def optimise(module: Any, passes: tuple[str, ...], level: int = 2) -> None:
 
 HANDLER_PASSES = ("instruction_combine", "simplify_cfg")
 RUNTIME_PASSES = ("sroa", "instruction_combine", "simplify_cfg", "new_gvn", "simplify_cfg")
-REGION_PASSES = (
-    "sroa", "instruction_combine", "simplify_cfg", "new_gvn", "instruction_combine", "simplify_cfg", "sinking",
-)  # fmt: skip
+REGION_PASSES = ("sroa", "instruction_combine", "simplify_cfg", "sinking")
+"""The IR comes with common subexpressions merged: numbering values again (GVN) would cost more than it finds."""
 
 
 def compile_text(text: str, passes: tuple[str, ...] = (), level: int = 2) -> bytes:
