@@ -119,6 +119,13 @@ class Guest(ABC):
     def emit(self, emitter: Emitter, row: int, statics: int) -> None:
         """Call the semantics of a form with its operands bound as `emitter.binding` says."""
 
+    def restarts(self, decoded: Decoded) -> bool:
+        """Whether an instruction may fault half way, with registers changed that tell how far it came.
+
+        Such an instruction stays in tier 0, which keeps registers in the state; a region might hold them elsewhere.
+        """
+        return False
+
     def trap_of(self, code: bytes) -> str:
         """The trap that bytes without a description raise."""
         return self.illegal

@@ -391,6 +391,8 @@ class NativeCpu:
             instructions.append(unpack(data, self.guest.static_bits))
         if not instructions or instructions[0].pc // _PAGE in self._written_pages:
             return None
+        if any(self.guest.restarts(decoded) for decoded in instructions):
+            return None
         return GuestBlock(instructions[0].pc, header, instructions, instructions[-1].next_pc)
 
     def header_pc(self, header: int) -> int:

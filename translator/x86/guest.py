@@ -74,6 +74,9 @@ class X86Guest(Guest):
         if any(isinstance(operand, MmxRegister) for operand in operands):
             emitter.enter_mmx()
 
+    def restarts(self, decoded: Decoded) -> bool:
+        return Statics.unpack(decoded.statics).repeat != 0
+
     def _operand(self, m: X86Emitter, kind: OperandKind) -> Register | Memory | Value:
         letter, size = kind.letter, kind.size
         if letter in _NAMED:

@@ -22,9 +22,6 @@ WITHOUT_HARDWARE: Final = frozenset({"cpuid", "xgetbv", "rdtsc", "rdtscp", "sldt
 """Rows that tell of the processor itself, or fault where the host's kernel says so: the runners only agree."""
 UNREPEATABLE: Final = {"rdtsc": ("rax", "rdx"), "rdtscp": ("rax", "rdx")}
 """Registers that differ from run to run."""
-RESTARTED: Final = ("movs", "stos", "lods", "cmps", "scas")
-"""Rows whose faults tier 1 does not show exactly yet: it commits no registers before an access that faults."""
-
 Runner = Callable[[Case, Decoded], Observed]
 """An execution of a case's one instruction: the interpreter over a binding, or a native tier."""
 
@@ -76,8 +73,6 @@ class Executors:
         return [observe_hardware(result) for result in self.oracle.run([one.case for one in drawn])]
 
     def _differences(self, drawn: Drawn, expected: Observed, name: str) -> list[str]:
-        if name == "tier 1" and drawn.row.name in RESTARTED and expected.event == "memory":
-            return []
         actual = self.runners[name](drawn.case, drawn.decoded)
         for register in UNREPEATABLE.get(drawn.row.name, ()):
             actual.registers[register] = expected.registers[register]
