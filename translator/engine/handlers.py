@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -22,7 +23,8 @@ from metaphrase.translator.guest import Guest
 
 _FACT = struct.Struct("<QQBBB")
 _BATCH = 48
-_MANY_UNSAVED = 64
+_LOOK_SECONDS = 0.1
+_MANY_UNSAVED = 256
 """Forms that are compiled are put into the cache this many at a time, and when the process ends."""
 _MANY_ENTRIES = 24
 """More entries in the cache than this are made into one: each costs every start a file."""
@@ -79,6 +81,7 @@ class Handlers:
         self.loaded = 0
         self.seconds = 0.0
         self._seen: set[str] = set()
+        self._look_again = 0.0
         self._unsaved: list[tuple[dict[str, Any], bytes]] = []
         self._load_new()
         if len(self._seen) > _MANY_ENTRIES:
@@ -152,7 +155,11 @@ class Handlers:
             _FACT.pack_into(self.table.view, at, base + offset, lazy_address, reads, kills, writes)
 
     def _load_new(self) -> bool:
-        """Load what this or another process has put into the cache since; whether there was anything."""
+        """Load what another process has put into the cache since, now and then; whether there was anything."""
+        now = time.monotonic()
+        if now < self._look_again:
+            return False
+        self._look_again = now + _LOOK_SECONDS
         new = [name for name in self.cache.names("handlers-") if name not in self._seen]
         for name in new:
             self._seen.add(name)
