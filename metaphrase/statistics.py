@@ -14,7 +14,7 @@ from metaphrase.translator.engine import NativeCpu
 class Statistics(Mapping[str, float]):
     """Counts and seconds by name, also as attributes: `statistics.instructions`.
 
-    The names are those of the engine's own statistics (`translator.engine.cpu.Statistics`).
+    The names are those of the engine's own statistics (`translator.engine.statistics.Statistics`).
     """
 
     def __init__(self, values: Mapping[str, float]) -> None:

@@ -28,8 +28,6 @@ EXIT_RECORD: Final = _word()
 """The record that was being executed, where the exit has one; null in a region."""
 FAULT_ADDRESS: Final = _word()
 FAULT_HOST_PC: Final = _word()
-FAULT_PC: Final = _word()
-"""Guest pc of a fault or exit found by a region's own check; 0 if the host pc or the record must tell."""
 FAULT_WRITE: Final = _word()
 RETURN_SLOT: Final = _word()
 """Host address of the return address of the handler chain: where a fault unwinds to."""

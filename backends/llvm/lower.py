@@ -1,6 +1,6 @@
 """IR functions to LLVM text.
 
-Text is written directly: making it costs a fiftieth of building it through an object model. A function is lowered as a
+Text is written directly, which is much quicker than building it through an object model. A function is lowered as a
 tier-0 handler, as a tier-1 region (`region.py`), or as an ordinary C function (decoders, tests).
 """
 

@@ -41,7 +41,7 @@ class RegionLowering(FunctionLowering):
 
     def __init__(self, module: ModuleWriter, function: Function, name: str) -> None:
         super().__init__(module, function, name, repeat_in_exits=True)
-        self.exits: list[int] = []
+        self._exit_numbers: dict[int, int] = {}
         self.rare_exits: list[tuple[str, int, int]] = []
         """Ways out that share one place: (label of the block, what to do, number of the exit record)."""
         self.cells = _cells(function)
@@ -54,6 +54,11 @@ class RegionLowering(FunctionLowering):
         """Large parts of addresses that are known to lie in the window here, or near it."""
         self.checked_at: dict[Block, set[Value]] = {}
         module.declare("declare void @llvm.experimental.stackmap(i64, i32, ...)")
+
+    @property
+    def exits(self) -> list[int]:
+        """Offsets of the guest addresses that the exit records go to, in their order."""
+        return list(self._exit_numbers)
 
     def signature(self) -> str:
         return f"define ghccc void @{self.name}{SIGNATURE} nounwind"
@@ -149,9 +154,7 @@ class RegionLowering(FunctionLowering):
 
     def _exit_number(self, offset: int) -> int:
         """The number of the exit record for a guest address; the descriptor itself is number 0."""
-        if offset not in self.exits:
-            self.exits.append(offset)
-        return 1 + self.exits.index(offset)
+        return self._exit_numbers.setdefault(offset, 1 + len(self._exit_numbers))
 
     def _exit_record(self, offset: int, out: Lines) -> str:
         """A pointer to the exit record for a guest address."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from metaphrase.backends.llvm import context as c
@@ -16,6 +15,7 @@ from metaphrase.translator.engine.handlers import Handlers
 from metaphrase.translator.engine.host_memory import GuestMemory, HostBlock, protect, set_gs_base
 from metaphrase.translator.engine.native import Runtime, code_cache, roots
 from metaphrase.translator.engine.regions import GuestBlock
+from metaphrase.translator.engine.statistics import Statistics
 from metaphrase.translator.engine.tier1 import Tier1
 from metaphrase.translator.exits import Exit
 from metaphrase.translator.guest import Guest
@@ -31,31 +31,6 @@ _READ, _WRITE = 1, 2
 _HOT = 2000
 _EAGER = 300
 _NEVER = 1 << 62
-
-
-@dataclass(slots=True)
-class Statistics:
-    """What a CPU has done; seconds are wall time."""
-
-    instructions: int = 0
-    """Guest instructions executed, in both tiers."""
-    region_instructions: int = 0
-    """Those of them that tier 1 executed."""
-    blocks: int = 0
-    forms_compiled: int = 0
-    forms_cached: int = 0
-    regions: int = 0
-    regions_cached: int = 0
-    cache_hits: int = 0
-    """Entries of the persistent cache that were found, and were not."""
-    cache_misses: int = 0
-    run_seconds: float = 0.0
-    """Spent in `run`: in guest code, and with what the engine does for it while it waits."""
-    compile_seconds: float = 0.0
-    """Spent on handlers, while the guest waits."""
-    region_seconds: float = 0.0
-    """Spent on regions, beside the guest or (tier 1 alone) while it waits."""
-    flushes: int = 0
 
 
 class NativeCpu:

@@ -13,6 +13,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
+from metaphrase.ir.errors import MetaphraseError
 from metaphrase.translator.engine.cache import Cache
 from metaphrase.translator.engine.host_memory import GuestMemory
 
@@ -62,7 +63,7 @@ class RegionStore:
         for offset, length, digest in header["blocks"]:
             try:
                 now = self.memory.read(origin + offset, length)
-            except Exception as error:  # whatever the machine raises for memory that is not there
+            except MetaphraseError as error:  # the memory is not there
                 LOGGER.debug("a cached region does not fit: %s", error)
                 return None
             if digest_of(now) != digest:

@@ -51,7 +51,6 @@ class Region:
     roots: list[int] = field(default_factory=list)
     entries: list[int] = field(default_factory=list)
     blocks: list[GuestBlock] = field(default_factory=list)
-    instructions: int = 0
 
 
 class Blocks(Protocol):
@@ -106,7 +105,7 @@ class RegionBuilder:
         entries = self._entries()
         self._enter(entries)
         roots = [pc for pc in self.roots if pc in self.lifted]
-        region = Region(self.origin, self.function, roots, entries, list(self.lifted.values()), self.instructions)
+        region = Region(self.origin, self.function, roots, entries, list(self.lifted.values()))
         self._poll_loops()
         return region
 

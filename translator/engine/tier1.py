@@ -22,7 +22,7 @@ from metaphrase.ir import passes, record
 from metaphrase.translator.engine.host_memory import HostBlock
 from metaphrase.translator.engine.native import code_cache
 from metaphrase.translator.engine.region_store import Compiled, RegionStore, digest_of
-from metaphrase.translator.engine.regions import GuestBlock, Region, RegionBuilder
+from metaphrase.translator.engine.regions import Blocks, GuestBlock, Region, RegionBuilder
 
 if TYPE_CHECKING:
     from metaphrase.translator.engine.cpu import NativeCpu
@@ -188,14 +188,7 @@ class Tier1:
         Blocks nearby that became hot too are taken in. A region that shares code with it is made anew together with
         it, so that a function ends up in one region and not in one for each of its blocks.
         """
-        roots = [*reversed(self._waiting_near(pc)), pc]
-        region = RegionBuilder(self.cpu.guest, self, roots, hot=pc).build()
-        related = self._related(region, landing=False)
-        if not related:
-            return region, 0
-        roots += [root for one in related for root in one.roots]
-        region = RegionBuilder(self.cpu.guest, self, list(dict.fromkeys(roots)), hot=pc).build()
-        return region, 1 + max(one.rounds for one in related)
+        return self._grown([*reversed(self._waiting_near(pc)), pc], self, hot=pc, landing=False)
 
     def _landing(self, pc: int) -> tuple[Region, int]:
         """The region to make for a block that tier 0 keeps coming to though a region has it, but not as an entry.
@@ -205,13 +198,16 @@ class Tier1:
         """
         roots = [pc, *(hot for hot in self._waiting_near(pc) if hot in self.deferred)]
         entries = {entry for one in self.installed if not one.landing for entry in one.entries}
-        between = _Between(self, frozenset(entries))
-        region = RegionBuilder(self.cpu.guest, between, roots, enter_all=True).build()
-        related = self._related(region, landing=True)
+        return self._grown(roots, _Between(self, frozenset(entries)), hot=pc, landing=True)
+
+    def _grown(self, roots: list[int], blocks: Blocks, *, hot: int, landing: bool) -> tuple[Region, int]:
+        """The region of these roots and, where it shares code with regions of its kind, of theirs; and its rounds."""
+        region = RegionBuilder(self.cpu.guest, blocks, roots, hot=hot, enter_all=landing).build()
+        related = self._related(region, landing=landing)
         if not related:
             return region, 0
-        roots += [root for one in related for root in one.roots]
-        region = RegionBuilder(self.cpu.guest, between, list(dict.fromkeys(roots)), enter_all=True).build()
+        roots = list(dict.fromkeys([*roots, *(root for one in related for root in one.roots)]))
+        region = RegionBuilder(self.cpu.guest, blocks, roots, hot=hot, enter_all=landing).build()
         return region, 1 + max(one.rounds for one in related)
 
     def _waiting_near(self, pc: int) -> list[int]:
