@@ -26,6 +26,19 @@ class Slot:
         return self.offset + self.type.bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """Slots that may hold, instead of the values of others, what those can be computed from.
+
+    While `kind` is not zero, the slots of `stands_for` are out of date, and their values follow from `operands`. Only
+    compiled regions write it so; the guest's `settle` function brings everything up to date before others look.
+    """
+
+    kind: Slot
+    operands: tuple[Slot, ...]
+    stands_for: tuple[Slot, ...]
+
+
 class Layout:
     """Slots in ascending order of offset; no two overlap."""
 
@@ -34,6 +47,9 @@ class Layout:
         self.size = 0
         self.program_counter = 0
         """Offset of the slot that holds the program counter while native code does not run."""
+        self.carried: tuple[Slot, ...] = ()
+        """The slots that travel in registers of the host from one compiled region to the next."""
+        self.deferred: Deferred | None = None
         self.slots: dict[str, Slot] = {}
         self._owner: dict[int, Slot] = {}
 
@@ -49,6 +65,14 @@ class Layout:
         for byte in range(offset, slot.end):
             self._owner[byte] = slot
         return offset
+
+    def carry(self, *names: str) -> None:
+        """Choose the slots, 64-bit integers, that are used most across calls and returns."""
+        self.carried = tuple(self[name] for name in names)
+
+    def defer(self, group: str, kind: str, *operands: str) -> None:
+        """Let the slots of a group be computed late, see `Deferred`."""
+        self.deferred = Deferred(self[kind], tuple(self[name] for name in operands), tuple(self.group(group)))
 
     def __getitem__(self, name: str) -> Slot:
         try:

@@ -240,6 +240,11 @@ op("fence", "- -> -", EFFECT, None, "sequentially consistent fence")
 op("cycles", "- -> i64", EFFECT, None, "a monotonic cycle counter of the host")
 op("count", "- -> -", EFFECT, None, "`imm` guest instructions begin here", imm="count")
 op("poll", "- -> i1", EFFECT, None, "whether somebody wants this to leave soon")
+op(
+    "checkpoint", "- -> -", EFFECT, None,
+    "the state is that at the start of the instruction at offset `imm`: where tier 0 begins again after a fault",
+    imm="address",
+)
 op("peek", "i64 -> R", EFFECT, None, "runtime memory (tables the engine owns) at a host address; never a guest's")
 op("poke", "i64 T -> -", EFFECT, None, "write runtime memory at a host address")
 op("read", "- -> R", EFFECT, None, "the function's local variable number `imm`", imm="local")

@@ -102,12 +102,13 @@ def reverse_postorder(function: Function) -> list[Block]:
     return order[::-1]
 
 
-def schedule(function: Function, *, repeat_in_exits: bool = False) -> list[tuple[Block, list[Value]]]:
+def schedule(function: Function, *, repeat: bool = False) -> list[tuple[Block, list[Value]]]:
     """Every reachable block, entry first, with its values (pure and effects) in an order that can be executed.
 
     Constants and other leaves without operands are not listed: whoever reads the schedule writes them in place. With
-    `repeat_in_exits`, nodes that only blocks without successors need are computed in each of those, and so stand in
-    more than one block, instead of once above them all, where the way that does not leave would pay for them.
+    `repeat`, some nodes stand in more than one block, instead of once above them all, where ways that do not need them
+    would pay for them: what only blocks without successors need, and nodes of nothing but leaves, such as a guest
+    address made of the region's base, which would be kept in memory until it is needed.
     """
     if len(function.blocks) == 1:
         block = function.blocks[0]
@@ -118,8 +119,10 @@ def schedule(function: Function, *, repeat_in_exits: bool = False) -> list[tuple
     for i, block in enumerate(order):
         for effect in block.effects:
             position[effect.id] = i
-    exits = {i for i, block in enumerate(order) if repeat_in_exits and not block.successors}
+    exits = {i for i, block in enumerate(order) if repeat and not block.successors}
     shared = _needed(block for i, block in enumerate(order) if i not in exits)
+    if repeat:
+        shared = {value.id for value in function.values() if value.id in shared and not _is_made_of_leaves(value)}
     nodes = [value for value in function.values() if value.op.is_pure and value.args and value.id in shared]
     early: dict[int, int] = {}
     for node in nodes:
@@ -163,7 +166,13 @@ def schedule(function: Function, *, repeat_in_exits: bool = False) -> list[tuple
     for node in nodes:
         if node.id in chosen:
             members[chosen[node.id]].append(node)
-    return [(block, _ordered(block, members[i]) if i not in exits else listed[i]) for i, block in enumerate(order)]
+    return [
+        (block, listed[i] if i in exits else _ordered(block, members[i], shared)) for i, block in enumerate(order)
+    ]
+
+
+def _is_made_of_leaves(value: Value) -> bool:
+    return value.op.is_pure and bool(value.args) and all(arg.op.is_pure and not arg.args for arg in value.args)
 
 
 def _needed(blocks: Iterable[Block]) -> set[int]:
@@ -195,22 +204,27 @@ def _exit(block: Block, shared: set[int]) -> list[Value]:
     return out
 
 
-def _ordered(block: Block, members: list[Value]) -> list[Value]:
-    """The block's effects with the pure `members` chosen for it, each before the first effect here that needs it."""
+def _ordered(block: Block, members: list[Value], shared: set[int]) -> list[Value]:
+    """The block's effects with the pure `members` chosen for it, each before the first effect here that needs it.
+
+    What is not `shared` is computed in every block that needs it.
+    """
     waiting = {value.id for value in members}
+    placed = set(shared)
     out: list[Value] = []
 
     def place(root: Value) -> None:
         stack = [(root, 0)]
         while stack:
             value, index = stack.pop()
-            if value.id not in waiting:
+            if value.id not in waiting and (value.id in placed or not value.args):
                 continue
             if index < len(value.args):
                 stack.append((value, index + 1))
                 stack.append((value.args[index], 0))
             else:
                 waiting.discard(value.id)
+                placed.add(value.id)
                 out.append(value)
 
     for effect in block.effects:
@@ -219,4 +233,7 @@ def _ordered(block: Block, members: list[Value]) -> list[Value]:
         out.append(effect)
     for value in members:  # the terminator's, and those whose users stand in blocks that this one dominates
         place(value)
+    if block.terminator:
+        for arg in block.terminator.args:
+            place(arg)
     return out

@@ -19,12 +19,12 @@ TIERS: Final = {
 """What `tier` may be."""
 
 
-def make_cpu(guest: Guest, window: Window, tier: str) -> Cpu:
-    """A CPU of that tier over a process's memory."""
+def make_cpu(guest: Guest, window: Window, tier: str, *, exact: bool = False) -> Cpu:
+    """A CPU of that tier over a process's memory; for `exact` see `NativeCpu`."""
     if tier == "reference":
         from metaphrase.reference import ReferenceCpu, WindowMemory  # the interpreter is not needed to run natively
 
         return ReferenceCpu(guest, WindowMemory(window))
     if tier not in TIERS:
         raise MetaphraseError(f"tier {tier!r} does not exist; choose one of {', '.join(TIERS)}")
-    return NativeCpu(guest, window, tier=tier)
+    return NativeCpu(guest, window, tier=tier, exact=exact)

@@ -169,7 +169,7 @@ class Snippet(Translation):
                 window.write(start, bytes(data))
                 if not writable:
                     window.protect(start, len(data), PROT_READ | (PROT_EXEC if executable else 0))
-            cpu = NativeCpu(self.guest, window, tier=tier)
+            cpu = NativeCpu(self.guest, window, tier=tier, exact=True)
             try:
                 cpu.state_bytes[:] = self._cpu.state_bytes
                 with interruptible(cpu.interrupt):

@@ -20,7 +20,7 @@ class SteppingCpu:
 
     def __init__(self, guest: Guest, window: Window, tier: str) -> None:
         self.name = guest.name
-        self.whole = make_cpu(guest, window, tier)
+        self.whole = make_cpu(guest, window, tier, exact=True)
         self.stepper = self._make_stepper(guest, window)
         self.steps_left: int | None = None
         """How many instructions to run before a pause; None for no end."""

@@ -118,6 +118,8 @@ class Emitter:
         self.block: Block = function.block()
         self.binding: Binding = Parameters(function)
         self._known: dict[int, Value] = {}
+        self.defers = False
+        """Whether deferred slots are written as such (see `ir.layout.Deferred`): in compiled regions only."""
 
     # --- values ----------------------------------------------------------------------------------------------------
     def const(self, value: int, width: int) -> Value:

@@ -111,6 +111,10 @@ class Guest(ABC):
     def decoder(self) -> Function:
         """The native face of `decode`, as an IR function over a decoder's table; see `translator/native_decode.py`."""
 
+    def settler(self) -> Function | None:
+        """An IR function without parameters that brings deferred slots (`ir.layout.Deferred`) up to date, if any."""
+        return None
+
     @abstractmethod
     def decoder_table(self) -> bytes:
         """The tables that `decoder` reads, as one position-independent blob."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from metaphrase.ir import record
+from metaphrase.ir.layout import Layout
 
 SIZE: Final = 512
 """Bytes below the state pointer."""
@@ -25,12 +26,14 @@ def _word() -> int:
 EXIT_REASON: Final = _word()
 """Why `enter` returned: a number of `Reasons`."""
 EXIT_RECORD: Final = _word()
-"""The record that was being executed, where the exit has one; null in a region."""
+"""The record that was being executed, where the exit has one; in an exact region, that of the last checkpoint."""
 FAULT_ADDRESS: Final = _word()
 FAULT_HOST_PC: Final = _word()
 FAULT_WRITE: Final = _word()
 RETURN_SLOT: Final = _word()
 """Host address of the return address of the handler chain: where a fault unwinds to."""
+RETURN_FRAME: Final = _word()
+"""What RBP, the one register that the convention preserves, holds there."""
 INTERRUPT: Final = _word()
 """Nonzero: leave at the next block."""
 INSTRUCTIONS: Final = _word()
@@ -40,11 +43,19 @@ LOOKUP_SHIFT: Final = _word()
 LOOKUP_COUNT: Final = _word()
 LOOKUP_LIMIT: Final = _word()
 DISPATCH: Final = _word()
-"""Native `dispatch`: (state, record, guest pc)."""
+"""Native `dispatch`: where handlers go for a guest pc."""
 RESOLVE: Final = _word()
-"""Native `resolve`: (state, unused, branching record)."""
-CAREFUL: Final = _word()
-"""Native `careful`: as `resolve`, but the block is run by handlers, whatever region it is an entry of."""
+"""Native `resolve`: where handlers go for a branching record that is not chained yet."""
+REGION_DISPATCH: Final = _word()
+"""Native `region_dispatch`: where regions go for a guest pc."""
+REGION_CAREFUL: Final = _word()
+"""Native `region_careful`: the block of an exit record, run by handlers whatever region it is an entry of."""
+ONLY_TIER_0: Final = _word()
+"""Nonzero: handlers do not enter regions."""
+SETTLE: Final = _word()
+"""The guest's `settle`: (state), a C function."""
+REGION_LEAVE: Final = _word()
+"""Native `region_leave`: what regions end with; only carried registers are not in the state yet."""
 ARENA_NEXT: Final = _word()
 ARENA_END: Final = _word()
 FORMS: Final = _word()
@@ -83,8 +94,29 @@ assert -_next <= SIZE
 
 HEADER_REGION: Final = record.REGISTERS
 """Where the header record of a block that a region took over holds the address of its entry record there."""
-ENTRY_DESCRIPTOR: Final = record.REGISTERS
-"""Where an entry record holds the address of the region's descriptor; its number stands in EXTRA."""
+CODE: Final = record.REGISTERS + 8
+"""Where headers, entry records and exit records hold the code that regions go to, which takes carried registers."""
+
+CARRIED: Final = 9
+"""Registers of the guest that travel in the host's between regions, at most."""
+JUMP_CACHE_BITS: Final = 12
+JUMP_ENTRY: Final = 32
+"""Bytes of an entry of the jump cache: guest pc, record, that record's CODE."""
+
+
+def jump_cache(layout: Layout) -> int:
+    """Where the jump cache lies, from the state on: it is a table of where unknown jumps of regions went."""
+    return -(-layout.size // 64) * 64
+
+
+def jump_index(pc: int) -> int:
+    """The place of a guest pc in the jump cache."""
+    return (pc ^ pc >> 7) & (1 << JUMP_CACHE_BITS) - 1
+
+
+NO_JUMP: Final = 2
+"""A guest pc that belongs elsewhere, for the first entry while it is empty; the others then hold 0."""
+assert jump_index(0) == 0 and jump_index(NO_JUMP) != 0
 
 FORM_HANDLER, FORM_LAZY, FORM_READS, FORM_KILLS, FORM_WRITES = 0, 8, 16, 17, 18
 FORM_SIZE: Final = 32

@@ -22,12 +22,14 @@ from metaphrase.ir.types import VOID, Type
 from metaphrase.ir.window import WINDOW_BITS
 
 TERMINATORS = frozenset({"jump", "branch", "ret", "next", "goto", "leave", "enter"})
-LOWERED_OPS = PURE_OPS | frozenset(EFFECTS) | TERMINATORS | {"count", "poll"}
+LOWERED_OPS = PURE_OPS | frozenset(EFFECTS) | TERMINATORS | {"count", "poll", "checkpoint"}
 """The ops that have a lowering; a test compares them with the table."""
 
 _VALUE_NAME = re.compile(r"%v(\d+)\b")
-SIGNATURE = "(ptr %state, i64 %rbp, ptr %op, i64 %from)"
-TAIL = "musttail call ghccc void"
+CONVENTION = "preserve_nonecc"
+CARRIED = "".join(f", i64 %g{n}" for n in range(context.CARRIED))
+NOTHING = ", i64 poison" * context.CARRIED
+SIGNATURE = f"(ptr %state, ptr %op{CARRIED})"
 METADATA = (
     '!0 = !{!"branch_weights", i32 100000, i32 1}',
     "!1 = !{}",
@@ -90,9 +92,9 @@ class FunctionLowering:
     """Lowers one function as a C function: (state, arguments...) -> result."""
 
     def __init__(
-        self, module: ModuleWriter, function: Function, name: str, *, repeat_in_exits: bool = False
+        self, module: ModuleWriter, function: Function, name: str, *, repeat: bool = False
     ) -> None:
-        self.module, self.ir, self.name, self.repeat_in_exits = module, function, name, repeat_in_exits
+        self.module, self.ir, self.name, self.repeat = module, function, name, repeat
         self.pure = PureLowering(module.declare, module.need_wide_division)
         self.prologue: Lines = []
         self.labels: dict[Block, str] = {}
@@ -147,7 +149,7 @@ class FunctionLowering:
 
     def text(self) -> str:
         """The LLVM definition."""
-        scheduled = schedule(self.ir, repeat_in_exits=self.repeat_in_exits)
+        scheduled = schedule(self.ir, repeat=self.repeat)
         seen: set[int] = set()
         self.labels = {block: f"b{index}" for index, (block, _) in enumerate(scheduled)}
         body: Lines = []
@@ -234,9 +236,15 @@ class FunctionLowering:
         self.store_context(context.EXIT_REASON, str(reason), out)
         out.append("ret void")
 
-    def tail_to(self, handler: str, op: str, extra: str, out: Lines) -> None:
-        out.append(f"{TAIL} {handler}(ptr %state, i64 poison, ptr {op}, i64 {extra})")
+    def tail_to(self, handler: str, op: str, out: Lines, carried: str = NOTHING) -> None:
+        out.append(f"musttail call {CONVENTION} void {handler}(ptr %state, ptr {op}{carried})")
         out.append("ret void")
+
+    def tail_to_pc(self, dispatch: str, pc: str, out: Lines, carried: str = NOTHING) -> None:
+        """Go on at a guest pc, which is handed over in the place of a record."""
+        name = self.fresh("pc")
+        out.append(f"{name} = inttoptr i64 {pc} to ptr")
+        self.tail_to(dispatch, name, out, carried)
 
     def fault_phis(self, out: Lines) -> None:
         """The fault block's label and the values that tell its entries apart."""
@@ -246,28 +254,11 @@ class FunctionLowering:
         out.append(f"%fault.address = phi i64 {addresses}")
         out.append(f"%fault.write = phi i64 {writes}")
 
-    def chain_to(self, branching: str, out: Lines) -> None:
-        """Go to the record that a branching record is chained to, or have it resolved."""
-        slot, target, tested = self.fresh("s"), self.fresh("t"), self.fresh("z")
-        out.append(f"{slot} = getelementptr i8, ptr {branching}, i64 {record.DISPLACEMENT}")
-        out.append(f"{target} = load ptr, ptr {slot}")
-        out.append(f"{tested} = icmp eq ptr {target}, null")
-        known, unknown = self.fresh("known")[1:], self.fresh("unknown")[1:]
-        out.append(f"br i1 {tested}, label %{unknown}, label %{known}, !prof !2")
-        out.append(f"{known}:")
-        handler = self.fresh("h")
-        out.append(f"{handler} = load ptr, ptr {target}")
-        self.tail_to(handler, target, "poison", out)
-        out.append(f"{unknown}:")
-        resolve = self.load_context(context.RESOLVE, out)
-        self.tail_to(resolve, branching, "poison", out)
-
-
 class HandlerLowering(FunctionLowering):
     """Lowers a form's semantics, bound to record fields, as a handler of the threaded interpreter."""
 
     def signature(self) -> str:
-        return f"define ghccc void @{self.name}{SIGNATURE} nounwind"
+        return f"define {CONVENTION} void @{self.name}{SIGNATURE} nounwind"
 
     def entry(self) -> Lines:
         out: Lines = []
@@ -300,19 +291,34 @@ class HandlerLowering(FunctionLowering):
             self.exit_to("%fault.pc", context.Reasons.FAULT, out)
         return out
 
+    def chain_to(self, branching: str, out: Lines) -> None:
+        """Go to the record that a branching record is chained to, or have it resolved."""
+        slot, target, tested = self.fresh("s"), self.fresh("t"), self.fresh("z")
+        out.append(f"{slot} = getelementptr i8, ptr {branching}, i64 {record.DISPLACEMENT}")
+        out.append(f"{target} = load ptr, ptr {slot}")
+        out.append(f"{tested} = icmp eq ptr {target}, null")
+        known, unknown = self.fresh("known")[1:], self.fresh("unknown")[1:]
+        out.append(f"br i1 {tested}, label %{unknown}, label %{known}, !prof !2")
+        out.append(f"{known}:")
+        handler = self.fresh("h")
+        out.append(f"{handler} = load ptr, ptr {target}")
+        self.tail_to(handler, target, out)
+        out.append(f"{unknown}:")
+        resolve = self.load_context(context.RESOLVE, out)
+        self.tail_to(resolve, branching, out)
+
     def leave_guest(self, name: str, terminator: Terminator, out: Lines) -> None:
         if name == "next":
             following, handler = self.fresh("n"), self.fresh("h")
             out.append(f"{following} = getelementptr i8, ptr %op, i64 {record.SIZE}")
             out.append(f"{handler} = load ptr, ptr {following}")
-            self.tail_to(handler, following, "poison", out)
+            self.tail_to(handler, following, out)
         elif name == "goto":
             target = terminator.args[0]
             if target.op.name == "field" and target.imm == "immediate":
                 self.chain_to("%op", out)
             else:
-                dispatch = self.load_context(context.DISPATCH, out)
-                self.tail_to(dispatch, "%op", operand(target), out)
+                self.tail_to_pc(self.load_context(context.DISPATCH, out), operand(target), out)
         else:
             self.store_context(context.EXIT_RECORD, "%op", out, "ptr")
             self.exit_to(operand(terminator.args[0]), self.module.reasons[terminator.imm], out)

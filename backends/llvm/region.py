@@ -1,20 +1,21 @@
 """Tier-1 regions to LLVM: guest state lives in SSA values from entry to exit.
 
-A region is entered through one of its entry records (which tells the number of the block to begin with) and left
-through exit records of its own, chained like those of tier 0. Every slot of the state that the region touches becomes a
-stack cell that LLVM turns into SSA values; cells that may have changed are written back where the region is left.
-
-The region's code holds no guest address: the descriptor, its first exit record, tells where it lies (`%base`).
+A region is entered through its entry record, which tells the guest address that its code is relative to (`%base`), and
+left through exit records, which follow that one and are chained like records of tier 0. Every slot of the state that
+the region touches becomes a stack cell that LLVM turns into SSA values; cells that may have changed are written back
+where the region is left, but for the carried registers of the guest, which go on to the next region as arguments.
 """
 
 from __future__ import annotations
 
 from metaphrase.backends.llvm import context
-from metaphrase.backends.llvm.lower import SIGNATURE, FunctionLowering, ModuleWriter
+from metaphrase.backends.llvm.lower import CONVENTION, NOTHING, SIGNATURE, FunctionLowering, ModuleWriter
 from metaphrase.backends.llvm.pure import Lines, llvm_type, operand
 from metaphrase.ir import record
 from metaphrase.ir.graph import Block, Function, Terminator, Value
 from metaphrase.ir.layout import Slot
+from metaphrase.ir.passes.checkpoints import CHECKPOINT, register_slots
+from metaphrase.ir.passes.dead_state import needs_present, visible_at_checkpoints, visible_outside
 from metaphrase.ir.schedule import Dominators
 from metaphrase.ir.types import Type
 from metaphrase.ir.window import large_part
@@ -22,8 +23,6 @@ from metaphrase.ir.window import large_part
 _RARELY = {"rarely": 0, "carefully": 1}
 _REASON = 2
 """What a way out does that is seldom taken: go on as any does, or carefully, or (and above) leave for a reason."""
-INDEXED = "indexed"
-"""Group of slots that are reached by computed offsets, and so stay in memory."""
 
 
 def direct_offset(target: Value) -> int | None:
@@ -39,13 +38,21 @@ def direct_offset(target: Value) -> int | None:
 class RegionLowering(FunctionLowering):
     """Lowers a region; afterwards `exits` lists the offsets of the guest addresses that its exit records go to."""
 
-    def __init__(self, module: ModuleWriter, function: Function, name: str) -> None:
-        super().__init__(module, function, name, repeat_in_exits=True)
+    def __init__(self, module: ModuleWriter, function: Function, name: str, *, exact: bool = False) -> None:
+        super().__init__(module, function, name, repeat=True)
+        self.exact = exact
         self._exit_numbers: dict[int, int] = {}
         self.rare_exits: list[tuple[str, int, int]] = []
         """Ways out that share one place: (label of the block, what to do, number of the exit record)."""
-        self.cells = _cells(function)
-        self.dirty = _dirty(function, self.cells)
+        assert function.layout is not None
+        self.carried = {slot.offset: number for number, slot in enumerate(function.layout.carried)}
+        """The number of each carried register, by its offset."""
+        self.cells = register_slots(function)
+        self.dirty_before, self.dirty = _dirty(function, self.cells)
+        self.visible = visible_outside(function)
+        self.visible_at = visible_at_checkpoints(function)
+        for block, visible in self.visible.items():
+            self.dirty[block] = frozenset(offset for offset in self.dirty[block] if visible >> offset & 1)
         rare = [b for b in function.blocks if b.terminator is not None and _is_rare(b.terminator)]
         self.rare_dirty = frozenset[int]().union(*(self.dirty[block] for block in rare))
         self.block: Block = function.blocks[0]
@@ -53,7 +60,6 @@ class RegionLowering(FunctionLowering):
         self.checked: set[Value] = set()
         """Large parts of addresses that are known to lie in the window here, or near it."""
         self.checked_at: dict[Block, set[Value]] = {}
-        module.declare("declare void @llvm.experimental.stackmap(i64, i32, ...)")
 
     @property
     def exits(self) -> list[int]:
@@ -61,22 +67,39 @@ class RegionLowering(FunctionLowering):
         return list(self._exit_numbers)
 
     def signature(self) -> str:
-        return f"define ghccc void @{self.name}{SIGNATURE} nounwind"
+        return f"define {CONVENTION} void @{self.name}{SIGNATURE} nounwind"
 
     def entry(self) -> Lines:
         out: Lines = ["%counted = alloca i64", "store i64 0, ptr %counted"]
-        self.store_context(context.EXIT_RECORD, "null", out, "ptr")  # a fault from here on is not one of a record's
-        out.append(f"%descriptor.p = getelementptr i8, ptr %op, i64 {context.ENTRY_DESCRIPTOR}")
-        out.append("%descriptor = load ptr, ptr %descriptor.p")
-        out.append(f"%base.p = getelementptr i8, ptr %descriptor, i64 {record.PC}")
+        self.store_context(context.EXIT_RECORD, "%op" if self.exact else "null", out, "ptr")
+        out.append(f"%base.p = getelementptr i8, ptr %op, i64 {record.PC}")
         out.append("%base = load i64, ptr %base.p")
+        out += [f"%cell{slot.offset} = alloca {llvm_type(slot.type)}" for slot in self.cells.values()]
+        if needs_present(self.ir):
+            self._settle(out)
         for slot in self.cells.values():
             text = llvm_type(slot.type)
-            out.append(f"%cell{slot.offset} = alloca {text}")
             out.append(f"%slot{slot.offset} = getelementptr i8, ptr %state, i64 {slot.offset}")
-            out.append(f"%first{slot.offset} = load {text}, ptr %slot{slot.offset}, align 1")
-            out.append(f"store {text} %first{slot.offset}, ptr %cell{slot.offset}")
+            first = f"%first{slot.offset}"
+            if slot.offset in self.carried:
+                first = f"%g{self.carried[slot.offset]}"
+            else:
+                out.append(f"{first} = load {text}, ptr %slot{slot.offset}, align 1")
+            out.append(f"store {text} {first}, ptr %cell{slot.offset}")
+        for offset, number in self.carried.items():
+            if offset not in self.cells:
+                pointer = self.pointer(self.fresh("c"), offset, out)
+                out.append(f"store i64 %g{number}, ptr {pointer}")
         return out
+
+    def _settle(self, out: Lines) -> None:
+        """Bring deferred slots up to date before they are read."""
+        assert self.ir.layout is not None and self.ir.layout.deferred is not None
+        kind = self.pointer("%late.p", self.ir.layout.deferred.kind.offset, out)
+        out += [f"%late.kind = load i8, ptr {kind}", "%late = icmp ne i8 %late.kind, 0"]
+        out += ["br i1 %late, label %settle, label %settled, !prof !2", "settle:"]
+        settle = self.load_context(context.SETTLE, out)
+        out += [f"call void {settle}(ptr %state)", "br label %settled", "settled:"]
 
     def begin_block(self, block: Block, out: Lines) -> None:
         self.block = block
@@ -98,15 +121,12 @@ class RegionLowering(FunctionLowering):
             out.append(f"store i64 {after}, ptr %counted")
         elif name == "poll":
             self._poll(value, out)
+        elif name == "checkpoint":
+            self._checkpoint(value, out)
         else:
             super().lower(value, out)
 
     def guest_pointer(self, value: Value, address: str, result: str, write: bool, out: Lines) -> str:
-        pointer = self._pointer(value, address, result, write, out)
-        out.append(f"call void (i64, i32, ...) @llvm.experimental.stackmap(i64 {value.origin & (1 << 64) - 1}, i32 0)")
-        return pointer
-
-    def _pointer(self, value: Value, address: str, result: str, write: bool, out: Lines) -> str:
         """A pointer into the window, checked unless it is near an address that was checked on every way here."""
         root = large_part(value.args[0])
         if root is None or root in self.checked or value.op.name in ("near_load", "near_store"):
@@ -127,13 +147,16 @@ class RegionLowering(FunctionLowering):
             self.store_context(context.FAULT_ADDRESS, "%fault.address", out)
             self.store_context(context.FAULT_WRITE, "%fault.write", out)
             self.store_context(context.FAULT_HOST_PC, "0", out)
-            self.exit_to("%fault.pc", context.Reasons.FAULT, out)
+            self.exit_to("%fault.pc", context.Reasons.FAULT, out)  # the state is that at the last checkpoint
         return out
 
     # --- leaving ---------------------------------------------------------------------------------------------------
     def _commit(self, dirty: frozenset[int], out: Lines) -> None:
-        """Write back what may have changed, and the count of instructions."""
-        for offset in sorted(dirty):
+        """Write back what may have changed, and the count of instructions.
+
+        Carried registers are only written where that makes the state a checkpoint.
+        """
+        for offset in sorted(dirty if self.exact else dirty - self.carried.keys()):
             text = llvm_type(self.cells[offset].type)
             value = self.fresh("w")
             out.append(f"{value} = load {text}, ptr %cell{offset}")
@@ -146,6 +169,38 @@ class RegionLowering(FunctionLowering):
         out.append(f"{total} = add i64 {before}, {counted}")
         out.append(f"store i64 {total}, ptr {pointer}")
 
+    def _checkpoint(self, value: Value, out: Lines) -> None:
+        """Make the state that at the start of an instruction, and remember which."""
+        dirty = self.dirty_before[value.id]
+        self._commit(frozenset(o for o in dirty if self.visible_at[value.id] >> o & 1), out)
+        out.append("store i64 0, ptr %counted")
+        self.store_context(context.EXIT_RECORD, self._exit_record(value.imm, out), out, "ptr")
+
+    def _carried(self, out: Lines) -> str:
+        """The arguments that hand over the carried registers."""
+        arguments = []
+        for offset in self.carried:
+            value = self.fresh("w")
+            where = f"%cell{offset}" if offset in self.cells else self.pointer(self.fresh("c"), offset, out)
+            out.append(f"{value} = load i64, ptr {where}")
+            arguments.append(f", i64 {value}")
+        return "".join(arguments) + NOTHING[len(", i64 poison") * len(self.carried) :]
+
+    def _chain_to(self, exit_record: str, out: Lines) -> None:
+        """Go to the record that an exit record is chained to: itself, as long as it was not resolved."""
+        slot, target, code_slot, code = self.fresh("s"), self.fresh("t"), self.fresh("s"), self.fresh("h")
+        out.append(f"{slot} = getelementptr i8, ptr {exit_record}, i64 {record.DISPLACEMENT}")
+        out.append(f"{target} = load ptr, ptr {slot}")
+        out.append(f"{code_slot} = getelementptr i8, ptr {target}, i64 {context.CODE}")
+        out.append(f"{code} = load ptr, ptr {code_slot}")
+        self.tail_to(code, target, out, self._carried(out))
+
+    def _leave(self, pc: str, reason: str, out: Lines) -> None:
+        self.store_context(context.EXIT_RECORD, "%op", out, "ptr")
+        self.store_pc(pc, out)
+        self.store_context(context.EXIT_REASON, reason, out)
+        self.tail_to(self.load_context(context.REGION_LEAVE, out), "null", out, self._carried(out))
+
     def _poll(self, value: Value, out: Lines) -> None:
         flag = self.pointer(self.fresh("c"), context.INTERRUPT, out)
         wanted = self.fresh("i")
@@ -153,24 +208,16 @@ class RegionLowering(FunctionLowering):
         out.append(f"%v{value.id} = icmp ne i64 {wanted}, 0")
 
     def _exit_number(self, offset: int) -> int:
-        """The number of the exit record for a guest address; the descriptor itself is number 0."""
+        """The number of the exit record for a guest address; number 0 is the entry record."""
         return self._exit_numbers.setdefault(offset, 1 + len(self._exit_numbers))
 
     def _exit_record(self, offset: int, out: Lines) -> str:
         """A pointer to the exit record for a guest address."""
         name = self.fresh("exit")
-        out.append(f"{name} = getelementptr i8, ptr %descriptor, i64 {record.SIZE * self._exit_number(offset)}")
+        out.append(f"{name} = getelementptr i8, ptr %op, i64 {record.SIZE * self._exit_number(offset)}")
         return name
 
     def leave_guest(self, name: str, terminator: Terminator, out: Lines) -> None:
-        if name == "enter":
-            number = self.fresh("e")
-            out.append(f"{number}.p = getelementptr i8, ptr %op, i64 {record.EXTRA}")
-            out.append(f"{number} = load i32, ptr {number}.p")
-            first, *others = [self.labels[t] for t in terminator.targets]
-            cases = " ".join(f"i32 {i + 1}, label %{label}" for i, label in enumerate(others))
-            out.append(f"switch i32 {number}, label %{first} [{cases}]")
-            return
         target = terminator.args[0]
         offset = direct_offset(target)
         if offset is not None and _is_rare(terminator):
@@ -178,8 +225,11 @@ class RegionLowering(FunctionLowering):
             if way is None:
                 way = _REASON + self.module.reasons[terminator.imm]
             for cell in sorted(self.rare_dirty - self.dirty[self.block]):
-                if self.cells[cell].group:  # read it here, and not at the entry for whom it may concern
-                    text, value = llvm_type(self.cells[cell].type), self.fresh("w")
+                text = llvm_type(self.cells[cell].type)
+                if not self.visible[self.block] >> cell & 1:
+                    out.append(f"store {text} poison, ptr %cell{cell}")
+                elif self.cells[cell].group:  # read it here, and not at the entry for whom it may concern
+                    value = self.fresh("w")
                     out.append(f"{value} = load {text}, ptr %slot{cell}, align 1")
                     out.append(f"store {text} {value}, ptr %cell{cell}")
             self.rare_exits.append((self.current, way, self._exit_number(offset)))
@@ -187,13 +237,12 @@ class RegionLowering(FunctionLowering):
             return
         self._commit(self.dirty[self.block], out)
         if name == "leave":
-            self.store_context(context.EXIT_RECORD, "%op", out, "ptr")
-            self.exit_to(operand(target), self.module.reasons[terminator.imm], out)
+            self._leave(operand(target), str(self.module.reasons[terminator.imm]), out)
         elif offset is not None:
-            self.chain_to(self._exit_record(offset, out), out)
+            self._chain_to(self._exit_record(offset, out), out)
         else:
-            dispatch = self.load_context(context.DISPATCH, out)
-            self.tail_to(dispatch, "%op", operand(target), out)
+            dispatch = self.load_context(context.REGION_DISPATCH, out)
+            self.tail_to_pc(dispatch, operand(target), out, self._carried(out))
 
     def _rare_block(self) -> Lines:
         """The one place where all ways out that are seldom taken write back the state."""
@@ -203,17 +252,16 @@ class RegionLowering(FunctionLowering):
         records = ", ".join(f"[{record.SIZE * number}, %{label}]" for label, _, number in self.rare_exits)
         out = ["rare:", f"%rare.way = phi i64 {ways}", f"%rare.at = phi i64 {records}"]
         self._commit(self.rare_dirty, out)
-        out.append("%rare.record = getelementptr i8, ptr %descriptor, i64 %rare.at")
+        out.append("%rare.record = getelementptr i8, ptr %op, i64 %rare.at")
         cases = f"i64 {_RARELY['rarely']}, label %rare.chain i64 {_RARELY['carefully']}, label %rare.careful"
         out += [f"switch i64 %rare.way, label %rare.leave [{cases}]", "rare.chain:"]
-        self.chain_to("%rare.record", out)
+        self._chain_to("%rare.record", out)
         out.append("rare.careful:")
-        self.tail_to(self.load_context(context.CAREFUL, out), "%rare.record", "poison", out)
+        self.tail_to(self.load_context(context.REGION_CAREFUL, out), "%rare.record", out, self._carried(out))
         out += ["rare.leave:", f"%rare.reason = sub i64 %rare.way, {_REASON}"]
         out.append(f"%rare.pc.p = getelementptr i8, ptr %rare.record, i64 {record.PC}")
         out.append("%rare.pc = load i64, ptr %rare.pc.p")
-        self.store_context(context.EXIT_RECORD, "%op", out, "ptr")
-        self.exit_to("%rare.pc", "%rare.reason", out)
+        self._leave("%rare.pc", "%rare.reason", out)
         return out
 
 
@@ -222,39 +270,28 @@ def _is_rare(terminator: Terminator) -> bool:
     return terminator.op.name == "leave" or (terminator.op.name == "goto" and terminator.imm in _RARELY)
 
 
-def _cells(function: Function) -> dict[int, Slot]:
-    """The slots that can live in SSA values: touched, always as a whole, and never by a computed offset."""
-    assert function.layout is not None
-    cells: dict[int, Slot] = {}
-    shared: set[int] = set()
-    for block in function.blocks:
-        for effect in block.effects:
-            if effect.op.name in ("get", "put"):
-                type = effect.type if effect.op.name == "get" else effect.args[0].type
-                slot = function.layout.find(effect.imm)
-                if slot is not None and slot.offset == effect.imm and slot.type is type and slot.group != INDEXED:
-                    cells[slot.offset] = slot
-                else:
-                    for byte in range(effect.imm, effect.imm + type.bytes):
-                        touched = function.layout.find(byte)
-                        if touched is not None:
-                            shared.add(touched.offset)
-    return {offset: slot for offset, slot in sorted(cells.items()) if offset not in shared}
-
-
-def _dirty(function: Function, cells: dict[int, Slot]) -> dict[Block, frozenset[int]]:
-    """The cells that may have been written by the end of each block."""
-    own = {
-        block: frozenset(e.imm for e in block.effects if e.op.name == "put" and e.imm in cells)
-        for block in function.blocks
-    }
-    out = dict(own)
+def _dirty(
+    function: Function, cells: dict[int, Slot]
+) -> tuple[dict[int, frozenset[int]], dict[Block, frozenset[int]]]:
+    """The cells that may have been written since the last checkpoint: before each (by its id), and at blocks' ends."""
+    nothing = frozenset[int]()
+    at_start = dict.fromkeys(function.blocks, nothing)
+    at_end: dict[Block, frozenset[int]] = {}
+    at_checkpoint: dict[int, frozenset[int]] = {}
     work = list(function.blocks)
     while work:
         block = work.pop()
+        dirty = set(at_start[block])
+        for effect in block.effects:
+            if effect.op is CHECKPOINT:
+                at_checkpoint[effect.id] = frozenset(dirty)
+                dirty.clear()
+            elif effect.op.name == "put" and effect.imm in cells:
+                dirty.add(effect.imm)
+        at_end[block] = frozenset(dirty)
         for successor in block.successors:
-            more = out[successor] | out[block]
-            if more != out[successor]:
-                out[successor] = more
+            more = at_start[successor] | dirty
+            if more != at_start[successor]:
+                at_start[successor] = more
                 work.append(successor)
-    return out
+    return at_checkpoint, at_end

@@ -1,12 +1,12 @@
 """The native runtime: entering guest code, dispatch, translation of blocks into records, and faults.
 
 These functions, in LLVM's own language in the folder native/, live below the IR: they speak the handlers' calling
-convention (GHC's, in which every argument has a register and nothing is preserved, so that a tail call is a jump) and
-edit signal contexts. They are generic: the guest's decoder is compiled beside them as `decode`, and what they know of
-the guest stands in tables that the context points to.
+convention (`preserve_none`, in which every argument has a register and only RBP is preserved, so that a tail call is a
+jump) and edit signal contexts. They are generic: the guest's decoder is compiled beside them as `decode`, and what they
+know of the guest stands in tables that the context points to.
 
-A handler takes (state, nothing, record, extra): the second argument would travel in RBP, which is left to frames
-because stack maps make LLVM use one. `dispatch` takes a guest pc as extra; `resolve` takes the branching record.
+A handler takes (state, record, carried registers...). `dispatch` takes a guest pc in the place of the record, `resolve`
+the branching record. The carried registers mean something only between regions.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from string import Template
 
 from metaphrase.backends.llvm import context as c
+from metaphrase.backends.llvm.lower import CARRIED, CONVENTION, NOTHING
 from metaphrase.ir import record as r
 from metaphrase.ir.layout import Layout
 
@@ -26,14 +27,33 @@ _FOLDER = Path(__file__).parent / "native"
 
 def _text(name: str, **values: object) -> str:
     """One file of the runtime, with offsets and numbers in place of their names."""
-    return Template((_FOLDER / f"{name}.ll").read_text()).substitute(values)
+    common = {"convention": CONVENTION, "carried": CARRIED, "nothing": NOTHING}
+    return Template((_FOLDER / f"{name}.ll").read_text()).substitute(common, **values)
+
+
+def _carried(layout: Layout) -> tuple[str, str]:
+    """Lines that read the carried registers from the state, and lines that write them to it."""
+    fill, spill = [], []
+    for number in range(c.CARRIED):
+        if number < len(layout.carried):
+            at = f"  %at{number} = getelementptr i8, ptr %state, i64 {layout.carried[number].offset}\n"
+            fill.append(f"{at}  %g{number} = load i64, ptr %at{number}\n")
+            spill.append(f"{at}  store i64 %g{number}, ptr %at{number}\n")
+        else:
+            fill.append(f"  %g{number} = freeze i64 poison\n")
+    return "".join(fill), "".join(spill)
 
 
 def source(layout: Layout) -> str:
-    """LLVM text of the runtime for guests of this layout; `decode` must be defined in the same module."""
+    """LLVM text of the runtime for guests of this layout; `decode` must be defined in the same module, and `settle` if
+    the layout defers anything."""
     fenv = layout.slots.get("fenv")
     has_f80 = "fcw" in layout.slots  # a control word for ops on f80, which the host's own arithmetic must not see
+    fill, spill = _carried(layout)
+    deferred = layout.deferred
+    nothing_late = "define internal void @settle_late(ptr %state) { ret void }"
     parts = [
+        _text("settle", kind=deferred.kind.offset) if deferred else nothing_late,
         _text(
             "enter",
             load_fenv=_text("load_fenv", offset=fenv.offset, scratch=c.SCRATCH) if fenv else "",
@@ -41,23 +61,30 @@ def source(layout: Layout) -> str:
             save_control=_text("save_control", offset=layout["fsw"].offset) if has_f80 else "",
             save_fenv=_text("save_fenv", offset=fenv.offset, scratch=c.SCRATCH) if fenv else "",
             host=c.HOST_MXCSR, reason=c.EXIT_REASON, slot=c.RETURN_SLOT,
+            frame=c.RETURN_FRAME,
         ),
         _text(
             "dispatch",
             pc=layout.program_counter, table=c.LOOKUP_TABLE, shift=c.LOOKUP_SHIFT, hash=c.LOOKUP_HASH - (1 << 64),
-            immediate=r.IMMEDIATE, displacement=r.DISPLACEMENT, instructions=c.INSTRUCTIONS, size=r.SIZE,
+            immediate=r.IMMEDIATE, displacement=r.DISPLACEMENT,
         ),
         _text(
             "blocks",
             pc=layout.program_counter, record_pc=r.PC, immediate=r.IMMEDIATE, displacement=r.DISPLACEMENT,
-            form=r.FORM, region=c.HEADER_REGION,
+            form=r.FORM,
             size=r.SIZE, instructions=c.INSTRUCTIONS, interrupt=c.INTERRUPT, reason=c.EXIT_REASON,
             exit_record=c.EXIT_RECORD, queue=c.HOT_QUEUE, head=c.HOT_HEAD, tail=c.HOT_TAIL, waits=c.HOT_WAITS,
             queue_mask=c.HOT_QUEUE_LENGTH - 1, forms=c.FORMS, forms_size=c.FORM_SIZE,
             INTERRUPT=c.Reasons.INTERRUPT, ILLEGAL=c.Reasons.ILLEGAL, FORMS=c.Reasons.FORMS,
         ),
         _text(
-            "translate",
+            "regions", fill=fill, spill=spill, unused=CARRIED.replace("%g", "%u"), region=c.HEADER_REGION, code=c.CODE,
+            immediate=r.IMMEDIATE, displacement=r.DISPLACEMENT, instructions=c.INSTRUCTIONS, size=r.SIZE,
+            only_tier_0=c.ONLY_TIER_0, interrupt=c.INTERRUPT, INTERRUPT=c.Reasons.INTERRUPT,
+            jump_cache=c.jump_cache(layout), jump_entry=c.JUMP_ENTRY, jump_mask=(1 << c.JUMP_CACHE_BITS) - 1,
+        ),
+        _text(
+            "translate", code=c.CODE,
             pc=layout.program_counter, next=c.ARENA_NEXT, end=c.ARENA_END, reason=c.EXIT_REASON,
             room=(c.MAX_BLOCK + 3) * r.SIZE, ARENA=c.Reasons.ARENA, LOOKUP=c.Reasons.LOOKUP,
             CODE_PAGE=c.Reasons.CODE_PAGE, fault_address=c.FAULT_ADDRESS, count=c.LOOKUP_COUNT, limit=c.LOOKUP_LIMIT,
@@ -75,7 +102,7 @@ def source(layout: Layout) -> str:
             write=c.FAULT_WRITE, reason=c.EXIT_REASON, FAULT=c.Reasons.FAULT, slot=c.RETURN_SLOT,
             pages=c.CODE_PAGES, pages_mask=c.CODE_PAGES_MASK, dirty=c.DIRTY_PAGES, dirty_head=c.DIRTY_HEAD,
             dirty_mask=c.DIRTY_LENGTH - 1, interrupt=c.INTERRUPT, page_shift=_PAGE_SHIFT, decoding=c.DECODING_PC,
-            exit_record=c.EXIT_RECORD, record_pc=r.PC, next_pc=r.NEXT_PC,
+            exit_record=c.EXIT_RECORD, record_pc=r.PC, next_pc=r.NEXT_PC, frame=c.RETURN_FRAME,
         ),
     ]  # fmt: skip
     return "\n".join(parts)

@@ -352,6 +352,11 @@ def _count(run: Interpreter, node: Value) -> None:
     run.instructions += node.imm
 
 
+@_effect("checkpoint")
+def _checkpoint(run: Interpreter, node: Value) -> None:
+    """Nothing to do: every effect is seen at once."""
+
+
 @_effect("poll")
 def _poll(run: Interpreter, node: Value) -> Raw:
     return int(run.interrupt())

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from metaphrase.ir.graph import Function
+from metaphrase.ir.passes.checkpoints import checkpoints
 from metaphrase.ir.passes.dead_code import dead_code
 from metaphrase.ir.passes.dead_state import dead_state
 from metaphrase.ir.passes.forward_state import forward_state
@@ -22,7 +23,7 @@ Pass = Callable[[Function], Function]
 
 # Dead state goes first, so that what only it used need not be looked at; and once more when reads have disappeared.
 PIPELINE: Final[tuple[Pass, ...]] = (
-    merge_blocks, dead_state, forward_state, dead_code, hoist_checks, merge_blocks, sink_state, dead_state,
+    merge_blocks, checkpoints, dead_state, forward_state, dead_code, hoist_checks, merge_blocks, sink_state, dead_state,
 )  # fmt: skip
 """What a region goes through before it is lowered."""
 
@@ -39,5 +40,6 @@ def run(function: Function, passes: Iterable[Pass] = PIPELINE, *, check: bool = 
 
 
 __all__ = [
-    "PIPELINE", "Pass", "dead_code", "dead_state", "forward_state", "hoist_checks", "merge_blocks", "run", "sink_state",
+    "PIPELINE", "Pass", "checkpoints", "dead_code", "dead_state", "forward_state", "hoist_checks", "merge_blocks",
+    "run", "sink_state",
 ]  # fmt: skip

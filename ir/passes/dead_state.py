@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 
-from metaphrase.ir.graph import Block, Function
-from metaphrase.ir.ops import MAY_FAULT, OPS, Op
+from metaphrase.ir.graph import Block, Function, Value
+from metaphrase.ir.layout import Deferred, Slot
+from metaphrase.ir.ops import OPS
+from metaphrase.ir.passes.checkpoints import CHECKPOINT
+from metaphrase.ir.passes.deferred import DEFERRED, PRESENT, after_put, deferred_state
 from metaphrase.ir.passes.environment import ENVIRONMENT_SLOT, USES_ENVIRONMENT
 
 _GET, _PUT = OPS["get"], OPS["put"]
@@ -21,22 +24,94 @@ def state_bytes(offset: int, size: int) -> int:
     return ((1 << size) - 1) << offset
 
 
-def dead_state(function: Function, *, exact: bool = False) -> Function:
+def dead_state(function: Function) -> Function:
     """Remove every `put` whose bytes are written again, on every way, before they are read or the function is left.
 
-    With `exact`, an access to guest memory counts as a way out, since it may fault; without, whoever handles the fault
-    must know the state in another way.
+    An access that may fault does not count as a way out, but what is a checkpoint does (see `checkpoints`).
     """
-    seers = _seers(function, exact)
-    live_in = liveness(function, exact=exact)
+    seers = _Seers(function)
+    live_in = _liveness(function, seers)
     for block in function.blocks:
-        _sweep(block, _live_out(block, live_in), seers)
+        _sweep(block, _live_out(block, live_in, seers.outside), seers)
     return function
 
 
-def liveness(function: Function, *, exact: bool = False) -> dict[Block, int]:
+class _Seers:
+    """What is read of the state other than by `get`: bytes by op, by checkpoint, and behind blocks that leave."""
+
+    def __init__(self, function: Function, outside: dict[Block, int] | None = None) -> None:
+        self.ops = dict.fromkeys(_SEES_ALL, ALL)
+        slot = function.layout.slots.get(ENVIRONMENT_SLOT) if function.layout else None
+        if slot is not None:  # a backend may keep the environment there
+            self.ops |= dict.fromkeys(USES_ENVIRONMENT, state_bytes(slot.offset, slot.type.bytes))
+        self.checkpoints = visible_at_checkpoints(function)
+        self.outside = visible_outside(function) if outside is None else outside
+
+    def seen_by(self, effect: Value) -> int:
+        """The bytes that an effect reads, if it is neither `get` nor `put`."""
+        if effect.op is CHECKPOINT:
+            return self.checkpoints[effect.id]
+        return self.ops.get(effect.op, 0)
+
+
+def _up_to_date(deferred: Deferred | None, state: int) -> int:
+    """All bytes of the state but those that are out of date for sure, given what may be the case with deferred ones."""
+    hidden: tuple[Slot, ...] = ()
+    if deferred is not None and state == DEFERRED:
+        hidden = deferred.stands_for
+    elif deferred is not None and state == PRESENT:
+        hidden = deferred.operands
+    visible = ALL
+    for slot in hidden:
+        visible &= ~state_bytes(slot.offset, slot.type.bytes)
+    return visible
+
+
+def visible_outside(function: Function) -> dict[Block, int]:
+    """What is read of the state behind each block that leaves the function: all but what is out of date there."""
+    deferred = function.layout.deferred if function.layout else None
+    states = deferred_state(function)[1]
+    leaving = (b for b in function.blocks if b.terminator is None or b.terminator.op in _LEAVES)
+    return {block: _up_to_date(deferred, states.get(block, 0)) for block in leaving}
+
+
+def visible_at_checkpoints(function: Function) -> dict[int, int]:
+    """What is read of the state at each checkpoint, by its id."""
+    deferred = function.layout.deferred if function.layout else None
+    starts = deferred_state(function)[0]
+    visible: dict[int, int] = {}
+    for block in function.blocks:
+        state = starts.get(block, 0)
+        for effect in block.effects:
+            if effect.op is CHECKPOINT:
+                visible[effect.id] = _up_to_date(deferred, state)
+            elif effect.op is _PUT and deferred is not None and effect.imm == deferred.kind.offset:
+                state = after_put(effect)
+    return visible
+
+
+def needs_present(function: Function) -> bool:
+    """Whether the function may read deferred slots, or leave part of them, as they were when it began."""
+    deferred = function.layout.deferred if function.layout else None
+    if deferred is None:
+        return False
+    wanted = 0
+    for slot in deferred.stands_for:
+        wanted |= state_bytes(slot.offset, slot.type.bytes)
+    states = deferred_state(function)[1]
+    leaving = (b for b in function.blocks if b.terminator is None or b.terminator.op in _LEAVES)
+    outside = {block: wanted if states[block] & PRESENT else 0 for block in leaving}
+    seers = _Seers(function, outside)
+    at_entry = _liveness(function, seers).get(function.blocks[0], 0)
+    return at_entry & wanted != 0
+
+
+def liveness(function: Function) -> dict[Block, int]:
     """The bytes of the state that are read before they are written from the start of each block on."""
-    seers = _seers(function, exact)
+    return _liveness(function, _Seers(function))
+
+
+def _liveness(function: Function, seers: _Seers) -> dict[Block, int]:
     live_in: dict[Block, int] = {}
     summary = {block: _summary(block, seers) for block in function.blocks}
     # Later blocks first: most blocks then see their successors' answer at the first visit.
@@ -50,7 +125,7 @@ def liveness(function: Function, *, exact: bool = False) -> dict[Block, int]:
         block = work.pop()
         waiting.discard(block)
         used, written = summary[block]
-        live = used | (_live_out(block, live_in) & ~written)
+        live = used | (_live_out(block, live_in, seers.outside) & ~written)
         if live != live_in.get(block, 0):
             live_in[block] = live
             for predecessor in predecessors[block]:
@@ -60,28 +135,17 @@ def liveness(function: Function, *, exact: bool = False) -> dict[Block, int]:
     return live_in
 
 
-def _seers(function: Function, exact: bool) -> dict[Op, int]:
-    """What ops other than `get` and `put` read of the state."""
-    seers = dict.fromkeys(_SEES_ALL, ALL)
-    if exact:
-        seers |= dict.fromkeys(MAY_FAULT, ALL)
-    slot = function.layout.slots.get(ENVIRONMENT_SLOT) if function.layout else None
-    if slot is not None:  # a backend may keep the environment there
-        seers |= dict.fromkeys(USES_ENVIRONMENT, state_bytes(slot.offset, slot.type.bytes))
-    return seers
-
-
-def _live_out(block: Block, live_in: dict[Block, int]) -> int:
+def _live_out(block: Block, live_in: dict[Block, int], outside: dict[Block, int]) -> int:
+    live = outside.get(block, 0)
     end = block.terminator
-    if end is None or end.op in _LEAVES:
-        return ALL
-    live = 0
+    if end is None or live:
+        return live
     for target in end.targets:
         live |= live_in.get(target, 0)
     return live
 
 
-def _summary(block: Block, seers: dict[Op, int]) -> tuple[int, int]:
+def _summary(block: Block, seers: _Seers) -> tuple[int, int]:
     """(bytes read before they are written, bytes written)."""
     used = written = 0
     for effect in reversed(block.effects):
@@ -92,12 +156,12 @@ def _summary(block: Block, seers: dict[Op, int]) -> tuple[int, int]:
             written |= mask
         elif op is _GET:
             used |= state_bytes(effect.imm, effect.type.bytes)
-        elif op in seers:
-            used |= seers[op]
+        else:
+            used |= seers.seen_by(effect)
     return used, written
 
 
-def _sweep(block: Block, live: int, seers: dict[Op, int]) -> None:
+def _sweep(block: Block, live: int, seers: _Seers) -> None:
     """Drop the dead writes of a block, given what is live at its end."""
     kept = []
     for effect in reversed(block.effects):
@@ -109,8 +173,8 @@ def _sweep(block: Block, live: int, seers: dict[Op, int]) -> None:
             live &= ~mask
         elif op is _GET:
             live |= state_bytes(effect.imm, effect.type.bytes)
-        elif op in seers:
-            live |= seers[op]
+        else:
+            live |= seers.seen_by(effect)
         kept.append(effect)
     if len(kept) != len(block.effects):
         kept.reverse()

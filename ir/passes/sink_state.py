@@ -13,7 +13,7 @@ from metaphrase.ir.passes.dead_state import ALL, liveness, state_bytes
 from metaphrase.ir.schedule import Dominators
 
 _GET, _PUT = OPS["get"], OPS["put"]
-_COMPUTED = frozenset({OPS["get_at"], OPS["put_at"]})
+_COMPUTED = frozenset({OPS["get_at"], OPS["put_at"], OPS["checkpoint"]})
 
 
 def sink_state(function: Function) -> Function:

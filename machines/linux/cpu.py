@@ -8,7 +8,8 @@ from typing import Protocol, runtime_checkable
 from metaphrase.translator.exits import Access, Exit, ExitKind
 
 __all__ = [
-    "Access", "CodeListener", "Cpu", "Exit", "ExitKind", "HasCapabilities", "KeepsTranslations", "SavesFloatingPoint",
+    "Access", "CodeListener", "Cpu", "Exit", "ExitKind", "HasCapabilities", "KeepsTranslations",
+    "MakesFaultsExact", "SavesFloatingPoint",
 ]  # fmt: skip
 
 
@@ -62,6 +63,13 @@ class SavesFloatingPoint(Protocol):
     def save_fp(self) -> bytes: ...
 
     def load_fp(self, image: bytes) -> None: ...
+
+
+@runtime_checkable
+class MakesFaultsExact(Protocol):
+    """Optional: a CPU whose registers are not exact at memory faults until somebody wants to see them there."""
+
+    def make_exact(self) -> None: ...
 
 
 @runtime_checkable

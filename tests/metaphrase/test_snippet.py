@@ -107,7 +107,6 @@ def test_registers_are_exact_at_a_fault() -> None:
     check_fault_in_a_loop("0")
 
 
-@pytest.mark.xfail(reason="at a fault of the hardware, the registers that a region holds in the host's are lost")
 @isolated
 def test_registers_are_exact_at_a_fault_in_a_region() -> None:
     check_fault_in_a_loop("1")

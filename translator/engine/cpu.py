@@ -39,20 +39,24 @@ class NativeCpu:
     tier     "0": handlers only; "1": the guest waits for the region of a block that became hot; "auto": regions are
              compiled beside the running guest
     cache    folder of the persistent cache; None for the default, "off" for none
+    exact    whether all registers are to be exact at a fault inside a region, which costs it some stores; else only
+             where somebody may see it, see `make_exact`. They are exact at every other stop in any case.
     """
 
     def __init__(
-        self, guest: Guest, memory: GuestMemory, *, tier: str = "auto", cache: str | Path | None = None
-    ) -> None:
+        self, guest: Guest, memory: GuestMemory, *, tier: str = "auto", cache: str | Path | None = None,
+        exact: bool = False,
+    ) -> None:  # fmt: skip
         if tier not in ("0", "1", "auto"):
             raise MetaphraseError(f"tier {tier!r} does not exist; choose 0, 1 or auto")
         self.guest, self.memory, self.tier = guest, memory, tier
         self.name = guest.name
+        self.exact = exact
         folder = None if cache == "off" else Path(cache) if cache is not None else default_folder()
         self.cache = Cache(guest.name, folder)
         self.statistics = Statistics()
         self.runtime, self.handlers = _shared(guest, self.cache)
-        self._memory = HostBlock(c.SIZE + guest.layout.size + 64)
+        self._memory = HostBlock(c.SIZE + c.jump_cache(guest.layout) + (c.JUMP_ENTRY << c.JUMP_CACHE_BITS))
         self.state = self._memory.address + c.SIZE
         self._view = self._memory.view[c.SIZE :]
         self._arena = HostBlock(_ARENA_SIZE)
@@ -126,11 +130,22 @@ class NativeCpu:
             while True:
                 reason = self.runtime.enter(self.state, self._resume_record)
                 self._resume_record = 0
+                self._put(c.ONLY_TIER_0, 0)
                 stop = self._handle(reason)
                 if stop is not None:
                     return stop
         finally:
             self.statistics.run_seconds += time.perf_counter() - begin
+
+    def make_exact(self) -> None:
+        """From now on, let registers be exact at every fault: the guest is going to handle its own."""
+        if not self.exact:
+            self.exact = True
+            self.flush()
+
+    def must_be_exact(self, pc: int) -> bool:
+        """Whether a region at a guest address must be exact at faults: the guest may see them, or write the code."""
+        return self.exact or self._code_pages.get(pc // _PAGE, False)
 
     def interrupt(self) -> None:
         """Make `run` return soon, or at once when it is entered next."""
@@ -191,9 +206,14 @@ class NativeCpu:
                 return None
             self.pc = decoding
             return Exit("fault", decoding, address, "execute")
+        checkpoint = self.tier1.checkpoint(self._word(c.EXIT_RECORD))
+        if checkpoint is not None:  # tier 0 finds the fault again, and all registers as they are there
+            self.pc = checkpoint
+            self._put(c.ONLY_TIER_0, 1)
+            return None
         if host_pc:
-            pc = self._pc_of_host(host_pc)
-            self.pc = pc
+            region = self.tier1.region_at(host_pc)
+            self.pc = self._u64_at(self._word(c.EXIT_RECORD) + record.PC) if region is None else region
         write = self._word(c.FAULT_WRITE)
         if write and self._code_pages.get(address // _PAGE):
             return self._rewrite_own_code(address // _PAGE)
@@ -246,11 +266,6 @@ class NativeCpu:
         header = self._word(c.ARENA_NEXT) - self._arena.address
         first = self._arena.u64(header + record.SIZE + record.PC)
         return decoding if self._word(c.STOP_BEFORE) == decoding else first or decoding
-
-    def _pc_of_host(self, host_pc: int) -> int:
-        """The guest pc of a fault at a host pc: a handler has left its record behind, a region has a map."""
-        pc = self.tier1.pc_of(host_pc)
-        return pc if pc is not None else self._u64_at(self._word(c.EXIT_RECORD) + record.PC)
 
     def _new_code_page(self, address: int) -> Exit | None:
         """Allow translation from a page, once the guest may execute it; write-protect it if the guest may write it."""
@@ -312,6 +327,9 @@ class NativeCpu:
         self._arena.zero()
         self._put(c.HOT_TAIL, self._word(c.HOT_HEAD))
         self._lookup.zero()
+        jumps = self._jump_entry(0)
+        self._memory.view[jumps:] = bytes(len(self._memory.view) - jumps)
+        self._forget_jump(jumps)
         self._put(c.ARENA_NEXT, self._arena.address)
         self._put(c.LOOKUP_COUNT, 0)
         self._put(c.STOP_BEFORE, _NEVER)
@@ -396,6 +414,17 @@ class NativeCpu:
         offset = header - self._arena.address
         self._arena.put_u64(offset + c.HEADER_REGION, entry)
         self._arena.put_u64(offset + record.HANDLER, self.runtime.symbols["region_entry"])
+        pc = self.header_pc(header)
+        jump = self._jump_entry(pc)
+        if self._memory.u64(jump) == pc:
+            self._forget_jump(jump)
+
+    def _jump_entry(self, pc: int) -> int:
+        """Where the jump cache has a guest pc."""
+        return c.SIZE + c.jump_cache(self.guest.layout) + c.JUMP_ENTRY * c.jump_index(pc)
+
+    def _forget_jump(self, at: int) -> None:
+        self._memory.put_u64(at, c.NO_JUMP if at == self._jump_entry(0) else 0)
 
     # --- life ------------------------------------------------------------------------------------------------------
     def reset(self) -> None:
@@ -447,7 +476,10 @@ class NativeCpu:
         for offset, value in {
             c.LOOKUP_TABLE: self._lookup.address, c.LOOKUP_SHIFT: 64 - _LOOKUP_BITS,
             c.LOOKUP_LIMIT: (1 << _LOOKUP_BITS) // 2, c.DISPATCH: self.runtime.symbols["dispatch"],
-            c.RESOLVE: self.runtime.symbols["resolve"], c.CAREFUL: self.runtime.symbols["careful"],
+            c.RESOLVE: self.runtime.symbols["resolve"], c.REGION_DISPATCH: self.runtime.symbols["region_dispatch"],
+            c.REGION_CAREFUL: self.runtime.symbols["region_careful"],
+            c.SETTLE: self.runtime.symbols.get("settle", 0),
+            c.REGION_LEAVE: self.runtime.symbols["region_leave"],
             c.ARENA_END: self._arena.address + self._arena.size,
             c.FORMS: self.handlers.table.address, c.ROWS: rows.address + 8,
             c.DECODER_TABLE: self._decoder_table.address, c.CODE_PAGES: self._pages.address,

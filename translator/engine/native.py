@@ -115,6 +115,9 @@ class Runtime:
 def _compile_runtime(guest: Guest) -> Image:
     writer = ModuleWriter(host())
     writer.function(guest.decoder(), "decode")
+    settler = guest.settler()
+    if settler is not None:
+        writer.function(settler, "settle")
     writer.add(runtime.source(guest.layout))
     return link([compile_text(writer.text(), RUNTIME_PASSES)])
 

@@ -1,15 +1,16 @@
 """Regions in the persistent cache.
 
-The code of a region is stored once, under a name made of all guest code it was compiled from. Its entries and the
-roots it grew from are stored as small notes under the guest code that begins there, which name that region and the
-distance from its origin. A later region that has the same block in it overwrites the note: whoever meets the block in
-another run begins with the best region that earlier ones came to.
+The code of a region is stored once, under a name made of all guest code it was compiled from. For where it begins, and
+for the block that it was made for, there are small notes under the guest code there, which name that region and the
+distance from its origin. A later region for the same block overwrites the note: whoever meets the block in another run
+begins with the last region that earlier ones came to.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from metaphrase.translator.engine.cache import Cache
 from metaphrase.translator.engine.host_memory import GuestMemory
 
 LOGGER = logging.getLogger("metaphrase.tier1")
+KINDS = ("region", "landing", "exact-region", "exact-landing")
 _KEY_BYTES = 192
 _PAGE = 4096
 
@@ -28,11 +30,10 @@ class Compiled:
 
     code: bytes
     entry: int
-    roots: list[int]
-    entries: list[int]
+    """Offset in the code where it begins."""
+    start: int
+    """Offset of the guest address where the region begins."""
     exits: list[int]
-    maps: list[tuple[int, int]]
-    """(offset in the code, offset of the guest pc): each guest access lies behind its entry."""
     blocks: list[tuple[int, int, str]]
     """(offset, bytes, digest) of the guest code it was made of."""
 
@@ -47,7 +48,7 @@ class RegionStore:
     def has(self, pc: int, kind: str) -> bool:
         """Whether a region is noted for the code at an address, as far as this process knows (others may add some)."""
         if self._notes is None:
-            self._notes = {*self.cache.names("region-"), *self.cache.names("landing-")}
+            self._notes = {name for kind in KINDS for name in self.cache.names(f"{kind}-")}
         return self._key(pc, kind) in self._notes
 
     def load(self, pc: int, kind: str) -> tuple[Compiled, int] | None:
@@ -68,19 +69,14 @@ class RegionStore:
                 return None
             if digest_of(now) != digest:
                 return None
-        maps = [(at, offset) for at, offset in header["maps"]]
-        compiled = Compiled(
-            code, header["entry"], header["roots"], header["entries"], header["exits"], maps, header["blocks"]
-        )
-        return compiled, origin
+        return Compiled(code, header["entry"], header["start"], header["exits"], header["blocks"]), origin
 
-    def store(self, compiled: Compiled, origin: int, offsets: list[int], kind: str) -> None:
+    def store(self, compiled: Compiled, origin: int, offsets: Iterable[int], kind: str) -> None:
         """Store a region, and a note of it for the blocks at `offsets` from its origin."""
         header: dict[str, Any] = {
-            "entry": compiled.entry, "roots": compiled.roots, "entries": compiled.entries, "exits": compiled.exits,
-            "maps": compiled.maps, "blocks": compiled.blocks,
+            "entry": compiled.entry, "start": compiled.start, "exits": compiled.exits, "blocks": compiled.blocks,
         }  # fmt: skip
-        name = f"code-{digest_of(repr((compiled.entries, compiled.roots, compiled.blocks)).encode())}"
+        name = f"code-{digest_of(repr((kind, compiled.start, compiled.blocks)).encode())}"
         self.cache.store(name, header, compiled.code)
         for offset in offsets:
             note = self._key(origin + offset, kind)

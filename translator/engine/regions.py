@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from metaphrase.backends.llvm.region import direct_offset
@@ -18,16 +18,12 @@ from metaphrase.translator.guest import Decoded, Guest
 
 MAX_BLOCKS = 48
 MAX_INSTRUCTIONS = 400
-MAX_GUESSES = 24
-"""Blocks of the region that an unknown jump's target is compared with before the region is left."""
-MAX_IN_TURN = 3
-"""Blocks of the region that an unknown target is compared with one after the other."""
+MAX_GUESSES = 3
+"""Blocks of the region that a return's target is compared with before the region is left."""
 MAX_LEAF = 24
 """Instructions of a function that is taken into the regions of its callers: one that calls nothing itself."""
-MAX_IRREGULAR = 3
-"""With more edges into the middle of loops than this, whatever the entry, there is nothing to keep: all roots enter."""
 MAX_HEADS = 6
-"""Roots that are tried for the first entry."""
+"""Roots that are tried for the entry."""
 
 
 @dataclass(slots=True)
@@ -43,14 +39,12 @@ class GuestBlock:
 
 @dataclass(slots=True)
 class Region:
-    """A lifted region. Entry number i is the block at guest address `entries[i]`; `blocks` are all it was made of, from
-    `roots` on."""
+    """A lifted region, entered at guest address `entry`; `blocks` are all that it was made of."""
 
     origin: int
     function: Function
-    roots: list[int] = field(default_factory=list)
-    entries: list[int] = field(default_factory=list)
-    blocks: list[GuestBlock] = field(default_factory=list)
+    entry: int
+    blocks: list[GuestBlock]
 
 
 class Blocks(Protocol):
@@ -72,21 +66,23 @@ class RegionBuilder:
     The roots are blocks that became hot, the latest first (`hot` is the one that did just now). Calls end a region,
     but for small functions that call nothing, and those that are roots themselves.
 
-    A region begins at the root from which its loops have one head each. The others, and what calls return to, are
-    entries only if that does not change: LLVM does little for a loop that is entered in its middle. Whoever comes to
-    another block of it goes on in tier 0 (or in an older region) until the next entry. With `enter_all`, all roots are
-    entries.
+    A region is entered at one place, the root from which its loops have one head each: code that may be entered in the
+    middle of it would be worth little. Whoever comes to another block of it goes on in tier 0, or, if that happens
+    often, in a region that begins there.
+
+    An `exact` region has a checkpoint before every instruction (see `ir.passes.checkpoints`).
     """
 
     def __init__(
-        self, guest: Guest, blocks: Blocks, roots: Sequence[int], *, hot: int = 0, enter_all: bool = False,
+        self, guest: Guest, blocks: Blocks, roots: Sequence[int], *, hot: int = 0, exact: bool = False,
         limit: int = MAX_INSTRUCTIONS,
     ) -> None:  # fmt: skip
         self.guest, self.source, self.origin, self.roots, self.limit = guest, blocks, roots[0], roots, limit
-        self.hot, self.enter_all = hot or self.origin, enter_all
+        self.hot, self.exact = hot or self.origin, exact
         self.function = Function(f"region_{self.origin:x}", guest.layout, simplify=simplify)
         self.entry = self.function.block("enter")
         self.emitter = guest.make_emitter(self.function)
+        self.emitter.defers = guest.layout.deferred is not None
         self.function.blocks.remove(self.emitter.block)
         self.heads: dict[int, Block] = {}
         self.lifted: dict[int, GuestBlock] = {}
@@ -95,52 +91,37 @@ class RegionBuilder:
         """Where calls return to, and what they call where that is known."""
         self.targets: dict[int, list[int]] = {}
         """Where the direct exits of each block go."""
-        self.jumps_anywhere = False
+        self.backward: dict[Block, int] = {}
+        """Blocks that end in a jump or call to a lower address, and that."""
         self.is_leaf = True
 
     def build(self) -> Region:
         """Select and lift."""
         self._collect()
         self._connect()
-        entries = self._entries()
-        self._enter(entries)
-        roots = [pc for pc in self.roots if pc in self.lifted]
-        region = Region(self.origin, self.function, roots, entries, list(self.lifted.values()))
+        entry = self._entry()
+        self._begin_at(entry)
+        reached = set(reverse_postorder(self.function))
+        blocks = [block for pc, block in self.lifted.items() if self.heads[pc] in reached]
         self._poll_loops()
-        return region
+        return Region(self.origin, self.function, entry, blocks)
 
-    def _enter(self, entries: list[int]) -> None:
-        self.entry.terminator = Terminator(OPS["enter"], (), tuple(self.heads[pc] for pc in entries))
+    def _begin_at(self, pc: int) -> None:
+        self.entry.terminator = Terminator(OPS["jump"], (), (self.heads[pc],))
 
-    def _entries(self) -> list[int]:
-        """The entries, see the class."""
-        roots = [pc for pc in self.roots if pc in self.lifted]
-        called = [pc for pc in roots if pc in self.return_points.values()]
+    def _entry(self) -> int:
+        """Where the region begins: at the root that leads to the hot block and leaves the fewest irregular edges."""
         irregular = {}
-        for pc in (called or roots)[:MAX_HEADS]:
-            self._enter([pc])
-            irregular[pc] = irregular_edges(self.function)
-        first = min(irregular, key=irregular.__getitem__)
-        entries = [first]
-        returns = [pc for pc, callee in self.return_points.items() if pc in self.lifted and callee not in self.lifted]
-        enter_all = self.enter_all or irregular[first] > MAX_IRREGULAR
-        for pc in dict.fromkeys([*roots, *returns]):
-            if pc != first and (enter_all or self._is_harmless(entries, pc, irregular[first])):
-                entries.append(pc)
-        return entries
-
-    def _is_harmless(self, entries: list[int], pc: int, irregular: int) -> bool:
-        """Whether one entry more leaves the loops their shape, or makes a block reachable at all."""
-        self._enter(entries)
-        if self.heads[pc] not in reverse_postorder(self.function):
-            return True
-        self._enter([*entries, pc])
-        return irregular_edges(self.function) <= irregular
+        for pc in [pc for pc in self.roots if pc in self.lifted][:MAX_HEADS]:
+            self._begin_at(pc)
+            if self.heads[self.hot] in reverse_postorder(self.function):
+                irregular[pc] = irregular_edges(self.function)
+        return min(irregular, key=irregular.__getitem__, default=self.hot)
 
     def _collect(self) -> bool:
         """Lift from the hot block on, then from the other roots; whether all that was reached could be taken in.
 
-        A root stays only if it leads to what is there already, or may be where an unknown jump of that goes.
+        A root stays only if it leads to what is there already.
         """
         complete = self._reach(self.hot)
         for root in self.roots:
@@ -148,7 +129,7 @@ class RegionBuilder:
             self._reach(root)
             made = [pc for pc in self.lifted if pc not in before]
             leads = any(target in before for pc in made for target in self.targets[pc])
-            if not (leads or self.enter_all or self.jumps_anywhere):
+            if not leads:
                 for pc in made:
                     self.instructions -= len(self.lifted.pop(pc).instructions)
                     del self.targets[pc], self.heads[pc]
@@ -196,6 +177,8 @@ class RegionBuilder:
         m.effect("count", VOID, imm=len(block.instructions))
         for decoded in block.instructions:
             self.function.origin = decoded.pc - self.origin
+            if self.exact:
+                m.effect("checkpoint", VOID, imm=decoded.pc - self.origin)
             m.binding = Constants(self.function, decoded, self.origin)
             self.guest.emit(m, decoded.row, decoded.statics)
         if not m.ended:
@@ -206,6 +189,8 @@ class RegionBuilder:
             if end is not None and end.op.name == "goto":
                 offset = direct_offset(end.args[0])
                 target = None if offset is None else (self.origin + offset) & (1 << 64) - 1
+                if target is not None and target <= block.pc:
+                    self.backward[made] = target
                 if end.imm == "call":
                     self.is_leaf = False
                     self.return_points[block.end] = target
@@ -215,18 +200,14 @@ class RegionBuilder:
                     targets.append(target)
                 elif end.imm == "jump":
                     self.is_leaf = False
-                    self.jumps_anywhere = True
         return targets
 
     def _connect(self) -> None:
-        """Make jumps inside the region direct, and guess where its returns and indirect jumps go."""
+        """Make jumps inside the region direct, and guess where its returns go."""
         returns = [
             pc for pc, callee in self.return_points.items()
             if pc in self.lifted and (callee is None or callee in self.lifted)
         ]  # fmt: skip
-        reached = {target for targets in self.targets.values() for target in targets}
-        jumps = [pc for pc in reversed(self.roots) if pc in self.lifted and pc not in self.return_points]
-        jumps = sorted(jumps, key=lambda pc: pc in reached)[:MAX_GUESSES]  # first those that nothing else leads to
         for block in list(self.function.blocks):
             end = block.terminator
             if end is None or end.op.name != "goto":
@@ -238,23 +219,12 @@ class RegionBuilder:
                     block.terminator = Terminator(OPS["jump"], (), (self.heads[pc],))
                 elif end.imm == "jump" and not self.source.is_warm(pc):
                     block.terminator = Terminator(end.op, end.args, imm="rarely")
-            elif end.imm != "call":
-                self._guess(block, end.args[0], returns if end.imm == "return" else jumps)
+            elif end.imm == "return":
+                self._guess(block, end.args[0], returns[:MAX_GUESSES])
 
     def _guess(self, block: Block, target: Value, likely: list[int]) -> None:
-        """Compare an unknown target with blocks of the region before it is left: a few in turn, many by halves."""
+        """Compare an unknown target with blocks of the region before it is left."""
         base = self.function.pure(OPS["base"], target.type, ())
-        if len(likely) > MAX_IN_TURN:
-            likely = sorted(likely, key=lambda pc: (pc - self.origin) & (1 << 64) - 1)
-            half = len(likely) // 2
-            offset = target - base
-            below, above = self.function.block(), self.function.block()
-            is_below = offset.ult((likely[half] - self.origin) & (1 << 64) - 1)
-            below.terminator = above.terminator = block.terminator
-            block.terminator = Terminator(OPS["branch"], (is_below,), (below, above))
-            self._guess(below, target, likely[:half])
-            self._guess(above, target, likely[half:])
-            return
         leave = block.terminator
         for pc in likely:
             missed = self.function.block()
@@ -266,6 +236,7 @@ class RegionBuilder:
     def _poll_loops(self) -> None:
         """Put a poll on every edge that goes back: whoever wants to interrupt is seen once a turn of each loop.
 
+        Loops over several regions have jumps to lower addresses, or unknown ones, before which the runtime looks.
         On the edge and not at the loop's head, the values that only an interrupted turn would need (dead flags) stay
         inside the turn that computes them.
         """
@@ -273,8 +244,10 @@ class RegionBuilder:
         heads = {head: pc for pc, head in self.heads.items()}
         for block in list(self.function.blocks):
             end = block.terminator
-            if end is None or end.op.name == "enter":
+            if end is None:
                 continue
+            if end.op.name == "goto" and block in self.backward:
+                self._poll_exit(block, self.backward[block])
             targets = []
             for target in end.targets:
                 if number[target] <= number[block] and target in heads:
@@ -285,12 +258,22 @@ class RegionBuilder:
 
     def _latch(self, head: Block, pc: int) -> Block:
         """A block that goes to a loop's head unless somebody wants to interrupt."""
-        latch, leave = self.function.block(), self.function.block()
-        wanted = self.function.effect(latch, OPS["poll"], I1, ())
-        latch.terminator = Terminator(OPS["branch"], (wanted,), (leave, head))
-        base = self.function.pure(OPS["base"], I64, ())
-        leave.terminator = Terminator(OPS["leave"], (base + (pc - self.origin),), imm="interrupt")
+        latch = self.function.block()
+        self._poll(latch, pc, head)
         return latch
+
+    def _poll_exit(self, block: Block, pc: int) -> None:
+        """Let a block that leaves the region look first whether somebody wants to interrupt."""
+        leave = self.function.block()
+        leave.terminator = block.terminator
+        self._poll(block, pc, leave)
+
+    def _poll(self, block: Block, pc: int, otherwise: Block) -> None:
+        interrupted = self.function.block()
+        wanted = self.function.effect(block, OPS["poll"], I1, ())
+        block.terminator = Terminator(OPS["branch"], (wanted,), (interrupted, otherwise))
+        base = self.function.pure(OPS["base"], I64, ())
+        interrupted.terminator = Terminator(OPS["leave"], (base + (pc - self.origin),), imm="interrupt")
 
 
 def irregular_edges(function: Function) -> int:

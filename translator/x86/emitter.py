@@ -7,7 +7,7 @@ immediates and branch targets, as values. The widths are static, so a Python con
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from metaphrase.ir.graph import Function, Operand, Value
@@ -63,7 +63,8 @@ class Memory:
     aligned: bool = False
 
 
-class Flags(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Flags:
     """New values of the arithmetic flags; None leaves one as it is. All are i1 but `parity` and `adjust` (state.py)."""
 
     cf: Value | None = None
@@ -72,6 +73,35 @@ class Flags(NamedTuple):
     zf: Value | None = None
     sf: Value | None = None
     of: Value | None = None
+    operation: tuple[int, Value, Value] | None = None
+    """What the flags are those of, if that is all there is to them: DEFER_ADD or DEFER_SUB, and the operands."""
+    result: Value | None = None
+    """What all but CF and OF are the flags of, with AF clear."""
+
+    @property
+    def values(self) -> tuple[Value | None, ...]:
+        """The flags in the order of their slots."""
+        return self.cf, self.parity, self.adjust, self.zf, self.sf, self.of
+
+    def but(self, **changes: Value | None) -> Flags:
+        """These flags with some of them changed."""
+        result = self.result if changes.keys() <= {"cf", "of"} else None
+        return replace(self, operation=None, result=result, **changes)
+
+    def deferred(self) -> tuple[int, Value, Value] | None:
+        """What these can be computed from later, as the slots of `state.DEFERRED` want it."""
+        if None in self.values:
+            return None
+        if self.operation is not None:
+            kind, a, b = self.operation
+        elif self.result is not None and self.cf is not None and self.of is not None:
+            kind, a, b = s.DEFER_RESULT, self.result, self.cf.zext(64) | self.of.zext(64) << 1
+        else:
+            return None
+        return kind | 64 - a.width, a.zext(64), b.zext(64)
+
+
+_FLAG_SLOTS = (s.CF, s.PARITY, s.ADJUST, s.ZF, s.SF, s.OF)
 
 
 class X86Emitter(Emitter):
@@ -216,17 +246,29 @@ class X86Emitter(Emitter):
     # --- flags --------------------------------------------------------------------------------------------------------
     def put_flags(self, flags: Flags) -> None:
         """Commit flags."""
-        for slot, value in zip((s.CF, s.PARITY, s.ADJUST, s.ZF, s.SF, s.OF), flags, strict=True):
+        for slot, value in zip(_FLAG_SLOTS, flags.values, strict=True):
             if value is not None:
                 self.put_state(slot, value.zext(8))
+        self._defer(flags.deferred() if self.defers else None)
 
     def put_flags_if(self, condition: Value, flags: Flags) -> None:
         """Commit flags where `condition` is set, and leave them alone elsewhere."""
-        for slot, value in zip((s.CF, s.PARITY, s.ADJUST, s.ZF, s.SF, s.OF), flags, strict=True):
+        if condition.is_const and condition.imm:
+            self.put_flags(flags)
+            return
+        for slot, value in zip(_FLAG_SLOTS, flags.values, strict=True):
             if value is not None:
-                new = value.zext(8)
-                self.put_state(slot, new if condition.is_const and condition.imm else condition.select(
-                    new, self.get_state(slot, I8)))  # fmt: skip
+                self.put_state(slot, condition.select(value.zext(8), self.get_state(slot, I8)))
+        self._defer(None)
+
+    def _defer(self, how: tuple[int, Value, Value] | None) -> None:
+        """Say what the flags just written can be computed from, or that they cannot."""
+        if not self.defers:
+            return
+        self.put_state(s.DEFERRED, self.const(how[0] if how else 0, 8))
+        if how:
+            self.put_state(s.DEFERRED_A, how[1])
+            self.put_state(s.DEFERRED_B, how[2])
 
     def _flag(self, slot: int) -> Value:
         return self.get_state(slot, I8).ne(0)
@@ -281,6 +323,7 @@ class X86Emitter(Emitter):
         self.put_state(s.ADJUST, low & 0x10)
         self.put_state(s.ZF, low.lshr(6) & 1)
         self.put_state(s.SF, low.lshr(7))
+        self._defer(None)
 
     def flag(self, value: bool) -> Value:
         """A constant flag."""
@@ -293,7 +336,7 @@ class X86Emitter(Emitter):
     def logic_flags(self, result: Value) -> Flags:
         """Flags of AND, OR, XOR, TEST: CF = OF = 0; AF is undefined, hardware clears it."""
         zero = self.flag(False)
-        return self.result_flags(result)._replace(cf=zero, of=zero, adjust=self.const(0, 8))
+        return replace(self.result_flags(result), cf=zero, of=zero, adjust=self.const(0, 8), result=result)
 
     def add_flags(self, a: Value, b: Value, carry: Value | None = None) -> Flags:
         """Flags of a + b (+ carry, an i1)."""
@@ -303,9 +346,10 @@ class X86Emitter(Emitter):
         else:
             result = total + carry.zext(a.width)
             cf = total.ult(a) | result.ult(total)
-        return self.result_flags(result)._replace(
+        flags = self.result_flags(result).but(
             cf=cf, adjust=(a ^ b ^ result).trunc(8), of=((a ^ result) & (b ^ result)).slt(0)
         )
+        return flags if carry is not None else replace(flags, operation=(s.DEFER_ADD, a, b))
 
     def sub_flags(self, a: Value, b: Value, borrow: Value | None = None) -> Flags:
         """Flags of a - b (- borrow, an i1)."""
@@ -316,9 +360,10 @@ class X86Emitter(Emitter):
             result = difference - borrow.zext(a.width)
             cf = a.ult(b) | difference.ult(borrow.zext(a.width))
             zf = result.eq(0)
-        return self.result_flags(result)._replace(
+        flags = self.result_flags(result).but(
             cf=cf, zf=zf, adjust=(a ^ b ^ result).trunc(8), of=((a ^ b) & (a ^ result)).slt(0)
         )
+        return flags if borrow is not None else replace(flags, operation=(s.DEFER_SUB, a, b))
 
     def condition(self, code: int) -> Value:
         """Condition `code` (0 to 15) of Jcc, SETcc and CMOVcc (SDM volume 1, appendix B)."""

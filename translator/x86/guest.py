@@ -11,6 +11,7 @@ from metaphrase.translator.x86 import decoder, native_decoder, services
 from metaphrase.translator.x86 import state as s
 from metaphrase.translator.x86.emitter import REG, RM, Memory, MmxRegister, Register, Statics, X86Emitter
 from metaphrase.translator.x86.instructions import ROWS
+from metaphrase.translator.x86.settle import settler
 from metaphrase.translator.x86.table import OperandKind, Row
 
 _NAMED = {"AL": (0, 8), "AX": (0, 16), "CL": (1, 8), "DX": (2, 16), "rAX": (0, 0)}
@@ -55,6 +56,9 @@ class X86Guest(Guest):
 
     def decoder_table(self) -> bytes:
         return self.tables.blob
+
+    def settler(self) -> Function:
+        return settler()
 
     def trap_of(self, code: bytes) -> str:
         """#GP for more than 15 bytes (SDM volume 2, 2.3.11), #UD for what is no instruction."""

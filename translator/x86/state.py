@@ -40,9 +40,19 @@ LAYOUT.add("ftw", I16)
 XMM: Final = [LAYOUT.add(f"xmm{n}", vector(I64, 2), align=64, size=64) for n in range(16)]
 X87: Final = [LAYOUT.add(f"st_physical{n}", F80, align=16, size=16) for n in range(8)]
 
+DEFERRED: Final = LAYOUT.add("deferred", I8, group="deferred")
+DEFERRED_A: Final = LAYOUT.add("deferred_a", I64, group="deferred")
+DEFERRED_B: Final = LAYOUT.add("deferred_b", I64, group="deferred")
+LAYOUT.defer("flags", "deferred", "deferred_a", "deferred_b")
+DEFER_ADD, DEFER_SUB, DEFER_RESULT = 1, 2, 3
+"""What the flags are those of, in the low bits of `deferred`: a + b, a - b, or the result a with CF + 2 OF in b. The
+bits above (DEFER_NARROW) tell how many bits the operation is short of 64; operands hold what they like there."""
+DEFER_NARROW: Final = 0x38
+LAYOUT.carry("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r12")
+
 FLAG_BITS: Final = 0xCD5
 """The bits of RFLAGS that have slots of their own; `eflags_rest` holds the others."""
-HIDDEN: Final = frozenset({"zero", "zero_pc"})
+HIDDEN: Final = frozenset({"zero", "zero_pc", "deferred", "deferred_a", "deferred_b"})
 """Slots that no program can see."""
 
 RESET: Final = {"eflags_rest": 0x202, "fenv": 0x1F80, "fcw": 0x37F}

@@ -1,5 +1,5 @@
 ; The header record of a block: count it, see whether it became hot, or whether somebody wants to stop.
-define ghccc void @block_entry(ptr %state, i64 %rbp, ptr %op, i64 %from) nounwind {
+define ${convention} void @block_entry(ptr %state, ptr %op${carried}) nounwind {
   %interrupt.p = getelementptr i8, ptr %state, i64 ${interrupt}
   %interrupt = load volatile i64, ptr %interrupt.p
   %stop = icmp ne i64 %interrupt, 0
@@ -20,7 +20,7 @@ count:
 go:
   %first = getelementptr i8, ptr %op, i64 ${size}
   %handler = load ptr, ptr %first
-  musttail call ghccc void %handler(ptr %state, i64 poison, ptr %first, i64 0)
+  musttail call ${convention} void %handler(ptr %state, ptr %first${nothing})
   ret void
 enqueue:
   %head.p = getelementptr i8, ptr %state, i64 ${head}
@@ -59,39 +59,29 @@ leave:
   ret void
 }
 
-; The header record of a block that a region has taken over: go on with the region's entry record. One pointer tells
-; which that is, so that the header can be handed to another region while other threads run.
-define ghccc void @region_entry(ptr %state, i64 %rbp, ptr %op, i64 %from) nounwind {
-  %entry.p = getelementptr i8, ptr %op, i64 ${region}
-  %entry = load ptr, ptr %entry.p
-  %handler = load ptr, ptr %entry
-  musttail call ghccc void %handler(ptr %state, i64 poison, ptr %entry, i64 0)
-  ret void
-}
-
 ; The record behind a block's last instruction: go on at the pc in its immediate.
-define ghccc void @goto_next(ptr %state, i64 %rbp, ptr %op, i64 %from) nounwind {
+define ${convention} void @goto_next(ptr %state, ptr %op${carried}) nounwind {
   %chain = getelementptr i8, ptr %op, i64 ${displacement}
   %target = load ptr, ptr %chain
   %unknown = icmp eq ptr %target, null
   br i1 %unknown, label %ask, label %go, !prof !2
 go:
   %handler = load ptr, ptr %target
-  musttail call ghccc void %handler(ptr %state, i64 poison, ptr %target, i64 0)
+  musttail call ${convention} void %handler(ptr %state, ptr %target${nothing})
   ret void
 ask:
-  musttail call ghccc void @resolve(ptr %state, i64 poison, ptr %op, i64 0)
+  musttail call ${convention} void @resolve(ptr %state, ptr %op${nothing})
   ret void
 }
 
 ; No description matches the bytes here.
-define ghccc void @illegal(ptr %state, i64 %rbp, ptr %op, i64 %from) nounwind {
+define ${convention} void @illegal(ptr %state, ptr %op${carried}) nounwind {
   call void @leave_at(ptr %state, ptr %op, i64 ${ILLEGAL})
   ret void
 }
 
 ; A form whose handler is not compiled, or was not when its block was translated.
-define ghccc void @uncompiled(ptr %state, i64 %rbp, ptr %op, i64 %from) nounwind {
+define ${convention} void @uncompiled(ptr %state, ptr %op${carried}) nounwind {
   %form.p = getelementptr i8, ptr %op, i64 ${form}
   %form.n = load i32, ptr %form.p
   %form = zext i32 %form.n to i64
@@ -104,7 +94,7 @@ define ghccc void @uncompiled(ptr %state, i64 %rbp, ptr %op, i64 %from) nounwind
   br i1 %missing, label %leave, label %go
 go:
   store ptr %handler, ptr %op
-  musttail call ghccc void %handler(ptr %state, i64 poison, ptr %op, i64 0)
+  musttail call ${convention} void %handler(ptr %state, ptr %op${nothing})
   ret void
 leave:
   call void @leave_at(ptr %state, ptr %op, i64 ${FORMS})

@@ -1,13 +1,15 @@
 ; Go on at the pc in the state.
-define internal ghccc void @dispatch_state(ptr %state, i64 %rbp, ptr %op, i64 %unused) nounwind {
+define internal ${convention} void @dispatch_state(ptr %state, ptr %op${carried}) nounwind {
   %pc.p = getelementptr i8, ptr %state, i64 ${pc}
   %pc = load i64, ptr %pc.p
-  musttail call ghccc void @dispatch(ptr %state, i64 poison, ptr %op, i64 %pc)
+  %target = inttoptr i64 %pc to ptr
+  musttail call ${convention} void @dispatch(ptr %state, ptr %target${nothing})
   ret void
 }
 
-; Go on at a guest pc: the first probe of the lookup table is in line.
-define ghccc void @dispatch(ptr %state, i64 %rbp, ptr %op, i64 %pc) nounwind {
+; Go on at a guest pc, which stands in the place of the record: the first probe of the lookup table is in line.
+define ${convention} void @dispatch(ptr %state, ptr %op${carried}) nounwind {
+  %pc = ptrtoint ptr %op to i64
   %table.p = getelementptr i8, ptr %state, i64 ${table}
   %table = load ptr, ptr %table.p
   %shift.p = getelementptr i8, ptr %state, i64 ${shift}
@@ -23,14 +25,15 @@ found:
   %target.p = getelementptr i8, ptr %entry, i64 8
   %target = load ptr, ptr %target.p
   %handler = load ptr, ptr %target
-  musttail call ghccc void %handler(ptr %state, i64 poison, ptr %target, i64 0)
+  musttail call ${convention} void %handler(ptr %state, ptr %target${nothing})
   ret void
 slow:
-  musttail call ghccc void @dispatch_slow(ptr %state, i64 poison, ptr %op, i64 %pc)
+  musttail call ${convention} void @dispatch_slow(ptr %state, ptr %op${nothing})
   ret void
 }
 
-define internal ghccc void @dispatch_slow(ptr %state, i64 %rbp, ptr %op, i64 %pc) noinline nounwind {
+define internal ${convention} void @dispatch_slow(ptr %state, ptr %op${carried}) noinline nounwind {
+  %pc = ptrtoint ptr %op to i64
   %known = call ptr @find(ptr %state, i64 %pc)
   %missing = icmp eq ptr %known, null
   br i1 %missing, label %fresh, label %go
@@ -41,14 +44,14 @@ fresh:
 go:
   %target = phi ptr [%known, %0], [%made, %fresh]
   %handler = load ptr, ptr %target
-  musttail call ghccc void %handler(ptr %state, i64 poison, ptr %target, i64 0)
+  musttail call ${convention} void %handler(ptr %state, ptr %target${nothing})
   ret void
 leave:
   ret void
 }
 
 ; A branching record that is not chained yet: find or translate its target and chain it.
-define ghccc void @resolve(ptr %state, i64 %rbp, ptr %op, i64 %unused) noinline nounwind {
+define ${convention} void @resolve(ptr %state, ptr %op${carried}) noinline nounwind {
   %pc.p = getelementptr i8, ptr %op, i64 ${immediate}
   %pc = load i64, ptr %pc.p
   %known = call ptr @find(ptr %state, i64 %pc)
@@ -63,34 +66,7 @@ go:
   %chain = getelementptr i8, ptr %op, i64 ${displacement}
   store ptr %target, ptr %chain
   %handler = load ptr, ptr %target
-  musttail call ghccc void %handler(ptr %state, i64 poison, ptr %target, i64 0)
-  ret void
-leave:
-  ret void
-}
-
-; The block that an exit record goes to, run by handlers even if a region is entered there: it may find a fault.
-define ghccc void @careful(ptr %state, i64 %rbp, ptr %op, i64 %unused) noinline nounwind {
-  %pc.p = getelementptr i8, ptr %op, i64 ${immediate}
-  %pc = load i64, ptr %pc.p
-  %known = call ptr @find(ptr %state, i64 %pc)
-  %missing = icmp eq ptr %known, null
-  br i1 %missing, label %fresh, label %go
-fresh:
-  %made = call ptr @translate(ptr %state, i64 %pc)
-  %failed = icmp eq ptr %made, null
-  br i1 %failed, label %leave, label %go
-go:
-  %target = phi ptr [%known, %0], [%made, %fresh]
-  %size.p = getelementptr i8, ptr %target, i64 ${immediate}
-  %size = load i64, ptr %size.p
-  %total.p = getelementptr i8, ptr %state, i64 ${instructions}
-  %total = load i64, ptr %total.p
-  %more = add i64 %total, %size
-  store i64 %more, ptr %total.p
-  %first = getelementptr i8, ptr %target, i64 ${size}
-  %handler = load ptr, ptr %first
-  musttail call ghccc void %handler(ptr %state, i64 poison, ptr %first, i64 0)
+  musttail call ${convention} void %handler(ptr %state, ptr %target${nothing})
   ret void
 leave:
   ret void

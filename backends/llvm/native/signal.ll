@@ -80,6 +80,9 @@ compare:
   %storing.page = lshr i64 %storing, ${page_shift}
   %following.p = getelementptr i8, ptr %record, i64 ${next_pc}
   %following = load i64, ptr %following.p
+  %is.checkpoint = icmp eq i64 %following, 0
+  br i1 %is.checkpoint, label %fault, label %own.page
+own.page:
   %following.page = lshr i64 %following, ${page_shift}
   %same = icmp eq i64 %storing.page, %page
   %same.too = icmp eq i64 %following.page, %page
@@ -118,6 +121,10 @@ fault:
   %stack = add i64 %return.slot.i, 8
   %rsp.p = getelementptr i8, ptr %ucontext, i64 160
   store i64 %stack, ptr %rsp.p
+  %frame.p = getelementptr i8, ptr %state, i64 ${frame}
+  %frame = load i64, ptr %frame.p
+  %rbp.p = getelementptr i8, ptr %ucontext, i64 120
+  store i64 %frame, ptr %rbp.p
   ret void
 foreign:
   %previous.p = getelementptr i8, ptr %roots, i64 ${previous}

@@ -6,13 +6,14 @@ import ctypes
 import os
 import struct
 from errno import EINTR, EINVAL, ENOMEM, EPERM
-from signal import SIGKILL, SIGSTOP
+from signal import SIGBUS, SIGKILL, SIGSEGV, SIGSTOP
 from typing import TYPE_CHECKING
 
 from metaphrase.machines.linux import delivery, host
 from metaphrase.machines.linux.abi.numbers import HOST
 from metaphrase.machines.linux.calls.polling import with_mask
 from metaphrase.machines.linux.calls.table import IN, VALUE, passthrough, signed32, syscall
+from metaphrase.machines.linux.cpu import MakesFaultsExact
 from metaphrase.machines.linux.signals import (
     COUNT,
     SI_TKILL,
@@ -56,6 +57,8 @@ def rt_sigaction(process: LinuxProcess, number: int, new: int, old: int, size: i
         handler, flags, mask = fields[0], fields[1], fields[-1]
         action = Action(handler, flags, fields[2] if process.abi.has_restorer else 0, mask & ~(1 << 8 | 1 << 18))
         process.signals.actions[number] = action
+        if handler > SIG_IGN and number in (SIGSEGV, SIGBUS) and isinstance(process.cpu, MakesFaultsExact):
+            process.cpu.make_exact()
         if handler == SIG_IGN or (handler == SIG_DFL and is_ignored_by_default(number)):
             process.signals.discard(number)
         process.host_signals.follow(number, action)

@@ -37,7 +37,7 @@ class NativeTier:
     def __init__(self, tier: str) -> None:
         self.tier = tier
         self.window = _window()
-        self.cpu = NativeCpu(GUEST, self.window, tier=tier)
+        self.cpu = NativeCpu(GUEST, self.window, tier=tier, exact=True)
         if tier == "1":
             self.cpu.put_context_word(context.HOT_THRESHOLD, _HOT)
 

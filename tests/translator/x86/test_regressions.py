@@ -15,7 +15,6 @@ from tests.translator.x86.observed import differences, observe_hardware
 
 pytestmark = pytest.mark.skipif(not SUPPORTED, reason="the oracle is an x86-64 CPU under Linux")
 
-INEXACT = pytest.mark.xfail(reason="a region keeps in the host's registers what an access that faults must show")
 REGRESSIONS = regression_lines()
 INTERPRETERS_AND_TIER_0 = ("the interpreter over constants", "the interpreter over a record", "tier 0")
 
@@ -62,6 +61,6 @@ def test_faults_leave_exact_state(executors: Executors, line: str) -> None:
     check_line(executors, line, "tier 0")
 
 
-@pytest.mark.parametrize("line", [pytest.param(s, marks=INEXACT) if "2500000000" in s else s for s in SEQUENCES])
+@pytest.mark.parametrize("line", SEQUENCES)
 def test_faults_leave_exact_state_in_tier_1(executors: Executors, line: str) -> None:
     check_line(executors, line, "tier 1")

@@ -114,7 +114,7 @@ def inc(m: X86Emitter, target: Register | Memory) -> None:
     """INC: add 1, without CF. SDM volume 2A, INC."""
     one = m.const(1, target.width)
     old = m.update(target, lambda a: a + 1, "add", one)
-    m.put_flags(m.add_flags(old, one)._replace(cf=None))
+    m.put_flags(m.add_flags(old, one).but(cf=None))
 
 
 @insn("FE /1 | FF /1", "Eb | Ev", lock=True)
@@ -122,7 +122,7 @@ def dec(m: X86Emitter, target: Register | Memory) -> None:
     """DEC: subtract 1, without CF. SDM volume 2A, DEC."""
     one = m.const(1, target.width)
     old = m.update(target, lambda a: a - 1, "sub", one)
-    m.put_flags(m.sub_flags(old, one)._replace(cf=None))
+    m.put_flags(m.sub_flags(old, one).but(cf=None))
 
 
 @insn("F6 /2 | F7 /2", "Eb | Ev", lock=True, name="not")

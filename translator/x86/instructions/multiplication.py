@@ -12,7 +12,7 @@ Operand = Register | Memory
 
 def _product_flags(m: X86Emitter, low: Value, overflow: Value) -> Flags:
     """CF and OF tell that the upper half matters; the rest is undefined, hardware takes it from the lower half."""
-    return m.result_flags(low)._replace(cf=overflow, of=overflow, zf=m.flag(False), adjust=m.const(0, 8))
+    return m.result_flags(low).but(cf=overflow, of=overflow, zf=m.flag(False), adjust=m.const(0, 8))
 
 
 def _put_double(m: X86Emitter, low: Value, high: Value) -> None:

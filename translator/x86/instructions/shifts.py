@@ -108,7 +108,7 @@ def shl(m: X86Emitter, a: Value, count: Value) -> tuple[Value, Flags]:
     else:
         wide = a.zext(64) << count
         result, cf = wide.trunc(width), wide.lshr(width).trunc(1)
-    return result, m.logic_flags(result)._replace(cf=cf, of=_top_bits_differ(a))
+    return result, m.logic_flags(result).but(cf=cf, of=_top_bits_differ(a))
 
 
 shift(6, "of af cf")(shl)
@@ -119,7 +119,7 @@ def shr(m: X86Emitter, a: Value, count: Value) -> tuple[Value, Flags]:
     """SHR: logical shift right. SDM volume 2B, SAL/SAR/SHL/SHR."""
     wide = a.zext(64)
     result = wide.lshr(count).trunc(a.width)
-    return result, m.logic_flags(result)._replace(cf=_bit(wide, count - 1), of=a.slt(0))
+    return result, m.logic_flags(result).but(cf=_bit(wide, count - 1), of=a.slt(0))
 
 
 @shift(7, "af")
@@ -127,7 +127,7 @@ def sar(m: X86Emitter, a: Value, count: Value) -> tuple[Value, Flags]:
     """SAR: arithmetic shift right. SDM volume 2B, SAL/SAR/SHL/SHR."""
     wide = a.sext(64)
     result = wide.ashr(count).trunc(a.width)
-    return result, m.logic_flags(result)._replace(cf=wide.ashr(count - 1).trunc(1))
+    return result, m.logic_flags(result).but(cf=wide.ashr(count - 1).trunc(1))
 
 
 def _double_shift(m: X86Emitter, left: bool, target: Operand, source: Register, count: Register | Value) -> None:
@@ -150,7 +150,7 @@ def _double_shift(m: X86Emitter, left: bool, target: Operand, source: Register, 
         cf = both.lshr(by - 1).trunc(1)
     m.put(target, result)
     of = _top_bits_differ(a) if left else a.slt(0) ^ b.trunc(1)
-    m.put_flags_if(masked.ne(0), m.logic_flags(result)._replace(cf=cf, of=of))
+    m.put_flags_if(masked.ne(0), m.logic_flags(result).but(cf=cf, of=of))
 
 
 @insn("0F A4 /r ib | 0F A5 /r", "Ev, Gv, Ib | Ev, Gv, CL", undefined="of af")

@@ -1,0 +1,165 @@
+; Between regions, the carried registers of the guest are arguments; tier 0 keeps them in the state.
+
+; The header record of a block that a region has taken over: go on with the region's entry record. One pointer tells
+; which that is, so that the header can be handed to another region while other threads run.
+define ${convention} void @region_entry(ptr %state, ptr %op${unused}) nounwind {
+  %only.p = getelementptr i8, ptr %state, i64 ${only_tier_0}
+  %only = load i64, ptr %only.p
+  %stay = icmp ne i64 %only, 0
+  br i1 %stay, label %block, label %region, !prof !2
+block:
+  musttail call ${convention} void @block_records(ptr %state, ptr %op${nothing})
+  ret void
+region:
+  %entry.p = getelementptr i8, ptr %op, i64 ${region}
+  %entry = load ptr, ptr %entry.p
+  %code.p = getelementptr i8, ptr %entry, i64 ${code}
+  %code = load ptr, ptr %code.p
+${fill}  musttail call ${convention} void %code(ptr %state, ptr %entry${carried})
+  ret void
+}
+
+; Where regions go for a block of tier 0: its header.
+define ${convention} void @region_to_block(ptr %state, ptr %op${carried}) nounwind {
+${spill}  call void @settle_late(ptr %state)
+  %handler = load ptr, ptr %op
+  musttail call ${convention} void %handler(ptr %state, ptr %op${nothing})
+  ret void
+}
+
+; The end of a run: all but the carried registers is in the state.
+define ${convention} void @region_leave(ptr %state, ptr %op${carried}) nounwind {
+${spill}  ret void
+}
+
+; Where a region goes on that comes to a guest pc: the entry record of a region, or a header. Null if there is none.
+define internal ptr @region_target(ptr %state, i64 %pc) noinline nounwind {
+  %known = call ptr @find(ptr %state, i64 %pc)
+  %missing = icmp eq ptr %known, null
+  br i1 %missing, label %fresh, label %go
+fresh:
+  %made = call ptr @translate(ptr %state, i64 %pc)
+  %failed = icmp eq ptr %made, null
+  br i1 %failed, label %none, label %go
+none:
+  ret ptr null
+go:
+  %header = phi ptr [%known, %0], [%made, %fresh]
+  %entry.p = getelementptr i8, ptr %header, i64 ${region}
+  %entry = load ptr, ptr %entry.p
+  %tier.0 = icmp eq ptr %entry, null
+  %target = select i1 %tier.0, ptr %header, ptr %entry
+  ret ptr %target
+}
+
+; Go on at a guest pc, which stands in the place of the record, by the jump cache.
+define ${convention} void @region_dispatch(ptr %state, ptr %op${carried}) nounwind {
+  %pc = ptrtoint ptr %op to i64
+  %high = lshr i64 %pc, 7
+  %mixed = xor i64 %pc, %high
+  %index = and i64 %mixed, ${jump_mask}
+  %offset = mul i64 %index, ${jump_entry}
+  %at = add i64 %offset, ${jump_cache}
+  %entry = getelementptr i8, ptr %state, i64 %at
+  %key = load i64, ptr %entry
+  %hit = icmp eq i64 %key, %pc
+  br i1 %hit, label %known, label %slow, !prof !0
+known:
+  %interrupt.p = getelementptr i8, ptr %state, i64 ${interrupt}
+  %interrupt = load volatile i64, ptr %interrupt.p
+  %stop = icmp ne i64 %interrupt, 0
+  br i1 %stop, label %stopped, label %found, !prof !2
+stopped:
+  call void @give_up(ptr %state, i64 %pc, i64 ${INTERRUPT})
+  musttail call ${convention} void @region_leave(ptr %state, ptr null${carried})
+  ret void
+found:
+  %target.p = getelementptr i8, ptr %entry, i64 8
+  %target = load ptr, ptr %target.p
+  %code.p = getelementptr i8, ptr %entry, i64 16
+  %code = load ptr, ptr %code.p
+  musttail call ${convention} void %code(ptr %state, ptr %target${carried})
+  ret void
+slow:
+  musttail call ${convention} void @region_dispatch_slow(ptr %state, ptr %op${carried})
+  ret void
+}
+
+define internal ${convention} void @region_dispatch_slow(ptr %state, ptr %op${carried}) noinline nounwind {
+  %pc = ptrtoint ptr %op to i64
+  %target = call ptr @region_target(ptr %state, i64 %pc)
+  %failed = icmp eq ptr %target, null
+  br i1 %failed, label %leave, label %go
+go:
+  %code.p = getelementptr i8, ptr %target, i64 ${code}
+  %code = load ptr, ptr %code.p
+  %high = lshr i64 %pc, 7
+  %mixed = xor i64 %pc, %high
+  %index = and i64 %mixed, ${jump_mask}
+  %offset = mul i64 %index, ${jump_entry}
+  %at = add i64 %offset, ${jump_cache}
+  %entry = getelementptr i8, ptr %state, i64 %at
+  store i64 %pc, ptr %entry
+  %entry.target = getelementptr i8, ptr %entry, i64 8
+  store ptr %target, ptr %entry.target
+  %entry.code = getelementptr i8, ptr %entry, i64 16
+  store ptr %code, ptr %entry.code
+  musttail call ${convention} void %code(ptr %state, ptr %target${carried})
+  ret void
+leave:
+  musttail call ${convention} void @region_leave(ptr %state, ptr null${carried})
+  ret void
+}
+
+; An exit record that is not chained yet: find or translate its target and chain it.
+define ${convention} void @region_resolve(ptr %state, ptr %op${carried}) noinline nounwind {
+  %pc.p = getelementptr i8, ptr %op, i64 ${immediate}
+  %pc = load i64, ptr %pc.p
+  %target = call ptr @region_target(ptr %state, i64 %pc)
+  %failed = icmp eq ptr %target, null
+  br i1 %failed, label %leave, label %go
+go:
+  %chain = getelementptr i8, ptr %op, i64 ${displacement}
+  store ptr %target, ptr %chain
+  %code.p = getelementptr i8, ptr %target, i64 ${code}
+  %code = load ptr, ptr %code.p
+  musttail call ${convention} void %code(ptr %state, ptr %target${carried})
+  ret void
+leave:
+  musttail call ${convention} void @region_leave(ptr %state, ptr null${carried})
+  ret void
+}
+
+; The block that an exit record goes to, run by handlers even if a region is entered there: it may find a fault.
+define ${convention} void @region_careful(ptr %state, ptr %op${carried}) noinline nounwind {
+${spill}  call void @settle_late(ptr %state)
+  %pc.p = getelementptr i8, ptr %op, i64 ${immediate}
+  %pc = load i64, ptr %pc.p
+  %known = call ptr @find(ptr %state, i64 %pc)
+  %missing = icmp eq ptr %known, null
+  br i1 %missing, label %fresh, label %go
+fresh:
+  %made = call ptr @translate(ptr %state, i64 %pc)
+  %failed = icmp eq ptr %made, null
+  br i1 %failed, label %leave, label %go
+go:
+  %target = phi ptr [%known, %0], [%made, %fresh]
+  musttail call ${convention} void @block_records(ptr %state, ptr %target${nothing})
+  ret void
+leave:
+  ret void
+}
+
+; Run the records of a block, whatever its header's handler is.
+define internal ${convention} void @block_records(ptr %state, ptr %op${carried}) noinline nounwind {
+  %size.p = getelementptr i8, ptr %op, i64 ${immediate}
+  %size = load i64, ptr %size.p
+  %total.p = getelementptr i8, ptr %state, i64 ${instructions}
+  %total = load i64, ptr %total.p
+  %more = add i64 %total, %size
+  store i64 %more, ptr %total.p
+  %first = getelementptr i8, ptr %op, i64 ${size}
+  %handler = load ptr, ptr %first
+  musttail call ${convention} void %handler(ptr %state, ptr %first${nothing})
+  ret void
+}
