@@ -109,9 +109,12 @@ def jump_cache(layout: Layout) -> int:
     return -(-layout.size // 64) * 64
 
 
+JUMP_SHIFT: Final = 7
+
+
 def jump_index(pc: int) -> int:
     """The place of a guest pc in the jump cache."""
-    return (pc ^ pc >> 7) & (1 << JUMP_CACHE_BITS) - 1
+    return (pc ^ pc >> JUMP_SHIFT) & (1 << JUMP_CACHE_BITS) - 1
 
 
 NO_JUMP: Final = 2

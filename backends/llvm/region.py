@@ -195,6 +195,31 @@ class RegionLowering(FunctionLowering):
         out.append(f"{code} = load ptr, ptr {code_slot}")
         self.tail_to(code, target, out, self._carried(out))
 
+    def _dispatch(self, pc: str, out: Lines) -> None:
+        """Go on at a guest pc by the jump cache: every such place has a jump of its own for the host to predict.
+
+        Whoever wants to interrupt is served by the runtime's `region_dispatch`, as are guest pcs met first.
+        """
+        assert self.ir.layout is not None
+        carried = self._carried(out)
+        n = self.fresh("j")
+        bits = context.JUMP_CACHE_BITS
+        out += [f"{n}.high = lshr i64 {pc}, {context.JUMP_SHIFT}", f"{n}.mixed = xor i64 {pc}, {n}.high"]
+        out.append(f"{n}.index = and i64 {n}.mixed, {(1 << bits) - 1}")
+        out.append(f"{n}.offset = mul i64 {n}.index, {context.JUMP_ENTRY}")
+        out += [f"{n}.at = add i64 {n}.offset, {context.jump_cache(self.ir.layout)}"]
+        out += [f"{n} = getelementptr i8, ptr %state, i64 {n}.at", f"{n}.key = load i64, ptr {n}"]
+        flag = self.pointer(f"{n}.flag", context.INTERRUPT, out)
+        out += [f"{n}.wanted = load volatile i64, ptr {flag}", f"{n}.other = xor i64 {n}.key, {pc}"]
+        out += [f"{n}.any = or i64 {n}.other, {n}.wanted", f"{n}.hit = icmp eq i64 {n}.any, 0"]
+        label = n[1:]
+        out += [f"br i1 {n}.hit, label %{label}.known, label %{label}.unknown, !prof !0", f"{label}.known:"]
+        out += [f"{n}.record.p = getelementptr i8, ptr {n}, i64 8", f"{n}.record = load ptr, ptr {n}.record.p"]
+        out += [f"{n}.code.p = getelementptr i8, ptr {n}, i64 16", f"{n}.code = load ptr, ptr {n}.code.p"]
+        self.tail_to(f"{n}.code", f"{n}.record", out, carried)
+        out.append(f"{label}.unknown:")
+        self.tail_to_pc(self.load_context(context.REGION_DISPATCH, out), pc, out, carried)
+
     def _leave(self, pc: str, reason: str, out: Lines) -> None:
         self.store_context(context.EXIT_RECORD, "%op", out, "ptr")
         self.store_pc(pc, out)
@@ -241,8 +266,7 @@ class RegionLowering(FunctionLowering):
         elif offset is not None:
             self._chain_to(self._exit_record(offset, out), out)
         else:
-            dispatch = self.load_context(context.REGION_DISPATCH, out)
-            self.tail_to_pc(dispatch, operand(target), out, self._carried(out))
+            self._dispatch(operand(target), out)
 
     def _rare_block(self) -> Lines:
         """The one place where all ways out that are seldom taken write back the state."""

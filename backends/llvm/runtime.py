@@ -82,6 +82,7 @@ def source(layout: Layout) -> str:
             immediate=r.IMMEDIATE, displacement=r.DISPLACEMENT, instructions=c.INSTRUCTIONS, size=r.SIZE,
             only_tier_0=c.ONLY_TIER_0, interrupt=c.INTERRUPT, INTERRUPT=c.Reasons.INTERRUPT,
             jump_cache=c.jump_cache(layout), jump_entry=c.JUMP_ENTRY, jump_mask=(1 << c.JUMP_CACHE_BITS) - 1,
+            jump_shift=c.JUMP_SHIFT,
         ),
         _text(
             "translate", code=c.CODE,

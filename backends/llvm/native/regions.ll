@@ -55,7 +55,7 @@ go:
 ; Go on at a guest pc, which stands in the place of the record, by the jump cache.
 define ${convention} void @region_dispatch(ptr %state, ptr %op${carried}) nounwind {
   %pc = ptrtoint ptr %op to i64
-  %high = lshr i64 %pc, 7
+  %high = lshr i64 %pc, ${jump_shift}
   %mixed = xor i64 %pc, %high
   %index = and i64 %mixed, ${jump_mask}
   %offset = mul i64 %index, ${jump_entry}
@@ -93,7 +93,7 @@ define internal ${convention} void @region_dispatch_slow(ptr %state, ptr %op${ca
 go:
   %code.p = getelementptr i8, ptr %target, i64 ${code}
   %code = load ptr, ptr %code.p
-  %high = lshr i64 %pc, 7
+  %high = lshr i64 %pc, ${jump_shift}
   %mixed = xor i64 %pc, %high
   %index = and i64 %mixed, ${jump_mask}
   %offset = mul i64 %index, ${jump_entry}
