@@ -12,6 +12,7 @@ from metaphrase.backends.llvm import context
 from metaphrase.backends.llvm.lower import CONVENTION, NOTHING, SIGNATURE, FunctionLowering, ModuleWriter
 from metaphrase.backends.llvm.pure import Lines, llvm_type, operand
 from metaphrase.ir import record
+from metaphrase.ir.errors import MetaphraseError
 from metaphrase.ir.graph import Block, Function, Terminator, Value
 from metaphrase.ir.layout import Slot
 from metaphrase.ir.passes.checkpoints import CHECKPOINT, register_slots
@@ -48,6 +49,9 @@ class RegionLowering(FunctionLowering):
         self.carried = {slot.offset: number for number, slot in enumerate(function.layout.carried)}
         """The number of each carried register, by its offset."""
         self.cells = register_slots(function)
+        for effect in (effect for block in function.blocks for effect in block.effects):
+            if effect.op.name in ("get", "put") and effect.imm in self.carried.keys() - self.cells.keys():
+                raise MetaphraseError(f"{name}: a carried register is accessed in part: {effect!r}")
         self.dirty_before, self.dirty = _dirty(function, self.cells)
         self.visible = visible_outside(function)
         self.visible_at = visible_at_checkpoints(function)
@@ -86,10 +90,6 @@ class RegionLowering(FunctionLowering):
             else:
                 out.append(f"{first} = load {text}, ptr %slot{slot.offset}, align 1")
             out.append(f"store {text} {first}, ptr %cell{slot.offset}")
-        for offset, number in self.carried.items():
-            if offset not in self.cells:
-                pointer = self.pointer(self.fresh("c"), offset, out)
-                out.append(f"store i64 %g{number}, ptr {pointer}")
         return out
 
     def _settle(self, out: Lines) -> None:
@@ -177,12 +177,13 @@ class RegionLowering(FunctionLowering):
         self.store_context(context.EXIT_RECORD, self._exit_record(value.imm, out), out, "ptr")
 
     def _carried(self, out: Lines) -> str:
-        """The arguments that hand over the carried registers."""
+        """The arguments that hand over the carried registers; those that the region does not touch pass through it."""
         arguments = []
-        for offset in self.carried:
-            value = self.fresh("w")
-            where = f"%cell{offset}" if offset in self.cells else self.pointer(self.fresh("c"), offset, out)
-            out.append(f"{value} = load i64, ptr {where}")
+        for offset, number in self.carried.items():
+            value = f"%g{number}"
+            if offset in self.cells:
+                value = self.fresh("w")
+                out.append(f"{value} = load i64, ptr %cell{offset}")
             arguments.append(f", i64 {value}")
         return "".join(arguments) + NOTHING[len(", i64 poison") * len(self.carried) :]
 
