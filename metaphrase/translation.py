@@ -24,7 +24,8 @@ from metaphrase.ir.text import print_function
 from metaphrase.reference import lift
 from metaphrase.show import MimeBundle, Text, columns, preformatted, section, table
 from metaphrase.translator.emitter import Parameters
-from metaphrase.translator.engine.regions import GuestBlock, Region, RegionBuilder
+from metaphrase.translator.engine.regions import Region, RegionBuilder
+from metaphrase.translator.engine.selection import GuestBlock, Way, select
 from metaphrase.translator.guest import Decoded, DecodeError, Description, Guest
 
 Fetch = Callable[[int, int], bytes]
@@ -217,6 +218,7 @@ class Translation(Lowered):
         self.guest, self.address = guest, address
         self._fetch, self._single = fetch, single
         self.leaves: dict[int, bool] = {}
+        self.ways: dict[int, list[Way]] = {}
         """What the region's builder has found out of functions that are called."""
 
     @cached_property
@@ -272,7 +274,9 @@ class Translation(Lowered):
 
     def _select(self) -> Region:
         decode(self.guest, self._fetch, self.address)  # says what is wrong, if nothing is there
-        return RegionBuilder(self.guest, self, [self.address]).build()
+        selection = select(self.guest, self, [self.address], self.address)
+        assert selection is not None, "the block at the address was decoded just now"
+        return RegionBuilder(self.guest, self, selection).build()
 
     def _build(self, passes: int) -> Function:
         """The region's IR after so many passes; they change what they are given, so it is built anew."""

@@ -14,7 +14,7 @@ from metaphrase.translator.engine.cache import Cache, default_folder
 from metaphrase.translator.engine.handlers import Handlers
 from metaphrase.translator.engine.host_memory import GuestMemory, HostBlock, protect, set_gs_base
 from metaphrase.translator.engine.native import Runtime, code_cache, roots
-from metaphrase.translator.engine.regions import GuestBlock
+from metaphrase.translator.engine.selection import GuestBlock
 from metaphrase.translator.engine.statistics import Statistics
 from metaphrase.translator.engine.tier1 import Tier1
 from metaphrase.translator.exits import Exit

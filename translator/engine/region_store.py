@@ -26,13 +26,11 @@ _PAGE = 4096
 
 @dataclass(slots=True)
 class Compiled:
-    """A region's code and what is needed to install it anywhere: everything is relative to its origin."""
+    """A region's code and what is needed to install it anywhere: all is relative to its origin, where it begins."""
 
     code: bytes
     entry: int
     """Offset in the code where it begins."""
-    start: int
-    """Offset of the guest address where the region begins."""
     exits: list[int]
     blocks: list[tuple[int, int, str]]
     """(offset, bytes, digest) of the guest code it was made of."""
@@ -69,14 +67,14 @@ class RegionStore:
                 return None
             if digest_of(now) != digest:
                 return None
-        return Compiled(code, header["entry"], header["start"], header["exits"], header["blocks"]), origin
+        return Compiled(code, header["entry"], header["exits"], header["blocks"]), origin
 
     def store(self, compiled: Compiled, origin: int, offsets: Iterable[int], kind: str) -> None:
         """Store a region, and a note of it for the blocks at `offsets` from its origin."""
         header: dict[str, Any] = {
-            "entry": compiled.entry, "start": compiled.start, "exits": compiled.exits, "blocks": compiled.blocks,
+            "entry": compiled.entry, "exits": compiled.exits, "blocks": compiled.blocks,
         }  # fmt: skip
-        name = f"code-{digest_of(repr((kind, compiled.start, compiled.blocks)).encode())}"
+        name = f"code-{digest_of(repr((kind, compiled.blocks)).encode())}"
         self.cache.store(name, header, compiled.code)
         for offset in offsets:
             note = self._key(origin + offset, kind)

@@ -23,7 +23,8 @@ from metaphrase.ir import passes, record
 from metaphrase.translator.engine.host_memory import HostBlock
 from metaphrase.translator.engine.native import code_cache
 from metaphrase.translator.engine.region_store import Compiled, RegionStore, digest_of
-from metaphrase.translator.engine.regions import GuestBlock, Region, RegionBuilder
+from metaphrase.translator.engine.regions import Region, RegionBuilder
+from metaphrase.translator.engine.selection import GuestBlock, Way, select
 
 if TYPE_CHECKING:
     from metaphrase.translator.engine.cpu import NativeCpu
@@ -53,7 +54,6 @@ class Installed:
 
     base: int
     end: int
-    origin: int
     pc: int
     pcs: frozenset[int]
     entry_record: int
@@ -75,6 +75,7 @@ class Tier1:
         self.thread: threading.Thread | None = None
         self.stopping = False
         self.leaves: dict[int, bool] = {}
+        self.ways: dict[int, list[Way]] = {}
         self.deferred: set[int] = set()
         """Blocks that became hot though a region had them already."""
         self.waiting: dict[int, int] = {}
@@ -155,16 +156,19 @@ class Tier1:
             self.cpu.statistics.regions_cached += 1
         else:
             roots = [block.pc] if landing else [*reversed(self._waiting_near(block.pc)), block.pc]
-            region = RegionBuilder(self.cpu.guest, self, roots, hot=block.pc, exact=exact).build()
+            selection = select(self.cpu.guest, self, roots, block.pc)
+            if selection is None:
+                return
+            region = RegionBuilder(self.cpu.guest, self, selection, exact=exact).build()
             passes.run(region.function)
             compiled, origin = self._compile(region, exact), region.origin
             with self.lock:
                 if generation != self.generation:
                     return
-            self.store.store(compiled, origin, {block.pc - origin, compiled.start}, kind)
+            self.store.store(compiled, origin, {block.pc - origin, 0}, kind)
             self.cpu.statistics.regions += 1
         self._install(compiled, origin, generation)
-        if block.pc != origin + compiled.start:
+        if block.pc != origin:
             self._defer(block)
         self.cpu.statistics.region_seconds += time.perf_counter() - begin
 
@@ -212,19 +216,17 @@ class Tier1:
         for block in region.blocks:
             code = self.cpu.memory.read(block.pc, block.end - block.pc)
             blocks.append((block.pc - region.origin, len(code), digest_of(code)))
-        start = region.entry - region.origin
-        return Compiled(image.code, image.symbols["region"], start, lowering.exits, blocks)
+        return Compiled(image.code, image.symbols["region"], lowering.exits, blocks)
 
     # --- installing ------------------------------------------------------------------------------------------------
     def _install(self, compiled: Compiled, origin: int, generation: int) -> None:
         with self.lock:
             if generation != self.generation:
                 return
-            pc = origin + compiled.start
-            present = next((one for one in self.installed if one.pc == pc and one.origin == origin), None)
+            present = next((one for one in self.installed if one.pc == origin), None)
             if present is None:
                 present = self._place(compiled, origin)
-            header = self.cpu.find(pc)
+            header = self.cpu.find(origin)
             if present is not None and header:
                 self._enter_by(header, present.entry_record)
 
@@ -238,7 +240,7 @@ class Tier1:
         self.next_record += size
         self.records.put_u64(at + c.CODE, base + compiled.entry)
         self.records.put_u64(at + record.PC, origin)
-        self.records.put_u64(at + record.IMMEDIATE, origin + compiled.start)
+        self.records.put_u64(at + record.IMMEDIATE, origin)
         for number, offset in enumerate(compiled.exits, start=1):
             exit_at = at + record.SIZE * number
             target = origin + offset
@@ -248,7 +250,7 @@ class Tier1:
             self.records.put_u64(exit_at + c.CODE, self.cpu.runtime.symbols["region_resolve"])
             self.exits[target].append(exit_at)
         one = Installed(
-            base, base + len(compiled.code), origin, origin + compiled.start,
+            base, base + len(compiled.code), origin,
             frozenset(origin + offset for offset, _, _ in compiled.blocks), self.records.address + at,
         )  # fmt: skip
         insort(self.installed, one, key=lambda i: i.base)
@@ -269,6 +271,7 @@ class Tier1:
             self.installed.clear()
             self.exits.clear()
             self.leaves.clear()
+            self.ways.clear()
             self.deferred.clear()
             self.waiting.clear()
             self.next_record = 0

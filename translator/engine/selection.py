@@ -1,0 +1,218 @@
+"""Selecting regions: which blocks around a hot one are compiled together, and where they are entered.
+
+Nothing is lifted for that but the last instruction of each block, once, which tells where it goes on.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from metaphrase.backends.llvm.region import direct_offset
+from metaphrase.ir.fold import simplify
+from metaphrase.ir.graph import Block, Function, Terminator
+from metaphrase.ir.ops import OPS
+from metaphrase.ir.schedule import Dominators, reverse_postorder
+from metaphrase.translator.emitter import Constants
+from metaphrase.translator.guest import Decoded, Guest
+
+MAX_BLOCKS = 48
+MAX_INSTRUCTIONS = 400
+MAX_GUESSES = 3
+"""Blocks of the region that a return's target is compared with before the region is left."""
+MAX_LEAF = 24
+"""Instructions of a function that is taken into the regions of its callers: one that calls nothing itself."""
+MAX_HEADS = 6
+"""Roots that are tried for the entry."""
+
+
+class Way(NamedTuple):
+    """One way on from a block: a jump, call or return (see the op `goto`), and where to, if that is known."""
+
+    transfer: str
+    target: int | None
+
+
+@dataclass(slots=True)
+class GuestBlock:
+    """A translated block as tier 0 sees it: its instructions, and where control goes on behind the last of them."""
+
+    pc: int
+    header: int
+    instructions: list[Decoded]
+    end: int
+    ends_illegal: bool = False
+
+
+class Blocks(Protocol):
+    """Where a builder finds the translated blocks."""
+
+    leaves: dict[int, bool]
+    """Functions by address: whether they are small and call nothing, as far as was asked."""
+    ways: dict[int, list[Way]]
+    """Where blocks go on, by their address, as far as was asked."""
+
+    def block(self, pc: int, *, first: bool) -> GuestBlock | None:
+        """The block that starts at a guest address, if it is translated and warm (or `first`)."""
+
+    def is_warm(self, pc: int) -> bool:
+        """Whether there is a block at a guest address that has been run often enough to matter."""
+
+
+@dataclass(slots=True)
+class Selection:
+    """The blocks of a region, the entry first, and those among them that its returns are guessed to go to."""
+
+    blocks: list[GuestBlock]
+    returns: list[int]
+
+    @property
+    def entry(self) -> int:
+        return self.blocks[0].pc
+
+
+def select(guest: Guest, source: Blocks, roots: Sequence[int], hot: int) -> Selection | None:
+    """What is reached by direct jumps from the entry, as far as it is warm and the limits allow; None if nothing is.
+
+    The roots are blocks that became hot, the latest first (`hot` is the one that did just now). Calls end a region,
+    but for small functions that call nothing, and those that are roots themselves.
+
+    A region is entered at one place, the root from which its loops have one head each: code that may be entered in the
+    middle of it would be worth little. Whoever comes to another block of it goes on in tier 0, or, if that happens
+    often, in a region that begins there.
+    """
+    selector = _Selector(guest, source, roots, MAX_INSTRUCTIONS)
+    selector.collect(hot)
+    return selector.selection(hot) if hot in selector.found else None
+
+
+class _Selector:
+    """The work on one region."""
+
+    def __init__(self, guest: Guest, source: Blocks, roots: Sequence[int], limit: int) -> None:
+        self.guest, self.source, self.roots, self.limit = guest, source, roots, limit
+        self.found: dict[int, GuestBlock] = {}
+        self.targets: dict[int, list[int]] = {}
+        """Where the direct ways on from each block go."""
+        self.instructions = 0
+        self.return_points: dict[int, int | None] = {}
+        """Where calls return to, and what they call where that is known."""
+        self.is_leaf = True
+
+    def collect(self, hot: int) -> bool:
+        """Find what the hot block leads to, then the roots that lead there; whether all of the first was taken in."""
+        complete = self.reach(hot)
+        for root in self.roots:
+            before = dict(self.found)
+            self.reach(root)
+            made = [pc for pc in self.found if pc not in before]
+            if not any(target in before for pc in made for target in self.targets[pc]):
+                for pc in made:
+                    self.instructions -= len(self.found.pop(pc).instructions)
+                    del self.targets[pc]
+        return complete
+
+    def reach(self, root: int) -> bool:
+        """Find what can be reached from a root; whether all of it could be taken in."""
+        queue = deque([root])
+        complete = True
+        while queue:
+            pc = queue.popleft()
+            if pc in self.found:
+                continue
+            block = self.source.block(pc, first=pc in self.roots)
+            if block is None:
+                continue
+            if len(self.found) >= MAX_BLOCKS or self.instructions + len(block.instructions) > self.limit:
+                complete = False
+                continue
+            self.found[pc] = block
+            self.instructions += len(block.instructions)
+            self.targets[pc] = self.direct(block)
+            queue.extend(self.targets[pc])
+        return complete
+
+    def direct(self, block: GuestBlock) -> list[int]:
+        """Where the ways on from a block go that may stay in the region."""
+        targets = []
+        for transfer, target in ways(self.guest, self.source, block):
+            if transfer == "call":
+                self.is_leaf = False
+                self.return_points[block.end] = target
+                if target is not None and (target in self.roots or self.small_leaf(target)):
+                    targets += [target, block.end]
+            elif target is not None:
+                targets.append(target)
+            elif transfer == "jump":
+                self.is_leaf = False
+        return targets
+
+    def small_leaf(self, target: int) -> bool:
+        """Whether the function at a guest address is small, has run, and calls and jumps nowhere unknown."""
+        known = self.source.leaves.get(target)
+        if known is None:
+            if self.limit < MAX_INSTRUCTIONS:
+                return False  # this is such a trial itself
+            trial = _Selector(self.guest, self.source, [target], MAX_LEAF)
+            known = trial.collect(target) and trial.is_leaf and bool(trial.found)
+            self.source.leaves[target] = known
+        return known
+
+    def selection(self, hot: int) -> Selection:
+        """The blocks that the entry leads to: the root from which hot is reached, and loops have their shape."""
+        returns = [
+            pc for pc, callee in self.return_points.items()
+            if pc in self.found and (callee is None or callee in self.found)
+        ][:MAX_GUESSES]  # fmt: skip
+        function = Function("shape")
+        blocks = {pc: function.block(f"at_{pc:x}") for pc in self.found}
+        for pc, block in blocks.items():
+            ends = ways(self.guest, self.source, self.found[pc])
+            guessed = returns if any(way.transfer == "return" for way in ends) else []
+            onward = [blocks[target] for target in (*self.targets[pc], *guessed) if target in blocks]
+            block.terminator = Terminator(OPS["jump"], (), tuple(onward))
+        order: list[Block] = []
+        fewest = -1
+        for pc in [*[root for root in self.roots if root in blocks][:MAX_HEADS], hot]:
+            function.blocks.remove(blocks[pc])
+            function.blocks.insert(0, blocks[pc])
+            reached = reverse_postorder(function)
+            if blocks[hot] in reached:
+                edges = irregular_edges(function)
+                if fewest < 0 or edges < fewest:
+                    order, fewest = reached, edges
+        at = {block: pc for pc, block in blocks.items()}
+        return Selection([self.found[at[block]] for block in order], returns)
+
+
+def ways(guest: Guest, source: Blocks, block: GuestBlock) -> list[Way]:
+    """Where a block goes on: its last instruction is lifted for that, once."""
+    known = source.ways.get(block.pc)
+    if known is None:
+        last = block.instructions[-1]
+        function = Function("end", guest.layout, simplify=simplify)
+        emitter = guest.make_emitter(function)
+        emitter.binding = Constants(function, last, block.pc)
+        guest.emit(emitter, last.row, last.statics)
+        known = [] if emitter.ended else [Way("jump", block.end)]
+        for made in function.blocks:
+            end = made.terminator
+            if end is not None and end.op.name == "goto":
+                offset = direct_offset(end.args[0])
+                target = None if offset is None else (block.pc + offset) & (1 << 64) - 1
+                known.append(Way(str(end.imm), target))
+        source.ways[block.pc] = known
+    return known
+
+
+def irregular_edges(function: Function) -> int:
+    """How many edges lead back to a block that does not dominate where they begin: loops with several heads."""
+    dominators = Dominators(function)
+    count = 0
+    for number, block in enumerate(dominators.order):
+        for successor in block.successors:
+            target = dominators.index[successor]
+            count += target <= number and not dominators.dominates(target, number)
+    return count
