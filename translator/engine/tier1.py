@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from metaphrase.backends.llvm import context as c
 from metaphrase.backends.llvm.codecache import CodeCacheFull
-from metaphrase.backends.llvm.compile import REGION_PASSES, compile_text, host
+from metaphrase.backends.llvm.compile import REGION_LEVEL, REGION_PASSES, compile_text, host
 from metaphrase.backends.llvm.lower import ModuleWriter
 from metaphrase.backends.llvm.objects import Image, link
 from metaphrase.backends.llvm.region import RegionLowering
@@ -211,7 +211,7 @@ class Tier1:
         writer = ModuleWriter(host(), c.Reasons.table(self.cpu.guest.reasons))
         lowering = RegionLowering(writer, region.function, "region", exact=exact)
         writer.add(lowering.text())
-        image = link([compile_text(writer.text(), REGION_PASSES)])
+        image = link([compile_text(writer.text(), REGION_PASSES, level=REGION_LEVEL)])
         blocks = []
         for block in region.blocks:
             code = self.cpu.memory.read(block.pc, block.end - block.pc)
