@@ -254,7 +254,6 @@ op("write", "T -> -", EFFECT, None, "set the function's local variable number `i
 op("jump", "- -> -", TERMINATOR, None, "go to a block")
 op("branch", "i1 -> -", TERMINATOR, None, "go to the first block if set, else to the second")
 op("ret", "... -> -", TERMINATOR, None, "return from a function that is not guest code")
-op("enter", "- -> -", TERMINATOR, None, "the region's entry: go to the block whose number the record tells")
 op("next", "- -> -", TERMINATOR, None, "end of this instruction: go on with the following one")
 op(
     "goto", "i64 -> -", TERMINATOR, None,

@@ -26,7 +26,7 @@ from metaphrase.ir.layout import Layout
 from metaphrase.ir.ops import OPS, Op, Trait
 from metaphrase.ir.tokens import Reader, TextError, Token
 from metaphrase.ir.types import I1, I64, VOID, Type, parse_type
-from metaphrase.ir.verify import ANY_TARGETS, TARGETS, bind, mismatch, result_type
+from metaphrase.ir.verify import TARGETS, bind, mismatch, result_type
 
 Simplify = Callable[[Function, Op, Type, tuple[Value, ...], Imm], Value | None]
 
@@ -303,10 +303,6 @@ class _Parser(Reader):
             if operands or targets:
                 self.mark(",")
             targets.append(self._target())
-        if op.name in ANY_TARGETS:
-            targets.append(self._target())
-            while self.accept(","):
-                targets.append(self._target())
         imm: Imm = None
         if op.name == "leave":
             self.mark(",")

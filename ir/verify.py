@@ -20,8 +20,6 @@ RMW_OPERATIONS = ("add", "sub", "and", "or", "xor", "xchg", "smax", "smin", "uma
 TRANSFERS = ("jump", "call", "return", "rarely", "carefully")
 TARGETS = {"jump": 1, "branch": 2}
 """How many blocks a terminator names, where it names a fixed number of them."""
-ANY_TARGETS = frozenset({"enter"})
-"""Terminators that name as many blocks as they like, at least one."""
 
 FLOAT_OPS = (
     "fadd", "fsub", "fmul", "fdiv", "fsqrt", "fma", "fmin", "fmax", "fround",
@@ -257,7 +255,7 @@ class _Verifier:
                 self.fail(block, "has no terminator")
             if end.op.trait is not Trait.TERMINATOR:
                 self.fail(block, f"ends in {end.op}, which is no terminator")
-            count = max(len(end.targets), 1) if end.op.name in ANY_TARGETS else TARGETS.get(end.op.name, 0)
+            count = TARGETS.get(end.op.name, 0)
             if len(end.targets) != count:
                 self.fail(block, f"{end.op} names {len(end.targets)} blocks")
             for target in end.targets:

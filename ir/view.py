@@ -25,7 +25,7 @@ def control_flow(function: Function) -> networkx.DiGraph:
     """Blocks and the ways between them.
 
     Nodes are the reachable blocks, with `name`, `text` (lines), `loop_depth`, `dominator` (a block, None for the
-    entry) and `origin`. Edges have `kind`: "jump", "then", "else" or "enter", and `back` where they close a loop.
+    entry) and `origin`. Edges have `kind`: "jump", "then" or "else", and `back` where they close a loop.
     """
     dominators = Dominators(function)
     texts = block_texts(function)

@@ -21,7 +21,7 @@ from metaphrase.ir.schedule import schedule
 from metaphrase.ir.types import VOID, Type
 from metaphrase.ir.window import WINDOW_BITS
 
-TERMINATORS = frozenset({"jump", "branch", "ret", "next", "goto", "leave", "enter"})
+TERMINATORS = frozenset({"jump", "branch", "ret", "next", "goto", "leave"})
 LOWERED_OPS = PURE_OPS | frozenset(EFFECTS) | TERMINATORS | {"count", "poll", "checkpoint"}
 """The ops that have a lowering; a test compares them with the table."""
 

@@ -35,7 +35,6 @@ _SHN_UNDEF, _SHN_LORESERVE = 0, 0xFF00
 _R_64, _R_PC32, _R_PLT32, _R_GOTPCREL, _R_GOTPCRELX, _R_REX_GOTPCRELX = 1, 2, 4, 9, 41, 42
 _NAMES = {_R_64: "R_X86_64_64", _R_GOTPCREL: "R_X86_64_GOTPCREL", 10: "R_X86_64_32", 11: "R_X86_64_32S"}
 
-_STACKMAPS = b".llvm_stackmaps"
 _EH_FRAME = b".eh_frame"  # nothing unwinds generated code
 
 
@@ -50,8 +49,6 @@ class Image:
     code: bytes
     symbols: dict[str, int]
     """Offsets in `code` of the defined global functions."""
-    maps: bytes = b""
-    """The objects' `.llvm_stackmaps` sections, one after another, function addresses being offsets in `code`."""
     alignment: int = 16
 
 
@@ -63,7 +60,6 @@ class _Object:
     symbols: list[tuple[int, ...]] = field(default_factory=list)
     strings: int = 0  # file offset of the symbol names
     places: list[int] = field(default_factory=list)  # per section: its offset in the blob, or -1
-    maps: int = -1  # index of the stack map section
 
     def text(self, offset: int) -> str:
         """The zero-terminated name at a file offset."""
@@ -89,12 +85,11 @@ def link(objects: Sequence[bytes]) -> Image:
         parsed = [_parse(data) for data in objects]
         blob, alignment = _lay_out(parsed)
         exported, functions = _resolve(parsed)
-        maps = bytearray()
         for item in parsed:
-            _relocate(item, blob, maps, exported)
+            _relocate(item, blob, exported)
     except (struct.error, IndexError, ValueError) as error:
         raise LinkError(f"damaged object file: {error}") from error
-    return Image(bytes(blob), functions, bytes(maps), alignment)
+    return Image(bytes(blob), functions, alignment)
 
 
 def _parse(data: bytes) -> _Object:
@@ -135,8 +130,6 @@ def _lay_out(objects: Sequence[_Object]) -> tuple[bytearray, int]:
                 )
             if flags & _SHF_EXECINSTR:
                 code.append((item, index))
-            elif data.startswith(_STACKMAPS, names + name):
-                item.maps = index
             elif kind == _SHT_PROGBITS and not data.startswith(_EH_FRAME, names + name):
                 constants.append((item, index))
     blob = bytearray()
@@ -183,7 +176,7 @@ def _resolve(objects: Sequence[_Object]) -> tuple[dict[str, int], dict[str, int]
     return exported, functions
 
 
-def _relocate(item: _Object, blob: bytearray, maps: bytearray, exported: dict[str, int]) -> None:
+def _relocate(item: _Object, blob: bytearray, exported: dict[str, int]) -> None:
     data, sections, symbols, places = item.data, item.sections, item.symbols, item.places
     addresses: list[int | None] = []
     for name_offset, info, _, index, value, _ in symbols:
@@ -195,17 +188,13 @@ def _relocate(item: _Object, blob: bytearray, maps: bytearray, exported: dict[st
         else:
             addresses.append(None)
 
-    if item.maps >= 0:
-        section = sections[item.maps]
-        maps_start = len(maps)
-        maps += data[section[4] : section[4] + section[5]]
     put = _INT32.pack_into
     for section in sections:
         if section[1] != _SHT_RELA:
             continue
         target = section[7]
         place = places[target]
-        if place < 0 and target != item.maps:
+        if place < 0:
             continue
         for offset, kind, symbol, addend in _RELA.iter_unpack(data[section[4] : section[4] + section[5]]):
             address = addresses[symbol]
@@ -214,11 +203,6 @@ def _relocate(item: _Object, blob: bytearray, maps: bytearray, exported: dict[st
                     f"symbol {item.symbol_name(symbol)} is not defined by the objects being linked; helpers must be "
                     "called through the runtime table, and LLVM's library calls avoided"
                 )
-            if target == item.maps:
-                if kind != _R_64:
-                    raise _unsupported(item, kind, symbol, target)
-                _UINT64.pack_into(maps, maps_start + offset, address + addend)
-                continue
             site = place + offset
             if kind in (_R_GOTPCREL, _R_GOTPCRELX, _R_REX_GOTPCRELX):
                 if not _without_table(blob, site):
@@ -252,32 +236,3 @@ def _unsupported(item: _Object, kind: int, symbol: int, target: int) -> LinkErro
         "an absolute address; emit the object with reloc='pic', codemodel='small', and no tables of pointers"
     )
 
-
-def stackmaps(image: Image) -> list[tuple[int, int]]:
-    """The `llvm.experimental.stackmap` points of an image: (offset in the code, id), in the order of the code.
-
-    The offset is the one at which the map holds, just past what precedes the call. Raises LinkError if damaged.
-    """
-    maps = image.maps
-    points: list[tuple[int, int]] = []
-    position = 0
-    try:
-        while position < len(maps):
-            version, functions, constants, _ = struct.unpack_from("<BxxxIII", maps, position)
-            if version != 3:
-                raise LinkError(f"stack map format {version} is not known; this reader knows version 3")
-            position += 16
-            table = struct.unpack_from("<" + "QQQ" * functions, maps, position)
-            position += 24 * functions + 8 * constants
-            for function in range(functions):
-                address = table[3 * function]
-                for _ in range(table[3 * function + 2]):
-                    identity, offset, locations = struct.unpack_from("<QIxxH", maps, position)
-                    points.append((address + offset, identity))
-                    position += (16 + 12 * locations + 7) & ~7
-                    (live_outs,) = struct.unpack_from("<xxH", maps, position)
-                    position += (4 + 4 * live_outs + 7) & ~7
-    except struct.error as error:
-        raise LinkError(f"damaged stack maps: {error}") from error
-    points.sort()
-    return points

@@ -55,8 +55,8 @@ class Interpreter:
     """One function bound to the state and memory it works on; `run` may be called again and again.
 
     `state` and `memory` are changed in place. `base` is what the op `base` gives, `fields` what `field` gives by name,
-    `arguments` what `arg` gives, `entry` which block `enter` goes to; `host` is the memory of `peek` and `poke`. `fenv`
-    is the floating-point environment (MXCSR's layout), in which flags accumulate. A run of more than `limit` steps
+    `arguments` what `arg` gives; `host` is the memory of `peek` and `poke`. `fenv` is the
+    floating-point environment (MXCSR's layout), in which flags accumulate. A run of more than `limit` steps
     raises InterpreterError.
     """
 
@@ -70,11 +70,10 @@ class Interpreter:
         fields: Mapping[str, int] = MappingProxyType({}),
         arguments: Sequence[Raw] = (),
         host: Memory | None = None,
-        entry: int = 0,
         limit: int = 1_000_000,
     ) -> None:
         self.function, self.state, self.memory, self.host = function, state, memory, host
-        self.base, self.fields, self.arguments, self.entry, self.limit = base, fields, arguments, entry, limit
+        self.base, self.fields, self.arguments, self.limit = base, fields, arguments, limit
         self.fenv = DEFAULT_ENVIRONMENT
         self.f80_control, self.f80_flags = 0x37F, 0
         self.cycles: Callable[[], int] = time.perf_counter_ns
@@ -106,8 +105,6 @@ class Interpreter:
                 block = end.targets[0]
             elif end.op.name == "branch":
                 block = end.targets[0 if self.value(end.args[0]) else 1]
-            elif end.op.name == "enter":
-                block = end.targets[self.entry]
             else:
                 return self._outcome(end, block)
 

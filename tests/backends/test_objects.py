@@ -15,7 +15,7 @@ import llvmlite.binding as llvm
 import pytest
 
 from metaphrase.backends.llvm.codecache import CodeCache, CodeCacheError, CodeCacheFull
-from metaphrase.backends.llvm.objects import PAGE, Image, LinkError, link, stackmaps
+from metaphrase.backends.llvm.objects import PAGE, Image, LinkError, link
 
 llvm.initialize_native_target()
 llvm.initialize_native_asmprinter()
@@ -151,37 +151,6 @@ def test_vector_constants_keep_their_alignment(cache: CodeCache) -> None:
     data, out = (ctypes.c_uint32 * 16)(*range(16)), (ctypes.c_uint32 * 16)()
     call(cache, image, "scale", ctypes.addressof(data), ctypes.addressof(out))
     assert list(out) == [i * (3 * i + 1) for i in range(16)]
-
-
-def test_stackmaps_of_two_objects() -> None:
-    source = """declare void @llvm.experimental.stackmap(i64, i32, ...)
-    define i64 @NAME(i64 %x, ptr %p) nounwind {
-      call void (i64, i32, ...) @llvm.experimental.stackmap(i64 ID1, i32 0, i64 %x, i64 123456789012345)
-      %value = load volatile i64, ptr %p
-      call void (i64, i32, ...) @llvm.experimental.stackmap(i64 ID2, i32 0, i64 %x, i64 %value)
-      ret i64 %value
-    }
-    define i64 @NAME_b(ptr %p) nounwind {
-      %value = load volatile i64, ptr %p
-      call void (i64, i32, ...) @llvm.experimental.stackmap(i64 ID3, i32 0)
-      ret i64 %value
-    }"""
-    texts = [
-        source.replace("NAME", name).replace("ID1", f"{n}1").replace("ID2", f"{n}2").replace("ID3", f"{n}3")
-        for n, name in ((7, "one"), (8, "two"))
-    ]
-    image = link([compile_object(text) for text in texts])
-    points = stackmaps(image)
-    assert [identity for _, identity in points] == [71, 72, 73, 81, 82, 83]
-    symbols = image.symbols
-    for offset, identity in points:
-        start = symbols[("one" if identity < 80 else "two") + ("_b" if identity % 10 == 3 else "")]
-        assert start <= offset < start + 16
-    # The volatile load stands between the two maps of a function: mov rax, [rsi].
-    assert image.code[points[0][0] : points[1][0]] == b"\x48\x8b\x06"
-    assert stackmaps(Image(b"", {})) == []
-    with pytest.raises(LinkError, match="damaged stack maps"):
-        stackmaps(Image(image.code, {}, image.maps[:-8]))
 
 
 def test_weak_functions_merge() -> None:

@@ -229,17 +229,6 @@ def test_interrupts_are_polled() -> None:
     assert run.run().value == 1
 
 
-def test_the_record_chooses_the_entry() -> None:
-    build = Builder()
-    targets = tuple(build.function.block() for _ in range(3))
-    build.end("enter", targets=targets)
-    for number, target in enumerate(targets):
-        target.terminator = Terminator(OPS["ret"], (build.const(number),))
-    run = build.interpreter()
-    run.entry = 2
-    assert run.run().value == 2
-
-
 def test_the_counter_of_cycles_does_not_go_back() -> None:
     build = Builder()
     first, second = build.effect("cycles", I64), build.effect("cycles", I64)

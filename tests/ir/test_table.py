@@ -13,7 +13,7 @@ from metaphrase.ir.ops import OPS, Op, Trait
 from metaphrase.ir.parse import parse_function
 from metaphrase.ir.text import print_function
 from metaphrase.ir.types import F32, F64, I1, I8, I32, I64, VOID, Type, parse_type, vector
-from metaphrase.ir.verify import ANY_TARGETS, FLOAT_OPS, TARGETS, verify
+from metaphrase.ir.verify import FLOAT_OPS, TARGETS, verify
 
 FOUR = vector(I32, 4)
 LAYOUT = Layout("guest")
@@ -57,7 +57,7 @@ def application(op: Op, constants: bool) -> Function:
     )
     imm = IMMEDIATES[op.immediate]
     if op.trait is Trait.TERMINATOR:
-        targets = tuple(function.block() for _ in range(3 if name in ANY_TARGETS else TARGETS.get(name, 0)))
+        targets = tuple(function.block() for _ in range(TARGETS.get(name, 0)))
         for target in targets:
             target.terminator = Terminator(OPS["next"], ())
         block.terminator = Terminator(op, args, targets, imm)

@@ -154,7 +154,7 @@ class Cache:
         if found is None:
             return None
         header, _, code = found
-        return Image(code, header["symbols"], b"", header["alignment"])
+        return Image(code, header["symbols"], header["alignment"])
 
     def store_image(self, name: str, image: Image) -> None:
         self.store(name, {"symbols": image.symbols, "alignment": image.alignment}, image.code)

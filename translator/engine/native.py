@@ -102,7 +102,7 @@ class Runtime:
         if image.code.count(mark) != 1:
             raise MetaphraseError("the native runtime does not hold the mark of its roots exactly once")
         placed = image.code.replace(mark, roots().block.address.to_bytes(8, "little"))
-        self.base = code.add(Image(placed, image.symbols, image.maps, image.alignment))
+        self.base = code.add(Image(placed, image.symbols, image.alignment))
         self.size = len(placed)
         self.symbols = {name: self.base + offset for name, offset in image.symbols.items()}
         self.enter = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_void_p)(self.symbols["enter"])

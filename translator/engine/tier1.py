@@ -235,7 +235,7 @@ class Tier1:
         size = record.SIZE * (1 + len(compiled.exits))
         if self.next_record + size > _RECORDS_SIZE:
             return None
-        base = code_cache().add(Image(compiled.code, {}, b"", 64))
+        base = code_cache().add(Image(compiled.code, {}, 64))
         at = self.next_record
         self.next_record += size
         self.records.put_u64(at + c.CODE, base + compiled.entry)
