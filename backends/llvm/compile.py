@@ -54,8 +54,6 @@ def _binding() -> Any:
 
     # LLVM would turn a conditional move from memory into a branch around the load, which then could not fault.
     llvm.set_option("metaphrase", "-x86-cmov-converter-force-mem-operand=0")
-    # It would make movzwl of a movw whose destination is the index of its address too, though the upper part is needed.
-    llvm.set_option("metaphrase", "-fixup-byte-word-insts=0")
     # It would keep a variable per loop for each value that only an exit computes from the others.
     llvm.set_option("metaphrase", "-disable-lsr")
     llvm.initialize_native_target()

@@ -60,6 +60,16 @@ _INTRINSICS = {
 }  # fmt: skip
 
 
+def _inserts_load(value: Value) -> bool:
+    """Whether an `or` puts what was loaded from guest memory, 8 or 16 bits, into a wider value."""
+    return value.type.is_int and any(_is_narrow_load(arg) for arg in value.args)
+
+
+def _is_narrow_load(value: Value) -> bool:
+    source = value.args[0] if value.op.name == "zext" else None
+    return source is not None and source.op.name in ("load", "near_load") and source.type.bits < 32
+
+
 class PureLowering:
     """Writes pure values; `declare` is told each intrinsic that is used."""
 
@@ -72,7 +82,13 @@ class PureLowering:
         text = llvm_type(type)
         result = f"%v{value.id}"
         args = [operand(a) for a in value.args]
-        if name in _SAME:
+        if name == "or" and _inserts_load(value):
+            # LLVM makes a load into the low part of a register of it, and then widens that to one that clears the rest
+            # where the register is also the load's index. It does not look through inline assembly.
+            low, high = args if _is_narrow_load(value.args[0]) else args[::-1]
+            out.append(f'{result}.low = call {text} asm "", "=r,0"({text} {low})')
+            out.append(f"{result} = or {text} {high}, {result}.low")
+        elif name in _SAME:
             out.append(f"{result} = {_SAME[name]} {text} {args[0]}, {args[1]}")
         elif name in _COMPARES:
             out.append(f"{result} = icmp {_COMPARES[name]} {llvm_type(value.args[0].type)} {args[0]}, {args[1]}")
