@@ -24,8 +24,6 @@ REGISTERS: Final = 32
 NEXT_PC: Final = 48
 FORM: Final = 56
 """u32: row << static_bits | statics."""
-EXTRA: Final = 60
-"""u32 that the engine uses."""
 SIZE: Final = 64
 
 FIELDS: Final = {

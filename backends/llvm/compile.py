@@ -112,7 +112,7 @@ REGION_PASSES = ("sroa", "instruction_combine", "simplify_cfg", "sinking")
 """The IR comes with common subexpressions merged: numbering values again (GVN) would cost more than it finds."""
 
 REGION_LEVEL = 1
-"""The code generator's level for regions: 2 takes some 6 % longer and its code is no faster."""
+"""The code generator's level for regions: 2 compiles more slowly, and its code is no faster."""
 
 
 def compile_text(text: str, passes: tuple[str, ...] = (), level: int = 2) -> bytes:

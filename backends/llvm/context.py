@@ -102,6 +102,7 @@ CARRIED: Final = 9
 JUMP_CACHE_BITS: Final = 12
 JUMP_ENTRY: Final = 32
 """Bytes of an entry of the jump cache: guest pc, record, that record's CODE."""
+JUMP_RECORD, JUMP_CODE = 8, 16
 
 
 def jump_cache(layout: Layout) -> int:

@@ -254,6 +254,7 @@ class FunctionLowering:
         out.append(f"%fault.address = phi i64 {addresses}")
         out.append(f"%fault.write = phi i64 {writes}")
 
+
 class HandlerLowering(FunctionLowering):
     """Lowers a form's semantics, bound to record fields, as a handler of the threaded interpreter."""
 

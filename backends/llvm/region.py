@@ -215,8 +215,8 @@ class RegionLowering(FunctionLowering):
         out += [f"{n}.any = or i64 {n}.other, {n}.wanted", f"{n}.hit = icmp eq i64 {n}.any, 0"]
         label = n[1:]
         out += [f"br i1 {n}.hit, label %{label}.known, label %{label}.unknown, !prof !0", f"{label}.known:"]
-        out += [f"{n}.record.p = getelementptr i8, ptr {n}, i64 8", f"{n}.record = load ptr, ptr {n}.record.p"]
-        out += [f"{n}.code.p = getelementptr i8, ptr {n}, i64 16", f"{n}.code = load ptr, ptr {n}.code.p"]
+        for part, at in (("record", context.JUMP_RECORD), ("code", context.JUMP_CODE)):
+            out += [f"{n}.{part}.p = getelementptr i8, ptr {n}, i64 {at}", f"{n}.{part} = load ptr, ptr {n}.{part}.p"]
         self.tail_to(f"{n}.code", f"{n}.record", out, carried)
         out.append(f"{label}.unknown:")
         self.tail_to_pc(self.load_context(context.REGION_DISPATCH, out), pc, out, carried)

@@ -82,7 +82,7 @@ def source(layout: Layout) -> str:
             immediate=r.IMMEDIATE, displacement=r.DISPLACEMENT, instructions=c.INSTRUCTIONS, size=r.SIZE,
             only_tier_0=c.ONLY_TIER_0, interrupt=c.INTERRUPT, INTERRUPT=c.Reasons.INTERRUPT,
             jump_cache=c.jump_cache(layout), jump_entry=c.JUMP_ENTRY, jump_mask=(1 << c.JUMP_CACHE_BITS) - 1,
-            jump_shift=c.JUMP_SHIFT,
+            jump_shift=c.JUMP_SHIFT, jump_record=c.JUMP_RECORD, jump_code=c.JUMP_CODE,
         ),
         _text(
             "translate", code=c.CODE,
@@ -92,7 +92,7 @@ def source(layout: Layout) -> str:
             table=c.LOOKUP_TABLE, shift=c.LOOKUP_SHIFT, hash=c.LOOKUP_HASH - (1 << 64), page_shift=_PAGE_SHIFT,
             decoding=c.DECODING_PC, decoder_table=c.DECODER_TABLE, stop=c.STOP_BEFORE, rows=c.ROWS,
             record_pc=r.PC, immediate=r.IMMEDIATE, displacement=r.DISPLACEMENT, next_pc=r.NEXT_PC, form=r.FORM,
-            extra=r.EXTRA, size=r.SIZE, most=c.MAX_BLOCK, threshold=c.HOT_THRESHOLD, pages=c.CODE_PAGES,
+            size=r.SIZE, most=c.MAX_BLOCK, threshold=c.HOT_THRESHOLD, pages=c.CODE_PAGES,
             pages_mask=c.CODE_PAGES_MASK, forms=c.FORMS, forms_size=c.FORM_SIZE, lazy=c.FORM_LAZY,
             reads=c.FORM_READS, kills=c.FORM_KILLS, writes=c.FORM_WRITES, blocks=c.BLOCKS,
         ),

@@ -71,8 +71,11 @@ def visible_outside(function: Function) -> dict[Block, int]:
     """What is read of the state behind each block that leaves the function: all but what is out of date there."""
     deferred = function.layout.deferred if function.layout else None
     states = deferred_state(function)[1]
-    leaving = (b for b in function.blocks if b.terminator is None or b.terminator.op in _LEAVES)
-    return {block: _up_to_date(deferred, states.get(block, 0)) for block in leaving}
+    return {block: _up_to_date(deferred, states.get(block, 0)) for block in _leaving(function)}
+
+
+def _leaving(function: Function) -> list[Block]:
+    return [b for b in function.blocks if b.terminator is None or b.terminator.op in _LEAVES]
 
 
 def visible_at_checkpoints(function: Function) -> dict[int, int]:
@@ -99,8 +102,7 @@ def needs_present(function: Function) -> bool:
     for slot in deferred.stands_for:
         wanted |= state_bytes(slot.offset, slot.type.bytes)
     states = deferred_state(function)[1]
-    leaving = (b for b in function.blocks if b.terminator is None or b.terminator.op in _LEAVES)
-    outside = {block: wanted if states[block] & PRESENT else 0 for block in leaving}
+    outside = {block: wanted if states[block] & PRESENT else 0 for block in _leaving(function)}
     seers = _Seers(function, outside)
     at_entry = _liveness(function, seers).get(function.blocks[0], 0)
     return at_entry & wanted != 0

@@ -9,10 +9,10 @@ from metaphrase.backends.llvm import context as c
 from metaphrase.backends.llvm.context import Reasons
 from metaphrase.ir import record
 from metaphrase.ir.errors import MetaphraseError
-from metaphrase.ir.window import WINDOW_BITS
 from metaphrase.translator.engine.cache import Cache, default_folder
+from metaphrase.translator.engine.code_pages import PAGE, CodePages
 from metaphrase.translator.engine.handlers import Handlers
-from metaphrase.translator.engine.host_memory import GuestMemory, HostBlock, protect, set_gs_base
+from metaphrase.translator.engine.host_memory import GuestMemory, HostBlock, set_gs_base
 from metaphrase.translator.engine.native import Runtime, code_cache, roots
 from metaphrase.translator.engine.selection import GuestBlock
 from metaphrase.translator.engine.statistics import Statistics
@@ -23,11 +23,8 @@ from metaphrase.translator.record import unpack
 
 _ARENA_SIZE = 1 << 30
 _LOOKUP_BITS = 18
-_PAGES_SIZE = 1 << 16
-_PAGE = 4096
 _HEADER_FORM = (1 << 32) - 2
 _ILLEGAL_FORM = (1 << 32) - 1
-_READ, _WRITE = 1, 2
 _HOT = 2000
 _EAGER = 300
 _NEVER = 1 << 62
@@ -61,17 +58,12 @@ class NativeCpu:
         self._view = self._memory.view[c.SIZE :]
         self._arena = HostBlock(_ARENA_SIZE)
         self._lookup = HostBlock(16 << _LOOKUP_BITS)
-        self._pages = HostBlock(8 * _PAGES_SIZE)
+        self._pages = CodePages(memory)
         self._hot = HostBlock(8 * c.HOT_QUEUE_LENGTH)
-        self._dirty = HostBlock(8 * c.DIRTY_LENGTH)
         self._rows = HostBlock(8 + len(guest.rows))
         table = guest.decoder_table()
         self._decoder_table = HostBlock(len(table))
         self._decoder_table.view[: len(table)] = table
-        self._code_pages: dict[int, bool] = {}
-        self._written_pages: set[int] = set()
-        """Pages whose code was written to after it had been translated: they stay in tier 0, which is exact."""
-        self._entered_at = 0
         self._resume_record = 0
         self._stop_before = 0
         self.tier1 = Tier1(self)
@@ -145,7 +137,7 @@ class NativeCpu:
 
     def must_be_exact(self, pc: int) -> bool:
         """Whether a region at a guest address must be exact at faults: the guest may see them, or write the code."""
-        return self.exact or self._code_pages.get(pc // _PAGE, False)
+        return self.exact or self._pages.writable(pc // PAGE)
 
     def interrupt(self) -> None:
         """Make `run` return soon, or at once when it is entered next."""
@@ -183,8 +175,11 @@ class NativeCpu:
 
     def _interrupted(self) -> Exit | None:
         self._put(c.INTERRUPT, 0)
-        if self._word(c.DIRTY_HEAD):
-            self._clean_dirty_pages()
+        written = self._word(c.DIRTY_HEAD)
+        if written:
+            self._put(c.DIRTY_HEAD, 0)
+            self._pages.forget_written(written)
+            self.flush()
         if self.tier == "1":
             while self.tier1.drain():
                 pass
@@ -215,8 +210,8 @@ class NativeCpu:
             region = self.tier1.region_at(host_pc)
             self.pc = self._u64_at(self._word(c.EXIT_RECORD) + record.PC) if region is None else region
         write = self._word(c.FAULT_WRITE)
-        if write and self._code_pages.get(address // _PAGE):
-            return self._rewrite_own_code(address // _PAGE)
+        if write and self._pages.writable(address // PAGE):
+            return self._rewrite_own_code(address // PAGE)
         return Exit("fault", self.pc, address & (1 << 64) - 1, "write" if write else "read")
 
     def _rewrite_own_code(self, page: int) -> Exit | None:
@@ -225,11 +220,9 @@ class NativeCpu:
         Its page is open meanwhile; all that was translated is dropped before and after.
         """
         pc = self.pc
-        self._open_page(page)
-        self._written_pages.add(page)
         length = self.guest.decode(self._code_at(pc), pc).length
         self.flush()
-        self._insert_page(page, False)
+        self._pages.lend(page)
         try:
             for into_block in (False, True):
                 self._put(c.STOP_BEFORE, pc + length)
@@ -243,23 +236,18 @@ class NativeCpu:
                         if stop is not None:
                             return stop
         finally:
-            self._rebuild_pages()
+            self._pages.rebuild()
             self.flush()
             self._put(c.INTERRUPT, int(self._wants_interrupt))
         return None
 
     def _code_at(self, pc: int) -> bytes:
         """The bytes of the instruction at pc, and what follows in its page."""
-        length = min(self.guest.longest, _PAGE - pc % _PAGE)
+        length = min(self.guest.longest, PAGE - pc % PAGE)
         code = self.memory.read(pc, length)
         if length < self.guest.longest and self.memory.check_execute(pc + length):
             code += self.memory.read(pc + length, self.guest.longest - length)
         return code
-
-    def _open_page(self, page: int) -> None:
-        """Let the guest write to a page again, whose code is forgotten."""
-        if self._code_pages.pop(page, False):
-            protect(self.memory.base + page * _PAGE, _PAGE, _READ | _WRITE)
 
     def pc_of_decoding(self, decoding: int) -> int:
         """The start of the block that was being translated when fetching the instruction at `decoding` faulted."""
@@ -269,60 +257,21 @@ class NativeCpu:
 
     def _new_code_page(self, address: int) -> Exit | None:
         """Allow translation from a page, once the guest may execute it; write-protect it if the guest may write it."""
-        page = address // _PAGE
-        if address >= 1 << WINDOW_BITS or not self.memory.check_execute(page * _PAGE):
-            return Exit("fault", self.pc, address, "execute")
-        if len(self._code_pages) >= _PAGES_SIZE // 2:
+        if self._pages.full:
             self.flush(forget_pages=True)
-        writable = self.memory.check_write(page * _PAGE)
-        self._code_pages[page] = writable
-        if writable:
-            protect(self.memory.base + page * _PAGE, _PAGE, _READ)
-        self._insert_page(page, writable)
-        return None
-
-    def _insert_page(self, page: int, writable: bool) -> None:
-        index = page % _PAGES_SIZE
-        while self._pages.u64(8 * index):
-            index = (index + 1) % _PAGES_SIZE
-        self._pages.put_u64(8 * index, page << 1 | writable)
-
-    def _clean_dirty_pages(self) -> None:
-        """Forget code of pages that the guest has written to; the signal handler has opened them already."""
-        head = self._word(c.DIRTY_HEAD)
-        pages = {self._dirty.u64(8 * (index % c.DIRTY_LENGTH)) for index in range(max(0, head - c.DIRTY_LENGTH), head)}
-        self._put(c.DIRTY_HEAD, 0)
-        for page in pages:
-            self._code_pages.pop(page, None)
-            self._written_pages.add(page)
-        self._rebuild_pages()
-        self.flush()
+        return None if self._pages.add(address) else Exit("fault", self.pc, address, "execute")
 
     # --- code ------------------------------------------------------------------------------------------------------
     def invalidate(self, start: int, end: int) -> None:
         """Forget code translated from guest addresses [start, end): it is changing, or no longer executable."""
-        lost = [page for page in self._code_pages if start < (page + 1) * _PAGE and page * _PAGE < end]
-        if not lost:
-            return
-        for page in lost:
-            self._open_page(page)
-        self._rebuild_pages()
-        self.flush()
-
-    def _rebuild_pages(self) -> None:
-        self._pages.zero()
-        for page, writable in self._code_pages.items():
-            self._insert_page(page, writable)
+        if self._pages.forget(start, end):
+            self.flush()
 
     def flush(self, *, forget_pages: bool = False) -> None:
         """Drop all translated blocks (handlers stay)."""
         self.statistics.flushes += 1
         if forget_pages:
-            for page, writable in self._code_pages.items():
-                if writable:
-                    protect(self.memory.base + page * _PAGE, _PAGE, _READ | _WRITE)
-            self._code_pages.clear()
-            self._rebuild_pages()
+            self._pages.forget_all()
         self.tier1.flush()
         self._arena.zero()
         self._put(c.HOT_TAIL, self._word(c.HOT_HEAD))
@@ -382,7 +331,7 @@ class NativeCpu:
             if data[record.FORM : record.FORM + 4] == b"\xff\xff\xff\xff":
                 break
             instructions.append(unpack(data, self.guest.static_bits))
-        if not instructions or instructions[0].pc // _PAGE in self._written_pages:
+        if not instructions or instructions[0].pc // PAGE in self._pages.written:
             return None
         if any(self.guest.restarts(decoded) for decoded in instructions):
             return None
@@ -433,9 +382,7 @@ class NativeCpu:
         for name, value in self.guest.reset_values.items():
             self.set_slot(name, value)
         self._wants_interrupt = False
-        self._code_pages.clear()
-        self._written_pages.clear()
-        self._pages.zero()
+        self._pages.reset()
         self.flush()
         self.statistics.flushes = 0
 
@@ -482,12 +429,12 @@ class NativeCpu:
             c.REGION_LEAVE: self.runtime.symbols["region_leave"],
             c.ARENA_END: self._arena.address + self._arena.size,
             c.FORMS: self.handlers.table.address, c.ROWS: rows.address + 8,
-            c.DECODER_TABLE: self._decoder_table.address, c.CODE_PAGES: self._pages.address,
-            c.CODE_PAGES_MASK: _PAGES_SIZE - 1, c.HOT_QUEUE: self._hot.address,
+            c.DECODER_TABLE: self._decoder_table.address, c.CODE_PAGES: self._pages.table.address,
+            c.CODE_PAGES_MASK: self._pages.mask, c.HOT_QUEUE: self._hot.address,
             c.HOT_THRESHOLD: {"0": _NEVER, "1": _EAGER, "auto": _HOT}[self.tier],
             c.HOT_WAITS: self.tier == "1",
             c.WINDOW_BASE: self.memory.base, c.CODE_BEGIN: code.base, c.CODE_END: code.base + code.capacity,
-            c.DIRTY_PAGES: self._dirty.address,
+            c.DIRTY_PAGES: self._pages.dirty.address,
         }.items():  # fmt: skip
             self._put(offset, value)
 

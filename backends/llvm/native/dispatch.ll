@@ -34,15 +34,10 @@ slow:
 
 define internal ${convention} void @dispatch_slow(ptr %state, ptr %op${carried}) noinline nounwind {
   %pc = ptrtoint ptr %op to i64
-  %known = call ptr @find(ptr %state, i64 %pc)
-  %missing = icmp eq ptr %known, null
-  br i1 %missing, label %fresh, label %go
-fresh:
-  %made = call ptr @translate(ptr %state, i64 %pc)
-  %failed = icmp eq ptr %made, null
+  %target = call ptr @header_at(ptr %state, i64 %pc)
+  %failed = icmp eq ptr %target, null
   br i1 %failed, label %leave, label %go
 go:
-  %target = phi ptr [%known, %0], [%made, %fresh]
   %handler = load ptr, ptr %target
   musttail call ${convention} void %handler(ptr %state, ptr %target${nothing})
   ret void
@@ -54,15 +49,10 @@ leave:
 define ${convention} void @resolve(ptr %state, ptr %op${carried}) noinline nounwind {
   %pc.p = getelementptr i8, ptr %op, i64 ${immediate}
   %pc = load i64, ptr %pc.p
-  %known = call ptr @find(ptr %state, i64 %pc)
-  %missing = icmp eq ptr %known, null
-  br i1 %missing, label %fresh, label %go
-fresh:
-  %made = call ptr @translate(ptr %state, i64 %pc)
-  %failed = icmp eq ptr %made, null
+  %target = call ptr @header_at(ptr %state, i64 %pc)
+  %failed = icmp eq ptr %target, null
   br i1 %failed, label %leave, label %go
 go:
-  %target = phi ptr [%known, %0], [%made, %fresh]
   %chain = getelementptr i8, ptr %op, i64 ${displacement}
   store ptr %target, ptr %chain
   %handler = load ptr, ptr %target
@@ -70,6 +60,18 @@ go:
   ret void
 leave:
   ret void
+}
+
+; The header of the block at a guest pc, translated if need be; or null with the exit reason set.
+define internal ptr @header_at(ptr %state, i64 %pc) nounwind {
+  %known = call ptr @find(ptr %state, i64 %pc)
+  %missing = icmp eq ptr %known, null
+  br i1 %missing, label %fresh, label %found
+fresh:
+  %made = call ptr @translate(ptr %state, i64 %pc)
+  ret ptr %made
+found:
+  ret ptr %known
 }
 
 ; The record at a guest pc, or null. Keys are complements, so that a table of zeros is empty.

@@ -34,17 +34,12 @@ ${spill}  ret void
 
 ; Where a region goes on that comes to a guest pc: the entry record of a region, or a header. Null if there is none.
 define internal ptr @region_target(ptr %state, i64 %pc) noinline nounwind {
-  %known = call ptr @find(ptr %state, i64 %pc)
-  %missing = icmp eq ptr %known, null
-  br i1 %missing, label %fresh, label %go
-fresh:
-  %made = call ptr @translate(ptr %state, i64 %pc)
-  %failed = icmp eq ptr %made, null
+  %header = call ptr @header_at(ptr %state, i64 %pc)
+  %failed = icmp eq ptr %header, null
   br i1 %failed, label %none, label %go
 none:
   ret ptr null
 go:
-  %header = phi ptr [%known, %0], [%made, %fresh]
   %entry.p = getelementptr i8, ptr %header, i64 ${region}
   %entry = load ptr, ptr %entry.p
   %tier.0 = icmp eq ptr %entry, null
@@ -52,41 +47,18 @@ go:
   ret ptr %target
 }
 
-; Go on at a guest pc, which stands in the place of the record, by the jump cache.
-define ${convention} void @region_dispatch(ptr %state, ptr %op${carried}) nounwind {
+; Go on at a guest pc, which stands in the place of the record: the jump cache, which regions look into themselves, did
+; not have it, or somebody wants to interrupt.
+define ${convention} void @region_dispatch(ptr %state, ptr %op${carried}) noinline nounwind {
   %pc = ptrtoint ptr %op to i64
-  %high = lshr i64 %pc, ${jump_shift}
-  %mixed = xor i64 %pc, %high
-  %index = and i64 %mixed, ${jump_mask}
-  %offset = mul i64 %index, ${jump_entry}
-  %at = add i64 %offset, ${jump_cache}
-  %entry = getelementptr i8, ptr %state, i64 %at
-  %key = load i64, ptr %entry
-  %hit = icmp eq i64 %key, %pc
-  br i1 %hit, label %known, label %slow, !prof !0
-known:
   %interrupt.p = getelementptr i8, ptr %state, i64 ${interrupt}
   %interrupt = load volatile i64, ptr %interrupt.p
   %stop = icmp ne i64 %interrupt, 0
-  br i1 %stop, label %stopped, label %found, !prof !2
+  br i1 %stop, label %stopped, label %look
 stopped:
   call void @give_up(ptr %state, i64 %pc, i64 ${INTERRUPT})
-  musttail call ${convention} void @region_leave(ptr %state, ptr null${carried})
-  ret void
-found:
-  %target.p = getelementptr i8, ptr %entry, i64 8
-  %target = load ptr, ptr %target.p
-  %code.p = getelementptr i8, ptr %entry, i64 16
-  %code = load ptr, ptr %code.p
-  musttail call ${convention} void %code(ptr %state, ptr %target${carried})
-  ret void
-slow:
-  musttail call ${convention} void @region_dispatch_slow(ptr %state, ptr %op${carried})
-  ret void
-}
-
-define internal ${convention} void @region_dispatch_slow(ptr %state, ptr %op${carried}) noinline nounwind {
-  %pc = ptrtoint ptr %op to i64
+  br label %leave
+look:
   %target = call ptr @region_target(ptr %state, i64 %pc)
   %failed = icmp eq ptr %target, null
   br i1 %failed, label %leave, label %go
@@ -100,9 +72,9 @@ go:
   %at = add i64 %offset, ${jump_cache}
   %entry = getelementptr i8, ptr %state, i64 %at
   store i64 %pc, ptr %entry
-  %entry.target = getelementptr i8, ptr %entry, i64 8
+  %entry.target = getelementptr i8, ptr %entry, i64 ${jump_record}
   store ptr %target, ptr %entry.target
-  %entry.code = getelementptr i8, ptr %entry, i64 16
+  %entry.code = getelementptr i8, ptr %entry, i64 ${jump_code}
   store ptr %code, ptr %entry.code
   musttail call ${convention} void %code(ptr %state, ptr %target${carried})
   ret void
@@ -135,15 +107,10 @@ define ${convention} void @region_careful(ptr %state, ptr %op${carried}) noinlin
 ${spill}  call void @settle_late(ptr %state)
   %pc.p = getelementptr i8, ptr %op, i64 ${immediate}
   %pc = load i64, ptr %pc.p
-  %known = call ptr @find(ptr %state, i64 %pc)
-  %missing = icmp eq ptr %known, null
-  br i1 %missing, label %fresh, label %go
-fresh:
-  %made = call ptr @translate(ptr %state, i64 %pc)
-  %failed = icmp eq ptr %made, null
+  %target = call ptr @header_at(ptr %state, i64 %pc)
+  %failed = icmp eq ptr %target, null
   br i1 %failed, label %leave, label %go
 go:
-  %target = phi ptr [%known, %0], [%made, %fresh]
   musttail call ${convention} void @block_records(ptr %state, ptr %target${nothing})
   ret void
 leave:

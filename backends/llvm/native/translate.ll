@@ -152,8 +152,6 @@ finish:
   store i32 -2, ptr %h.form
   %h.code = getelementptr i8, ptr %header, i64 ${code}
   store ptr @region_to_block, ptr %h.code
-  %h.extra = getelementptr i8, ptr %header, i64 ${extra}
-  store i32 0, ptr %h.extra
   %total.1 = add i64 %total, 1
   %tail.at = mul i64 %total.1, ${size}
   %tail = getelementptr i8, ptr %header, i64 %tail.at
