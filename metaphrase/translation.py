@@ -272,6 +272,10 @@ class Translation(Lowered):
         """Every block counts (see `block`)."""
         return True
 
+    def is_entry(self, pc: int) -> bool:
+        """See `selection.Blocks`: there are no other regions here."""
+        return False
+
     def _select(self) -> Region:
         decode(self.guest, self._fetch, self.address)  # says what is wrong, if nothing is there
         selection = select(self.guest, self, [self.address], self.address)

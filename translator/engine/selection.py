@@ -60,6 +60,9 @@ class Blocks(Protocol):
     def is_warm(self, pc: int) -> bool:
         """Whether there is a block at a guest address that has been run often enough to matter."""
 
+    def is_entry(self, pc: int) -> bool:
+        """Whether a region begins at a guest address."""
+
 
 @dataclass(slots=True)
 class Selection:
@@ -100,10 +103,22 @@ class _Selector:
         self.return_points: dict[int, int | None] = {}
         """Where calls return to, and what they call where that is known."""
         self.is_leaf = True
+        self.ends_at_entries = False
 
     def collect(self, hot: int) -> bool:
-        """Find what the hot block leads to, then the roots that lead there; whether all of the first was taken in."""
+        """Find what the hot block leads to, then the roots that lead there; whether all of the first was taken in.
+
+        If that is too much, the region ends where others begin. Otherwise it would end where nobody else comes to, and
+        what begins there would end at yet another place: many regions would have the same code.
+        """
         complete = self.reach(hot)
+        if not complete and self.limit == MAX_INSTRUCTIONS:
+            self.found.clear()
+            self.targets.clear()
+            self.return_points.clear()
+            self.instructions = 0
+            self.ends_at_entries = True
+            self.reach(hot)
         for root in self.roots:
             before = dict(self.found)
             self.reach(root)
@@ -120,7 +135,7 @@ class _Selector:
         complete = True
         while queue:
             pc = queue.popleft()
-            if pc in self.found:
+            if pc in self.found or (self.ends_at_entries and pc not in self.roots and self.source.is_entry(pc)):
                 continue
             block = self.source.block(pc, first=pc in self.roots)
             if block is None:

@@ -24,7 +24,7 @@ from metaphrase.translator.engine.host_memory import HostBlock
 from metaphrase.translator.engine.native import code_cache
 from metaphrase.translator.engine.region_store import Compiled, RegionStore, digest_of
 from metaphrase.translator.engine.regions import Region, RegionBuilder
-from metaphrase.translator.engine.selection import GuestBlock, Way, select
+from metaphrase.translator.engine.selection import GuestBlock, Way, select, ways
 
 if TYPE_CHECKING:
     from metaphrase.translator.engine.cpu import NativeCpu
@@ -34,6 +34,8 @@ _RECORDS_SIZE = 64 << 20
 _POLL_SECONDS = 0.001
 _NEAR = 1024
 """Bytes within which blocks that are hot at the same time are taken for parts of one function."""
+_AS_OFTEN = 0.75
+"""A block that is run at least so often as one that it leads to is taken for one of the same chain."""
 _NR_CLOSE_RANGE, _CLOSE_RANGE_UNSHARE = 436, 2
 
 
@@ -59,6 +61,20 @@ class Installed:
     entry_record: int
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is wanted of the region for a hot block: exact at faults, and beginning at that block itself, because tier 0
+    keeps coming to it though another region has it."""
+
+    exact: bool
+    landing: bool
+
+    @property
+    def name(self) -> str:
+        """What the cache calls it."""
+        return ("exact-" if self.exact else "") + ("landing" if self.landing else "region")
+
+
 class Tier1:
     """The regions of one CPU."""
 
@@ -76,8 +92,8 @@ class Tier1:
         self.stopping = False
         self.leaves: dict[int, bool] = {}
         self.ways: dict[int, list[Way]] = {}
-        self.deferred: set[int] = set()
-        """Blocks that became hot though a region had them already."""
+        self.deferred: dict[int, int] = {}
+        """Blocks that became hot though regions had them already, and how many those were then."""
         self.waiting: dict[int, int] = {}
         """Hot blocks that are not compiled yet, by their headers, in the order in which they became hot."""
 
@@ -106,7 +122,7 @@ class Tier1:
         """Look at one of the blocks that became hot; whether there was one.
 
         Whether the cache has its region is asked of each at once. Of those that must be compiled, the one comes first
-        that has been run most often.
+        that has been run most often, or the one that leads there.
         """
         generation = self.generation
         try:
@@ -115,10 +131,10 @@ class Tier1:
             if not fresh:
                 if not self.waiting:
                     return False
-                header = max(self.waiting, key=self.cpu.runs)
+                header = self._leader(max(self.waiting, key=self.cpu.runs))
                 del self.waiting[header]
             pc = self.cpu.header_pc(header)
-            if fresh and not self.store.has(pc, self._kind(pc)):
+            if fresh and not self.store.has(pc, self._kind(pc).name):
                 self.waiting[header] = pc
             else:
                 self.compile(header, generation)
@@ -128,6 +144,23 @@ class Tier1:
             if generation == self.generation:
                 LOGGER.exception("a region could not be compiled; tier 0 goes on running it")
         return True
+
+    def _leader(self, header: int) -> int:
+        """Of waiting blocks that are run one after another up to this one, the first: its region has the others."""
+        before = {way.target: other for other in self.waiting for way in self._ways(other)}
+        while True:
+            other = before.get(self.cpu.header_pc(header), 0)
+            forward = other != 0 and self.cpu.header_pc(other) < self.cpu.header_pc(header)
+            if not forward or self.cpu.runs(other) < self.cpu.runs(header) * _AS_OFTEN:
+                return header
+            header = other
+
+    def _ways(self, header: int) -> list[Way]:
+        known = self.ways.get(self.cpu.header_pc(header))
+        if known is None:
+            block = self.cpu.block_at(header)
+            known = ways(self.cpu.guest, self, block) if block is not None else []
+        return known
 
     def _newly_hot(self) -> int:
         """Take the next header out of the queue of blocks that became hot; 0 if it is empty."""
@@ -147,47 +180,44 @@ class Tier1:
             block = self.cpu.block_at(header)
         if block is None or self.cpu.is_region(header) or self._defer(block):
             return
-        landing = block.pc in self.deferred
-        exact = self.cpu.must_be_exact(block.pc)
         kind = self._kind(block.pc)
-        found = self.store.load(block.pc, kind)
+        found = self.store.load(block.pc, kind.name)
         if found is not None:
             compiled, origin = found
             self.cpu.statistics.regions_cached += 1
         else:
-            roots = [block.pc] if landing else [*reversed(self._waiting_near(block.pc)), block.pc]
+            roots = [block.pc] if kind.landing else [*reversed(self._waiting_near(block.pc)), block.pc]
             selection = select(self.cpu.guest, self, roots, block.pc)
             if selection is None:
                 return
-            region = RegionBuilder(self.cpu.guest, self, selection, exact=exact).build()
+            region = RegionBuilder(self.cpu.guest, self, selection, exact=kind.exact).build()
             passes.run(region.function)
-            compiled, origin = self._compile(region, exact), region.origin
+            compiled, origin = self._compile(region, kind.exact), region.origin
             with self.lock:
                 if generation != self.generation:
                     return
-            self.store.store(compiled, origin, {block.pc - origin, 0}, kind)
+            self.store.store(compiled, origin, {block.pc - origin, 0}, kind.name)
             self.cpu.statistics.regions += 1
         self._install(compiled, origin, generation)
         if block.pc != origin:
             self._defer(block)
         self.cpu.statistics.region_seconds += time.perf_counter() - begin
 
-    def _kind(self, pc: int) -> str:
-        """What the cache calls the region to make for a hot block."""
-        landing = "landing" if pc in self.deferred else "region"
-        return f"exact-{landing}" if self.cpu.must_be_exact(pc) else landing
+    def _kind(self, pc: int) -> Kind:
+        return Kind(exact=self.cpu.must_be_exact(pc), landing=pc in self.deferred)
 
     def _defer(self, block: GuestBlock) -> bool:
         """Whether a region that has the block, though not as an entry, is given another chance to be the one that runs.
 
         Tier 0 may have come to the block on its way to that region's entry. If it keeps coming, or is in a loop there,
         the block gets a region of its own. Code behind it is then in both, which costs less than a region that is
-        entered in its middle.
+        entered in its middle. It must keep coming after the last region that has the block was installed: of a chain of
+        blocks that become hot together, the first gets a region, and the others are in it.
         """
-        covered = any(block.pc in one.pcs for one in self.installed)
-        if not covered or block.pc in self.deferred:
+        regions = sum(block.pc in one.pcs for one in self.installed)
+        if regions == self.deferred.get(block.pc, 0):
             return False
-        self.deferred.add(block.pc)
+        self.deferred[block.pc] = regions
         self.cpu.count_again(block.header)
         return True
 
@@ -196,16 +226,21 @@ class Tier1:
         return [hot for hot in self.waiting.values() if abs(hot - pc) < _NEAR]
 
     def block(self, pc: int, *, first: bool) -> GuestBlock | None:
-        """The block at a guest address if it is translated and has run (see `regions.Blocks`)."""
+        """The block at a guest address if it is translated and has run (see `selection.Blocks`)."""
         header = self.cpu.find(pc)
         if not header or (not first and not self.cpu.is_warm(header)):
             return None
         return self.cpu.block_at(header)
 
     def is_warm(self, pc: int) -> bool:
-        """Whether a block has run often enough (see `regions.Blocks`)."""
+        """Whether a block has run often enough (see `selection.Blocks`)."""
         header = self.cpu.find(pc)
         return header != 0 and self.cpu.is_warm(header)
+
+    def is_entry(self, pc: int) -> bool:
+        """Whether a region begins at a guest address (see `selection.Blocks`)."""
+        header = self.cpu.find(pc)
+        return header != 0 and self.cpu.is_region(header)
 
     def _compile(self, region: Region, exact: bool) -> Compiled:
         writer = ModuleWriter(host(), c.Reasons.table(self.cpu.guest.reasons))
