@@ -63,12 +63,10 @@ def _binding() -> Any:
 
 
 @cache
-def _target_machine(level: int) -> Any:
+def _target_machine(level: int, extensions: str) -> Any:
     llvm = _binding()
     target = llvm.Target.from_triple("x86_64-unknown-linux-gnu")
-    return target.create_target_machine(
-        cpu="x86-64", features=features(), opt=level, reloc="pic", codemodel="small"
-    )
+    return target.create_target_machine(cpu="x86-64", features=extensions, opt=level, reloc="pic", codemodel="small")
 
 
 def parse(text: str) -> Any:
@@ -93,10 +91,10 @@ def _context(text: str, message: str) -> str:
     return ""
 
 
-def optimise(module: Any, passes: tuple[str, ...], level: int = 2) -> None:
+def optimise(module: Any, passes: tuple[str, ...], level: int = 2, extensions: str | None = None) -> None:
     """Run named passes (of llvmlite's new pass manager, without `add_` and `_pass`) over every function."""
     llvm = _binding()
-    machine = _target_machine(level)
+    machine = _target_machine(level, features() if extensions is None else extensions)
     builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=level))
     manager = llvm.create_new_function_pass_manager()
     for name in passes:
@@ -115,13 +113,17 @@ REGION_LEVEL = 1
 """The code generator's level for regions: 2 compiles more slowly, and its code is no faster."""
 
 
-def compile_text(text: str, passes: tuple[str, ...] = (), level: int = 2) -> bytes:
-    """An object file for LLVM text, after `passes`; `level` is that of the code generator. Safe from any thread."""
+def compile_text(text: str, passes: tuple[str, ...] = (), level: int = 2, extensions: str | None = None) -> bytes:
+    """An object file for LLVM text, after `passes`; `level` is that of the code generator. Safe from any thread.
+
+    `extensions` are those that code may use, as LLVM's feature string; the host's (`features`) if none is given.
+    """
+    extensions = features() if extensions is None else extensions
     with _lock:
         module = parse(text)
         if passes:
-            optimise(module, passes, level)
-        machine = _target_machine(level)
+            optimise(module, passes, level, extensions)
+        machine = _target_machine(level, extensions)
         code = bytes(machine.emit_object(module))
         module.close()  # not left to the collector: LLVM is entered under the lock only, or a fork could find it busy
         return code
@@ -133,7 +135,7 @@ def assembly(text: str, passes: tuple[str, ...] = (), level: int = 2) -> str:
         module = parse(text)
         if passes:
             optimise(module, passes, level)
-        return str(_target_machine(level).emit_assembly(module))
+        return str(_target_machine(level, features()).emit_assembly(module))
 
 
 def optimised(text: str, passes: tuple[str, ...], level: int = 2) -> str:
