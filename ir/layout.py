@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.ir.types import Type
+
+INDEXED: Final = "indexed"
+"""The group of slots that are reached by computed offsets (`get_at`, `put_at`) in regions, and so stay in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,8 @@ class Layout:
         """Offset of the slot that holds the program counter while native code does not run."""
         self.carried: tuple[Slot, ...] = ()
         """The slots that travel in registers of the host from one compiled region to the next."""
+        self.stack_pointer: Slot | None = None
+        """The slot that points at the stack, below which nobody else writes."""
         self.deferred: Deferred | None = None
         self.slots: dict[str, Slot] = {}
         self._owner: dict[int, Slot] = {}

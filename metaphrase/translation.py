@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from metaphrase.backends.llvm import context
-from metaphrase.backends.llvm.compile import HANDLER_PASSES, REGION_PASSES, compile_text, host, optimised
+from metaphrase.backends.llvm.compile import HANDLER_PASSES, REGION_LEVEL, REGION_PASSES, compile_text, host, optimised
 from metaphrase.backends.llvm.lower import ModuleWriter
 from metaphrase.backends.llvm.objects import link
 from metaphrase.backends.llvm.region import RegionLowering
@@ -40,24 +40,25 @@ class Lowered:
     ir: Function
     llvm: Text
     _passes: tuple[str, ...]
+    _level: int
     _symbol: str
 
     @cached_property
     def optimised_llvm(self) -> Text:
         """The LLVM IR after LLVM's passes, which do not know the guest."""
-        return Text(optimised(self.llvm, self._passes))
+        return Text(optimised(self.llvm, self._passes, self._level))
 
     @cached_property
     def assembly(self) -> HostCode:
         """The host code."""
-        image = link([compile_text(self.llvm, self._passes)])
+        image = link([compile_text(self.llvm, self._passes, self._level)])
         return HostCode(image.code, image.symbols[self._symbol])
 
 
 class Handler(Lowered):
     """The tier-0 handler of an instruction's form: its operands are fields of the record that it runs."""
 
-    _passes, _symbol = HANDLER_PASSES, "handler"
+    _passes, _level, _symbol = HANDLER_PASSES, 2, "handler"
 
     def __init__(self, guest: Guest, decoded: Decoded) -> None:
         self.guest, self.row, self.statics = guest, decoded.row, decoded.statics
@@ -212,7 +213,7 @@ class Translation(Lowered):
     single  only the block at the address, not those that follow it
     """
 
-    _passes, _symbol = REGION_PASSES, "region"
+    _passes, _level, _symbol = REGION_PASSES, REGION_LEVEL, "region"
 
     def __init__(self, guest: Guest, fetch: Fetch, address: int, *, single: bool = False) -> None:
         self.guest, self.address = guest, address

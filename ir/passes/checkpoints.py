@@ -2,22 +2,23 @@
 
 A region holds in registers of the host what changed since its last checkpoint. If an access faults, tier 0 begins again
 there and finds the fault itself. Loads may run twice, stores must not: between a store and the next access there has to
-be a checkpoint. The start of the region is one.
+be a checkpoint. The start of the region is one. Stores below the stack pointer, as a function begins with, may run
+twice too: they write the same again where nobody else looks, unless something was loaded before that they may have
+changed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from metaphrase.ir.graph import Block, Function, Value
-from metaphrase.ir.layout import Slot
+from metaphrase.ir.layout import INDEXED, Slot
 from metaphrase.ir.ops import MAY_FAULT, OPS
 
 CHECKPOINT: Final = OPS["checkpoint"]
-INDEXED: Final = "indexed"
-"""Group of slots that are reached by computed offsets, and so stay in memory."""
-_PUT: Final = OPS["put"]
+_GET, _PUT, _STORE, _ADD = OPS["get"], OPS["put"], OPS["store"], OPS["add"]
 _LASTING: Final = frozenset(
     OPS[name] for name in ("store", "near_store", "rmw", "cmpxchg", "set_fenv", "set_f80_control", "put_at")
 )
@@ -54,18 +55,20 @@ def checkpoints(function: Function) -> Function:
             predecessors[successor].append(block)
     accesses = _accesses_ahead(function, predecessors)
     registers = register_slots(function) if function.layout is not None else {}
-    pending = dict.fromkeys(function.blocks, False)
+    stack = function.layout.stack_pointer if function.layout is not None else None
+    sweep = _Sweep(accesses, registers, stack)
+    before = dict.fromkeys(function.blocks, 0)
     work = list(function.blocks)
-    while work:  # whether something lasting has happened since the last checkpoint, at each block's start
+    while work:
         block = work.pop()
-        if _sweep(block, pending[block], accesses, registers, None):
-            for successor in block.successors:
-                if not pending[successor]:
-                    pending[successor] = True
-                    work.append(successor)
+        after = sweep.run(block, before[block], None)
+        for successor in block.successors:
+            if after | before[successor] != before[successor]:
+                before[successor] |= after
+                work.append(successor)
     for block in function.blocks:
         kept: list[Value] = []
-        _sweep(block, pending[block], accesses, registers, kept)
+        sweep.run(block, before[block], kept)
         if len(kept) != len(block.effects):
             block.effects[:] = kept
     return function
@@ -89,27 +92,46 @@ def _accesses_ahead(function: Function, predecessors: dict[Block, list[Block]]) 
     return ahead
 
 
-def _sweep(
-    block: Block, pending: bool, ahead: dict[Block, bool], registers: Mapping[int, Slot], kept: list[Value] | None
-) -> bool:
-    """Whether something lasting is pending at the end of a block; collects what stays of its effects in `kept`."""
-    needed: list[bool] = []
-    found = any(ahead[successor] for successor in block.successors)
-    for effect in reversed(block.effects):
-        if effect.op is CHECKPOINT:
-            needed.append(found)
-            found = False
-        elif effect.op in MAY_FAULT:
-            found = True
-    for effect in block.effects:
-        if effect.op is CHECKPOINT:
-            wanted = needed.pop()
-            keep = wanted and pending
-            pending = pending and not wanted
-            if not keep:
-                continue
-        elif effect.op in _LASTING or (effect.op is _PUT and effect.imm not in registers):
-            pending = True
-        if kept is not None:
-            kept.append(effect)
-    return pending
+_LOADED, _LASTING_DONE = 1, 2
+"""What may have happened since the last checkpoint: something was loaded; something that must not happen twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sweep:
+    """The way through a block, with what is known of the whole function."""
+
+    ahead: dict[Block, bool]
+    registers: Mapping[int, Slot]
+    stack: Slot | None
+
+    def run(self, block: Block, since: int, kept: list[Value] | None) -> int:
+        """What may have happened at the end of a block, given that at its start; collects the effects that stay."""
+        needed: list[bool] = []
+        found = any(self.ahead[successor] for successor in block.successors)
+        for effect in reversed(block.effects):
+            if effect.op is CHECKPOINT:
+                needed.append(found)
+                found = False
+            elif effect.op in MAY_FAULT:
+                found = True
+        for effect in block.effects:
+            if effect.op is CHECKPOINT:
+                if not needed.pop() or not since & _LASTING_DONE:
+                    continue
+                since = 0
+            elif effect.op in _LASTING or (effect.op is _PUT and effect.imm not in self.registers):
+                if since & _LOADED or not self._below_stack(effect):
+                    since |= _LASTING_DONE
+            elif effect.op in MAY_FAULT:
+                since |= _LOADED
+            if kept is not None:
+                kept.append(effect)
+        return since
+
+    def _below_stack(self, effect: Value) -> bool:
+        """Whether an effect is a store a constant way below where the stack pointer has been."""
+        if self.stack is None or effect.op is not _STORE or effect.args[0].op is not _ADD:
+            return False
+        base, offset = effect.args[0].args
+        on_stack = base.op is _GET and base.imm == self.stack.offset
+        return on_stack and offset.is_const and bool(offset.imm >> offset.width - 1)

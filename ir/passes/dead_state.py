@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 
 from metaphrase.ir.graph import Block, Function, Value
-from metaphrase.ir.layout import Deferred, Slot
+from metaphrase.ir.layout import INDEXED, Deferred, Slot
 from metaphrase.ir.ops import OPS
 from metaphrase.ir.passes.checkpoints import CHECKPOINT
 from metaphrase.ir.passes.deferred import DEFERRED, PRESENT, after_put, deferred_state
@@ -14,7 +15,6 @@ from metaphrase.ir.passes.environment import ENVIRONMENT_SLOT, USES_ENVIRONMENT
 _GET, _PUT = OPS["get"], OPS["put"]
 ALL = -1
 """The set of all bytes of the state. A set of bytes is an integer, bit i standing for the byte at offset i."""
-_SEES_ALL = frozenset({OPS["get_at"]})
 _LEAVES = frozenset({OPS["next"], OPS["goto"], OPS["leave"], OPS["ret"]})
 
 
@@ -22,6 +22,14 @@ _LEAVES = frozenset({OPS["next"], OPS["goto"], OPS["leave"], OPS["ret"]})
 def state_bytes(offset: int, size: int) -> int:
     """The set of `size` bytes from `offset` on."""
     return ((1 << size) - 1) << offset
+
+
+def bytes_of(slots: Iterable[Slot]) -> int:
+    """The set of all bytes of some slots."""
+    found = 0
+    for slot in slots:
+        found |= state_bytes(slot.offset, slot.type.bytes)
+    return found
 
 
 def dead_state(function: Function) -> Function:
@@ -40,7 +48,8 @@ class _Seers:
     """What is read of the state other than by `get`: bytes by op, by checkpoint, and behind blocks that leave."""
 
     def __init__(self, function: Function, outside: dict[Block, int] | None = None) -> None:
-        self.ops = dict.fromkeys(_SEES_ALL, ALL)
+        indexed = function.layout.group(INDEXED) if function.layout else []
+        self.ops = {OPS["get_at"]: bytes_of(indexed) if indexed else ALL}
         slot = function.layout.slots.get(ENVIRONMENT_SLOT) if function.layout else None
         if slot is not None:  # a backend may keep the environment there
             self.ops |= dict.fromkeys(USES_ENVIRONMENT, state_bytes(slot.offset, slot.type.bytes))
@@ -61,10 +70,7 @@ def _up_to_date(deferred: Deferred | None, state: int) -> int:
         hidden = deferred.stands_for
     elif deferred is not None and state == PRESENT:
         hidden = deferred.operands
-    visible = ALL
-    for slot in hidden:
-        visible &= ~state_bytes(slot.offset, slot.type.bytes)
-    return visible
+    return ALL & ~bytes_of(hidden)
 
 
 def visible_outside(function: Function) -> dict[Block, int]:
@@ -81,16 +87,22 @@ def _leaving(function: Function) -> list[Block]:
 def visible_at_checkpoints(function: Function) -> dict[int, int]:
     """What is read of the state at each checkpoint, by its id."""
     deferred = function.layout.deferred if function.layout else None
+    return {number: _up_to_date(deferred, state) for number, state in _states_at_checkpoints(function).items()}
+
+
+def _states_at_checkpoints(function: Function) -> dict[int, int]:
+    """What may be the case with deferred slots at each checkpoint, by its id."""
+    deferred = function.layout.deferred if function.layout else None
     starts = deferred_state(function)[0]
-    visible: dict[int, int] = {}
+    found: dict[int, int] = {}
     for block in function.blocks:
         state = starts.get(block, 0)
         for effect in block.effects:
             if effect.op is CHECKPOINT:
-                visible[effect.id] = _up_to_date(deferred, state)
+                found[effect.id] = state
             elif effect.op is _PUT and deferred is not None and effect.imm == deferred.kind.offset:
                 state = after_put(effect)
-    return visible
+    return found
 
 
 def needs_present(function: Function) -> bool:
@@ -98,12 +110,13 @@ def needs_present(function: Function) -> bool:
     deferred = function.layout.deferred if function.layout else None
     if deferred is None:
         return False
-    wanted = 0
-    for slot in deferred.stands_for:
-        wanted |= state_bytes(slot.offset, slot.type.bytes)
+    wanted = bytes_of(deferred.stands_for)
     states = deferred_state(function)[1]
     outside = {block: wanted if states[block] & PRESENT else 0 for block in _leaving(function)}
     seers = _Seers(function, outside)
+    seers.checkpoints = {
+        number: wanted if state & PRESENT else 0 for number, state in _states_at_checkpoints(function).items()
+    }
     at_entry = _liveness(function, seers).get(function.blocks[0], 0)
     return at_entry & wanted != 0
 

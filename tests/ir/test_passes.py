@@ -13,6 +13,7 @@ from metaphrase.ir.layout import Layout
 from metaphrase.ir.ops import OPS
 from metaphrase.ir.parse import parse_function
 from metaphrase.ir.passes import PIPELINE, dead_code, dead_state, forward_state, run
+from metaphrase.ir.passes.checkpoints import checkpoints
 from metaphrase.ir.text import print_function
 from metaphrase.ir.types import I1, I8, I32, I64, VOID, Type
 from metaphrase.ir.verify import verify
@@ -28,6 +29,19 @@ def test_exact_state_at_checkpoints() -> None:
     text = "func @f(x: i64) { put zf, 1  checkpoint 3  v = load i8 x  put zf, v  next }"
     assert "put zf, 1" in print_function(dead_state(parse_function(text, LAYOUT)))
     assert "put zf, 1" not in print_function(dead_state(parse_function(text.replace("checkpoint 3", ""), LAYOUT)))
+
+
+def test_stores_below_the_stack_may_run_twice() -> None:
+    layout = Layout("guest")
+    layout.add("rsp", I64)
+    layout.stack_pointer = layout["rsp"]
+    text = """func @f(x: i64) {
+        p = get i64 rsp  checkpoint 0  %s  store (add p, 0xfffffffffffffff8), i64 1  checkpoint 3
+        store (add p, %s), i64 2  checkpoint 6  v = load i8 x  put rsp, (zext i64 v)  next }"""
+    for before, offset, kept in (("", -16, []), ("w = load i8 x", -16, [3]), ("", 16, [6])):
+        function = checkpoints(parse_function(text % (before, hex(offset & (1 << 64) - 1)), layout))
+        found = [effect.imm for effect in function.blocks[0].effects if effect.op is OPS["checkpoint"]]
+        assert found == kept, (before, offset)
 
 
 def test_unreachable_blocks_are_removed() -> None:

@@ -74,7 +74,7 @@ class Flags:
     sf: Value | None = None
     of: Value | None = None
     operation: tuple[int, Value, Value] | None = None
-    """What the flags are those of, if that is all there is to them: DEFER_ADD or DEFER_SUB, and the operands."""
+    """What the flags are those of, if that is all there is to them: a kind (`state.DEFER_ADD`...), and the operands."""
     result: Value | None = None
     """What all but CF and OF are the flags of, with AF clear."""
 
@@ -213,7 +213,7 @@ class X86Emitter(Emitter):
         if kind in (MEMORY_INDEX, MEMORY_INDEX_SEGMENT, MEMORY_32):
             scale = self.binding.register(SCALE)
             index = self._address_register(INDEX)
-            address = address + (index << scale)
+            address = address + (index << (scale & 63))  # spares handlers the case of a large scale
         return address
 
     def linear(self, offset: Value) -> Value:
@@ -364,6 +364,12 @@ class X86Emitter(Emitter):
             cf=cf, zf=zf, adjust=(a ^ b ^ result).trunc(8), of=((a ^ b) & (a ^ result)).slt(0)
         )
         return flags if borrow is not None else replace(flags, operation=(s.DEFER_SUB, a, b))
+
+    def keep_carry(self, flags: Flags, kind: int, operand: Value) -> Flags:
+        """Flags of an increment or decrement, which leaves CF; where they are deferred, CF goes with the operand."""
+        if not self.defers:
+            return flags.but(cf=None)
+        return replace(flags.but(cf=self.cf), operation=(kind, operand, self.cf.zext(operand.width)))
 
     def condition(self, code: int) -> Value:
         """Condition `code` (0 to 15) of Jcc, SETcc and CMOVcc (SDM volume 1, appendix B)."""

@@ -20,7 +20,12 @@ def settler() -> Function:
     a, b = m.get_slot("deferred_a"), m.get_slot("deferred_b")
     narrow = (kind & s.DEFER_NARROW).zext(64)
     operation = kind & 7
-    adds, subtracts = operation.eq(s.DEFER_ADD), operation.eq(s.DEFER_SUB)
+    steps_up, steps_down = operation.eq(s.DEFER_INC), operation.eq(s.DEFER_DEC)
+    steps = steps_up | steps_down
+    adds, subtracts = operation.eq(s.DEFER_ADD) | steps_up, operation.eq(s.DEFER_SUB) | steps_down
+    product = operation.eq(s.DEFER_PRODUCT)
+    given = b.trunc(1)
+    b = steps.select(m.const(1, 64), b)
     x, y = a << narrow, b << narrow
     total, difference = x + y, x - y
     result = adds.select(total, subtracts.select(difference, x))
@@ -29,12 +34,12 @@ def settler() -> Function:
     computed = adds | subtracts
     m.put_flags(
         Flags(
-            cf=adds.select(total.ult(x), subtracts.select(x.ult(y), b.trunc(1))),
+            cf=steps.select(given, adds.select(total.ult(x), subtracts.select(x.ult(y), given))),
             parity=low.trunc(8),
             adjust=computed.select((a ^ b ^ low).trunc(8), m.const(0, 8)),
-            zf=result.eq(0),
+            zf=result.eq(0) & ~product,
             sf=result.slt(0),
-            of=computed.select(overflow, b.lshr(1).trunc(1)),
+            of=computed.select(overflow, product.select(given, b.lshr(1).trunc(1))),
         )
     )
     m.put_slot("deferred", 0)

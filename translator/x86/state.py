@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from metaphrase.ir.layout import Layout
+from metaphrase.ir.layout import INDEXED, Layout
 from metaphrase.ir.types import F80, I8, I16, I32, I64, vector
 
 GPR_NAMES: Final = ("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", *(f"r{n}" for n in range(8, 16)))
@@ -38,16 +38,18 @@ LAYOUT.add("fsw", I16)
 LAYOUT.add("ftw", I16)
 """The x87 tag word, abridged as FXSAVE stores it: one bit a physical register, set if not empty."""
 XMM: Final = [LAYOUT.add(f"xmm{n}", vector(I64, 2), align=64, size=64) for n in range(16)]
-X87: Final = [LAYOUT.add(f"st_physical{n}", F80, align=16, size=16) for n in range(8)]
+X87: Final = [LAYOUT.add(f"st_physical{n}", F80, align=16, size=16, group=INDEXED) for n in range(8)]
 
 DEFERRED: Final = LAYOUT.add("deferred", I8, group="deferred")
 DEFERRED_A: Final = LAYOUT.add("deferred_a", I64, group="deferred")
 DEFERRED_B: Final = LAYOUT.add("deferred_b", I64, group="deferred")
 LAYOUT.defer("flags", "deferred", "deferred_a", "deferred_b")
-DEFER_ADD, DEFER_SUB, DEFER_RESULT = 1, 2, 3
-"""What the flags are those of, in the low bits of `deferred`: a + b, a - b, or the result a with CF + 2 OF in b. The
-bits above (DEFER_NARROW) tell how many bits the operation is short of 64; operands hold what they like there."""
+DEFER_ADD, DEFER_SUB, DEFER_RESULT, DEFER_PRODUCT, DEFER_INC, DEFER_DEC = 1, 2, 3, 4, 5, 6
+"""What the flags are those of, in the low bits of `deferred`: a + b, a - b, the result a with CF + 2 OF in b, the
+product a whose CF and OF are b, a + 1 and a - 1 with CF in b. The bits above (DEFER_NARROW) tell how many bits the
+operation is short of 64; operands hold what they like there."""
 DEFER_NARROW: Final = 0x38
+LAYOUT.stack_pointer = LAYOUT["rsp"]
 LAYOUT.carry("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r12")
 
 FLAG_BITS: Final = 0xCD5

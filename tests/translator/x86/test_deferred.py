@@ -15,6 +15,7 @@ from metaphrase.ir.types import integer
 from metaphrase.translator.guest import guest
 from metaphrase.translator.x86 import state as s
 from metaphrase.translator.x86.emitter import Flags, X86Emitter
+from metaphrase.translator.x86.instructions.multiplication import product_flags
 
 Meaning = Callable[[X86Emitter, Value, Value], Flags]
 OPERATIONS: dict[str, Meaning] = {
@@ -23,7 +24,10 @@ OPERATIONS: dict[str, Meaning] = {
     "and": lambda m, a, b: m.logic_flags(a & b),
     "shl by one": lambda m, a, b: m.logic_flags(a << 1).but(cf=a.slt(0), of=(a ^ (a << 1)).slt(0)),
     "sbb": lambda m, a, b: m.sub_flags(a, b, m.flag(True)),
-    "inc": lambda m, a, b: m.add_flags(a, m.const(1, a.width)).but(cf=None),
+    "adc": lambda m, a, b: m.add_flags(a, b, m.flag(True)),
+    "inc": lambda m, a, b: m.keep_carry(m.add_flags(a, m.const(1, a.width)), s.DEFER_INC, a),
+    "dec": lambda m, a, b: m.keep_carry(m.sub_flags(a, m.const(1, a.width)), s.DEFER_DEC, a),
+    "product": lambda m, a, b: product_flags(m, a * b, a.ult(b)),
 }
 
 
@@ -62,4 +66,4 @@ def test_settled_flags(name: str, width: int) -> None:
         at_once, _ = flags_of(OPERATIONS[name], width, a, b, defer=False)
         late, kind = flags_of(OPERATIONS[name], width, a, b, defer=True)
         assert late == at_once, (hex(a), hex(b))
-        assert (kind != 0) == (name not in ("sbb", "inc")), "these two cannot wait: they need what was there before"
+        assert (kind != 0) == (name not in ("adc", "sbb")), "these two cannot wait: they have three operands"

@@ -7,6 +7,7 @@ from typing import Any
 
 from metaphrase.ir.graph import Value
 from metaphrase.translator.x86.emitter import Flags, Memory, Register, X86Emitter
+from metaphrase.translator.x86.state import DEFER_DEC, DEFER_INC
 from metaphrase.translator.x86.table import insn
 
 Meaning = Callable[[X86Emitter, Value, Value], tuple[Value | None, Flags]]
@@ -114,7 +115,7 @@ def inc(m: X86Emitter, target: Register | Memory) -> None:
     """INC: add 1, without CF. SDM volume 2A, INC."""
     one = m.const(1, target.width)
     old = m.update(target, lambda a: a + 1, "add", one)
-    m.put_flags(m.add_flags(old, one).but(cf=None))
+    m.put_flags(m.keep_carry(m.add_flags(old, one), DEFER_INC, old))
 
 
 @insn("FE /1 | FF /1", "Eb | Ev", lock=True)
@@ -122,7 +123,7 @@ def dec(m: X86Emitter, target: Register | Memory) -> None:
     """DEC: subtract 1, without CF. SDM volume 2A, DEC."""
     one = m.const(1, target.width)
     old = m.update(target, lambda a: a - 1, "sub", one)
-    m.put_flags(m.sub_flags(old, one).but(cf=None))
+    m.put_flags(m.keep_carry(m.sub_flags(old, one), DEFER_DEC, old))
 
 
 @insn("F6 /2 | F7 /2", "Eb | Ev", lock=True, name="not")

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from metaphrase.ir.graph import Value
 from metaphrase.ir.types import I64
 from metaphrase.translator.x86.emitter import Flags, Memory, Register, X86Emitter
+from metaphrase.translator.x86.state import DEFER_PRODUCT
 from metaphrase.translator.x86.table import insn
 
 Operand = Register | Memory
 
 
-def _product_flags(m: X86Emitter, low: Value, overflow: Value) -> Flags:
+def product_flags(m: X86Emitter, low: Value, overflow: Value) -> Flags:
     """CF and OF tell that the upper half matters; the rest is undefined, hardware takes it from the lower half."""
-    return m.result_flags(low).but(cf=overflow, of=overflow, zf=m.flag(False), adjust=m.const(0, 8))
+    flags = m.result_flags(low).but(cf=overflow, of=overflow, zf=m.flag(False), adjust=m.const(0, 8))
+    return replace(flags, operation=(DEFER_PRODUCT, low, overflow.zext(low.width)))
 
 
 def _put_double(m: X86Emitter, low: Value, high: Value) -> None:
@@ -31,7 +35,7 @@ def mul(m: X86Emitter, source: Operand) -> None:
     product = m.get(source).zext(2 * width) * m.get(m.gpr(0, width)).zext(2 * width)
     low, high = product.trunc(width), product.lshr(width).trunc(width)
     _put_double(m, low, high)
-    m.put_flags(_product_flags(m, low, high.ne(0)))
+    m.put_flags(product_flags(m, low, high.ne(0)))
 
 
 def _signed_product(a: Value, b: Value) -> tuple[Value, Value, Value]:
@@ -47,7 +51,7 @@ def imul_double(m: X86Emitter, source: Operand) -> None:
     """IMUL: signed product of the accumulator, double width. SDM volume 2A, IMUL."""
     low, high, overflow = _signed_product(m.get(m.gpr(0, source.width)), m.get(source))
     _put_double(m, low, high)
-    m.put_flags(_product_flags(m, low, overflow))
+    m.put_flags(product_flags(m, low, overflow))
 
 
 @insn("0F AF /r", "Gv, Ev", undefined="sf zf af pf")
@@ -55,7 +59,7 @@ def imul(m: X86Emitter, target: Register, source: Operand) -> None:
     """IMUL: signed product of two operands. SDM volume 2A, IMUL."""
     low, _, overflow = _signed_product(m.get(target), m.get(source))
     m.put(target, low)
-    m.put_flags(_product_flags(m, low, overflow))
+    m.put_flags(product_flags(m, low, overflow))
 
 
 @insn("69 /r iz | 6B /r ib", "Gv, Ev, Iz", undefined="sf zf af pf", name="imul")
@@ -63,7 +67,7 @@ def imul_by(m: X86Emitter, target: Register, source: Operand, by: Value) -> None
     """IMUL: signed product with an immediate. SDM volume 2A, IMUL."""
     low, _, overflow = _signed_product(m.get(source), by)
     m.put(target, low)
-    m.put_flags(_product_flags(m, low, overflow))
+    m.put_flags(product_flags(m, low, overflow))
 
 
 def _dividend(m: X86Emitter, width: int) -> Value:
@@ -71,7 +75,6 @@ def _dividend(m: X86Emitter, width: int) -> Value:
     if width == 8:
         return m.get(m.gpr(0, 16))
     return m.get(m.gpr(0, width)).zext(2 * width) | m.get(m.gpr(2, width)).zext(2 * width) << width
-
 
 
 @insn("F6 /6 | F7 /6", "Eb | Ev", undefined="cf of sf zf af pf")
@@ -88,7 +91,8 @@ def div(m: X86Emitter, source: Operand) -> None:
     dividend = _dividend(m, width)
     m.trap_if(divisor.ule(dividend.lshr(width).trunc(width)), "divide_error")
     by = divisor.zext(2 * width)
-    _put_double(m, dividend.udiv(by).trunc(width), dividend.urem(by).trunc(width))
+    quotient = dividend.udiv(by)
+    _put_double(m, quotient.trunc(width), _remainder(dividend, quotient, by).trunc(width))
 
 
 @insn("F6 /7 | F7 /7", "Eb | Ev", undefined="cf of sf zf af pf")
@@ -101,11 +105,16 @@ def idiv(m: X86Emitter, source: Operand) -> None:
         return
     m.trap_if(divisor.eq(0), "divide_error")
     dividend, by = _dividend(m, width), divisor.sext(2 * width)
-    quotient, remainder = dividend.sdiv(by), dividend.srem(by)
+    quotient = dividend.sdiv(by)
     fits = quotient.eq(quotient.trunc(width).sext(2 * width))
     lowest = dividend.eq(1 << 2 * width - 1)  # the one dividend whose quotient overflows twice the width
     m.trap_if(~fits | lowest, "divide_error")
-    _put_double(m, quotient.trunc(width), remainder.trunc(width))
+    _put_double(m, quotient.trunc(width), _remainder(dividend, quotient, by).trunc(width))
+
+
+def _remainder(dividend: Value, quotient: Value, divisor: Value) -> Value:
+    """A multiplication is much cheaper than a second division, which is what `urem` or `srem` may become."""
+    return dividend - quotient * divisor
 
 
 def _divide_signed_wide(m: X86Emitter, divisor: Value) -> None:
@@ -129,7 +138,7 @@ def _divide_wide(m: X86Emitter, high: Value, low: Value, divisor: Value) -> tupl
 
     def narrow() -> None:
         quotient.set(low.udiv(divisor))
-        remainder.set(low.urem(divisor))
+        remainder.set(_remainder(low, quotient.get(), divisor))
 
     def wide() -> None:
         for result, value in zip((quotient, remainder), _long_division(m, high, low, divisor), strict=True):
