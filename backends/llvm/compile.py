@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,10 @@ from metaphrase.ir.errors import MetaphraseError
 _lock = threading.Lock()
 """Held around every use of LLVM, and across forks: a child must not inherit LLVM in the middle of something."""
 os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+
+
+_loading_seconds = 0.0
+"""What importing LLVM took; 0 as long as it is not."""
 
 
 class CompileError(MetaphraseError):
@@ -50,6 +55,8 @@ def features() -> str:
 
 @cache
 def _binding() -> Any:
+    global _loading_seconds
+    begin = time.perf_counter()
     import llvmlite.binding as llvm  # slow to import: not needed while everything comes from the cache
 
     # LLVM would turn a conditional move from memory into a branch around the load, which then could not fault.
@@ -59,7 +66,24 @@ def _binding() -> Any:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     llvm.initialize_native_asmparser()
+    _loading_seconds = time.perf_counter() - begin
     return llvm
+
+
+def load() -> None:
+    """Import LLVM and set it up, if that is not done yet: it takes as long as compiling several regions."""
+    with _lock:
+        _binding()
+
+
+def is_loaded() -> bool:
+    """Whether LLVM has been needed in this process."""
+    return _loading_seconds > 0
+
+
+def loading_seconds() -> float:
+    """What importing LLVM and setting it up took in this process; 0 if nothing has had to be compiled."""
+    return _loading_seconds
 
 
 @cache

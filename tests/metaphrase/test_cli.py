@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,7 @@ def test_statistics_as_text() -> None:
         rows = dict(line.strip().rsplit("  ", 1) for line in got.stderr.decode().splitlines())
         names = {name.strip() for name in rows}
         assert {"instructions", "region instructions", "blocks", "regions", "cache hits", "run seconds"} <= names
+        assert {"compiled instructions", "lift seconds", "llvm seconds", "llvm load seconds"} <= names
 
 
 def test_statistics_as_json(tmp_path: Path) -> None:
@@ -47,6 +49,20 @@ def test_statistics_as_json(tmp_path: Path) -> None:
     assert (got.status, got.stdout, got.stderr) == (31, b"sum\n", b"")
     values = json.loads(path.read_text())
     assert values["instructions"] > 40 and values["regions"] == 0 and values["run_seconds"] > 0
+
+
+def test_nothing_to_compile_needs_no_llvm(tmp_path: Path) -> None:
+    """Importing it takes longer than a small program that the cache has all of."""
+    path = tmp_path / "statistics.json"
+    refuse = "lambda event, about: event == 'import' and about[0].startswith('llvmlite') and 1 / 0"
+    script = f"import sys; sys.addaudithook({refuse}); from metaphrase.cli import main; main()"
+    given = ["run", "--tier", "auto", f"--stats=json:{path}", "/bin/true"]
+    assert command(*given).status == 0
+    assert run([sys.executable, "-c", script, *given]).status == 0
+    values = json.loads(path.read_text())
+    assert values["llvm_load_seconds"] == values["forms_compiled"] == values["regions"] == 0 < values["forms_cached"]
+    without = run([sys.executable, "-c", script, *given], env=environment(METAPHRASE_CACHE="off"))
+    assert without.status == 70, "the script does notice"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from metaphrase.backends.llvm import context as c
+from metaphrase.backends.llvm.compile import loading_seconds
 from metaphrase.backends.llvm.context import Reasons
 from metaphrase.ir import record
 from metaphrase.ir.errors import MetaphraseError
@@ -410,6 +411,7 @@ class NativeCpu:
         self.statistics.forms_compiled = self.handlers.compiled
         self.statistics.forms_cached = self.handlers.loaded
         self.statistics.cache_hits, self.statistics.cache_misses = self.cache.hits, self.cache.misses
+        self.statistics.llvm_load_seconds = loading_seconds()
         return self.statistics
 
     # --- native memory ---------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from metaphrase.backends.llvm import context as c
 from metaphrase.backends.llvm.codecache import CodeCacheFull
-from metaphrase.backends.llvm.compile import REGION_LEVEL, REGION_PASSES, compile_text, host
+from metaphrase.backends.llvm.compile import REGION_LEVEL, REGION_PASSES, compile_text, host, is_loaded, load
 from metaphrase.backends.llvm.lower import ModuleWriter
 from metaphrase.backends.llvm.objects import Image, link
 from metaphrase.backends.llvm.region import RegionLowering
@@ -25,6 +25,7 @@ from metaphrase.translator.engine.native import code_cache
 from metaphrase.translator.engine.region_store import Compiled, RegionStore, digest_of
 from metaphrase.translator.engine.regions import Region, RegionBuilder
 from metaphrase.translator.engine.selection import GuestBlock, Way, select, ways
+from metaphrase.translator.engine.statistics import StageClock
 
 if TYPE_CHECKING:
     from metaphrase.translator.engine.cpu import NativeCpu
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger("metaphrase.tier1")
 _RECORDS_SIZE = 64 << 20
 _POLL_SECONDS = 0.001
+_WORTH_LOADING = 20_000
+"""Runs of a block for which LLVM is loaded, if nothing else has needed it yet."""
 _NEAR = 1024
 """Bytes within which blocks that are hot at the same time are taken for parts of one function."""
 _AS_OFTEN = 0.75
@@ -129,9 +132,10 @@ class Tier1:
             header = self._newly_hot()
             fresh = header != 0
             if not fresh:
-                if not self.waiting:
+                header = max(self.waiting, key=self.cpu.runs, default=0)
+                if not header or not self._is_worth_it(header):
                     return False
-                header = self._leader(max(self.waiting, key=self.cpu.runs))
+                header = self._leader(header)
                 del self.waiting[header]
             pc = self.cpu.header_pc(header)
             if fresh and not self.store.has(pc, self._kind(pc).name):
@@ -144,6 +148,11 @@ class Tier1:
             if generation == self.generation:
                 LOGGER.exception("a region could not be compiled; tier 0 goes on running it")
         return True
+
+    def _is_worth_it(self, header: int) -> bool:
+        """Whether a block that the cache does not have has run often enough for LLVM to be loaded: that costs more than
+        compiling it, and in a warm run there may be nothing else to compile."""
+        return is_loaded() or self.cpu.tier == "1" or self.cpu.runs(header) >= _WORTH_LOADING
 
     def _leader(self, header: int) -> int:
         """Of waiting blocks that are run one after another up to this one, the first: its region has the others."""
@@ -183,25 +192,38 @@ class Tier1:
         kind = self._kind(block.pc)
         found = self.store.load(block.pc, kind.name)
         if found is not None:
-            compiled, origin = found
             self.cpu.statistics.regions_cached += 1
         else:
-            roots = [block.pc] if kind.landing else [*reversed(self._waiting_near(block.pc)), block.pc]
-            selection = select(self.cpu.guest, self, roots, block.pc)
-            if selection is None:
+            found = self._make(block, kind, generation)
+            if found is None:
                 return
-            region = RegionBuilder(self.cpu.guest, self, selection, exact=kind.exact).build()
-            passes.run(region.function)
-            compiled, origin = self._compile(region, kind.exact), region.origin
-            with self.lock:
-                if generation != self.generation:
-                    return
-            self.store.store(compiled, origin, {block.pc - origin, 0}, kind.name)
-            self.cpu.statistics.regions += 1
+        compiled, origin = found
         self._install(compiled, origin, generation)
         if block.pc != origin:
             self._defer(block)
         self.cpu.statistics.region_seconds += time.perf_counter() - begin
+
+    def _make(self, block: GuestBlock, kind: Kind, generation: int) -> tuple[Compiled, int] | None:
+        """Compile the region for a block, and put it into the cache; None if there is nothing to compile any more."""
+        statistics, clock = self.cpu.statistics, StageClock()
+        roots = [block.pc] if kind.landing else [*reversed(self._waiting_near(block.pc)), block.pc]
+        selection = select(self.cpu.guest, self, roots, block.pc)
+        statistics.select_seconds += clock.lap()
+        if selection is None:
+            return None
+        region = RegionBuilder(self.cpu.guest, self, selection, exact=kind.exact).build()
+        statistics.lift_seconds += clock.lap()
+        passes.run(region.function)
+        statistics.pass_seconds += clock.lap()
+        compiled, origin = self._compile(region, kind.exact, clock), region.origin
+        with self.lock:
+            if generation != self.generation:
+                return None
+        self.store.store(compiled, origin, {block.pc - origin, 0}, kind.name)
+        statistics.regions += 1
+        statistics.compiled_instructions += sum(len(one.instructions) for one in region.blocks)
+        statistics.install_seconds += clock.lap()
+        return compiled, origin
 
     def _kind(self, pc: int) -> Kind:
         return Kind(exact=self.cpu.must_be_exact(pc), landing=pc in self.deferred)
@@ -242,11 +264,18 @@ class Tier1:
         header = self.cpu.find(pc)
         return header != 0 and self.cpu.is_region(header)
 
-    def _compile(self, region: Region, exact: bool) -> Compiled:
+    def _compile(self, region: Region, exact: bool, clock: StageClock) -> Compiled:
+        statistics = self.cpu.statistics
         writer = ModuleWriter(host(), c.Reasons.table(self.cpu.guest.reasons))
         lowering = RegionLowering(writer, region.function, "region", exact=exact)
         writer.add(lowering.text())
-        image = link([compile_text(writer.text(), REGION_PASSES, level=REGION_LEVEL)])
+        text = writer.text()
+        statistics.lower_seconds += clock.lap()
+        load()
+        clock.lap()  # not a region's cost
+        compiled = compile_text(text, REGION_PASSES, level=REGION_LEVEL)
+        statistics.llvm_seconds += clock.lap()
+        image = link([compiled])
         blocks = []
         for block in region.blocks:
             code = self.cpu.memory.read(block.pc, block.end - block.pc)
