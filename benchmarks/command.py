@@ -12,9 +12,11 @@ from metaphrase.benchmarks.compare import Comparison, compare, show_comparison
 from metaphrase.benchmarks.harness import plan, run_suites
 from metaphrase.benchmarks.page import as_html
 from metaphrase.benchmarks.plots import require_matplotlib
-from metaphrase.benchmarks.report import show_run
+from metaphrase.benchmarks.report import show
 from metaphrase.benchmarks.results import Run
+from metaphrase.benchmarks.sheets import as_table
 from metaphrase.benchmarks.suites import SUITES
+from metaphrase.benchmarks.summary import summary_sheets
 from metaphrase.ir.errors import MetaphraseError
 
 RESULTS = Path(".cache/benchmarks")
@@ -92,3 +94,13 @@ def finish(console: Console, run: Run, before: Run | None, report: Path | None) 
         report.write_text(as_html(run, comparison))
         console.print(f"report in {report}", highlight=False)
     return run.failed or bool(comparison and comparison.regressed)
+
+
+def show_run(console: Console, run: Run) -> None:
+    """Print the tables of all suites; the summary comes last, where it is seen."""
+    for suite, rows in run.suites.items():
+        show(console, suite, rows, run.settings.get("smallest_peak", 0))
+    for sheet in summary_sheets(run):
+        console.print(as_table(sheet))
+    if run.settings.get("interrupted"):
+        console.print("[yellow]Interrupted: this is what was there by then.[/yellow]")

@@ -10,7 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 QEMU = "qemu-x86_64"
-CONTROLS = ("native", "qemu")
+COLD = "cold"
+"""Both tiers, with a cache that is empty at each run."""
+IMPORT = "import"
+"""The suite of imports, and the engine that imports."""
+CONTROLS = ("native", "qemu", "python")
 """Engines that no change of Metaphrase makes slower: if one is, the machine was."""
 
 
@@ -48,13 +52,13 @@ def others() -> list[Engine]:
 
 
 def with_empty_cache(cache: Path) -> Engine:
-    """Both tiers, with a cache that is empty at each run."""
+    """The engine COLD; its statistics, too, are those of an empty cache."""
 
     def empty() -> None:
         shutil.rmtree(cache, ignore_errors=True)
         cache.mkdir(parents=True)
 
-    return metaphrase("cold", "auto", {"METAPHRASE_CACHE_DIR": str(cache)}, empty)
+    return metaphrase(COLD, "auto", {"METAPHRASE_CACHE_DIR": str(cache)}, empty)
 
 
 def kernel_engines(cache: Path) -> list[Engine]:
@@ -82,3 +86,8 @@ def start_up_engines(cache: Path) -> list[Engine]:
         metaphrase("warm", "auto", {"METAPHRASE_CACHE_DIR": str(cache / "warm")}, unmeasured=2),
         metaphrase("no cache", "auto", {"METAPHRASE_CACHE_DIR": os.devnull, "METAPHRASE_CACHE": "off"}),
     ]
+
+
+def import_engines(cache: Path) -> list[Engine]:
+    """This Python with nothing to do, which is given the statement as an argument, and with the statement to run."""
+    return [Engine("python", (sys.executable, "-c", "pass")), Engine(IMPORT, (sys.executable, "-c"))]

@@ -6,18 +6,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 from metaphrase.benchmarks.compare import Comparison, Verdict, cells
-from metaphrase.benchmarks.plots import ratios_as_svg
+from metaphrase.benchmarks.engines import IMPORT
+from metaphrase.benchmarks.plots import ratios_as_svg, stages_as_svg
 from metaphrase.benchmarks.report import (
     MIB,
-    TITLES,
-    engine_names,
-    groups_of,
     problems,
-    resources_cell,
     seconds,
-    times_cell,
+    suite_sheets,
 )
-from metaphrase.benchmarks.results import Row, Run, means
+from metaphrase.benchmarks.results import Row, Run
+from metaphrase.benchmarks.sheets import Sheet
+from metaphrase.benchmarks.summary import summary_sheets
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
@@ -28,6 +27,7 @@ th:first-child, td:first-child, .left td { text-align: left }
 tr.mean td { font-weight: bold; border-bottom: 2px solid #999 }
 tr.slower td, .failed { color: #b00020 } tr.faster td { color: #00692b } tr.control td { color: #8a6100 }
 figure { margin: 1rem 0; overflow-x: auto } svg { max-width: 100%; height: auto }
+.note { color: #555; font-size: 90%; margin-top: -.5rem }
 summary { cursor: pointer; color: #0050a0 } .wide { overflow-x: auto }
 """
 
@@ -47,15 +47,15 @@ def _body(run: Run, comparison: Comparison | None) -> Iterator[str]:
         yield '<p class="failed">This run was interrupted: some benchmarks are missing.</p>'
     yield "<p>Each program ran natively and under each engine, in turns; times are medians of all its runs, with half "
     yield "the spread between the slowest and the fastest. Ratios are to native: 1 is as fast.</p>"
-    yield "<h2>Machine and settings</h2>"
-    yield table([], [(name.replace("_", " "), value) for name, value in {**run.host, **_shown(run)}.items()], "left")
+    yield "<h2>Summary</h2>"
+    for sheet in summary_sheets(run):
+        yield from _shown_sheet(sheet)
     if comparison:
         yield from _compared(comparison)
     for suite, rows in run.suites.items():
-        yield f"<h2>{escape(TITLES.get(suite, suite))}</h2>"
-        if plot := ratios_as_svg(suite, rows):
-            yield f"<figure>{plot}</figure>"
-        yield from _suite(rows, run.settings.get("smallest_peak", 0))
+        yield from _suite(suite, rows, run.settings.get("smallest_peak", 0))
+    yield "<h2>Machine and settings</h2>"
+    yield table([], [(name.replace("_", " "), value) for name, value in {**run.host, **_shown(run)}.items()], "left")
 
 
 def _shown(run: Run) -> dict[str, object]:
@@ -65,14 +65,13 @@ def _shown(run: Run) -> dict[str, object]:
     return {name: value for name, value in found.items() if value != ""}
 
 
-def _suite(rows: Sequence[Row], smallest: float) -> Iterator[str]:
-    names = engine_names(rows)
-    if names:
-        yield table(["program", *names], _times(names, rows))
-        yield "<h3>Processor time (all threads, user and system) and peak memory</h3>"
-        measured = [row for row in rows if not row.skipped]
-        resources = [(row.name, *(resources_cell(result, smallest) for result in row.results)) for row in measured]
-        yield table(["program", *names], resources)
+def _suite(suite: str, rows: Sequence[Row], smallest: float) -> Iterator[str]:
+    for number, sheet in enumerate(suite_sheets(suite, rows, smallest)):
+        yield from _shown_sheet(sheet, "h3" if number else "h2")
+        if number == 0 and suite != IMPORT and (plot := ratios_as_svg(suite, rows)):
+            yield f"<figure>{plot}</figure>"
+    if plot := stages_as_svg(suite, rows):
+        yield f"<figure>{plot}</figure>"
     found = list(problems(rows))
     if found:
         yield f'<ul class="failed">{"".join(f"<li>{escape(what)}: {escape(why)}</li>" for what, why in found)}</ul>'
@@ -86,13 +85,11 @@ def _suite(rows: Sequence[Row], smallest: float) -> Iterator[str]:
         yield table(head, _statistics(rows, counters)) + "</div></details>"
 
 
-def _times(names: Sequence[str], rows: Sequence[Row]) -> Iterator[Sequence[object]]:
-    for group, members in groups_of(rows):
-        if group != "all":
-            yield from ((row.name, *(times_cell(row, result) for result in row.results)) for row in members)
-        if len(members) > 1:
-            mean = means(members)
-            yield Mean([f"{group}, geometric mean", *(f"{mean[name]:.2f}x" if name in mean else "-" for name in names)])
+def _shown_sheet(sheet: Sheet, heading: str = "h3") -> Iterator[str]:
+    yield f"<{heading}>{escape(sheet.title)}</{heading}>"
+    yield f'<div class="wide">{table(sheet.head, sheet.rows)}</div>'
+    if sheet.note:
+        yield f'<p class="note">{escape(sheet.note)}</p>'
 
 
 def _runs(rows: Sequence[Row]) -> Iterator[Sequence[object]]:
@@ -121,12 +118,6 @@ def _compared(comparison: Comparison) -> Iterator[str]:
     rows = [Marked(list(cells(change)), change.verdict) for change in comparison.changes]
     yield table(["suite", "program", "engine", "old", "new", "new/old", "verdict"], rows)
     yield f"<ul>{''.join(f'<li>not compared: {escape(line)}</li>' for line in comparison.incomparable)}</ul>"
-
-
-class Mean(list[object]):
-    """A line of geometric means."""
-
-    style = "mean"
 
 
 class Marked(list[object]):

@@ -6,9 +6,11 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+from metaphrase.benchmarks.compiling import compiled, total
 from metaphrase.benchmarks.report import engine_names, groups_of
 from metaphrase.benchmarks.results import Row, means
 from metaphrase.ir.errors import MetaphraseError
+from metaphrase.translator.engine.statistics import STAGES
 
 # One colour for each engine, whichever others are shown beside it (Okabe and Ito's, which the colour-blind can tell).
 COLOURS = {
@@ -16,6 +18,7 @@ COLOURS = {
     "no cache": "#cc79a7",
 }  # fmt: skip
 OTHER = "#009e73"
+STAGE_COLOURS = ("#999999", "#56b4e9", "#e69f00", "#009e73", "#0072b2", "#cc79a7")
 BAR = 0.2  # inches
 PLAIN_TICKS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
 
@@ -74,6 +77,39 @@ def ratios_as_svg(suite: str, rows: Sequence[Row]) -> str:
         axes.set_xlabel("times slower than native (logarithmic)")
         axes.spines[["top", "right", "left"]].set_visible(False)
         figure.legend(loc="outside upper left", ncols=len(names), frameon=False)
+        return _svg(figure)
+
+
+def stages_as_svg(suite: str, rows: Sequence[Row]) -> str:
+    """What compiling a guest instruction costs in each stage, for each program and in total; "" if nothing was
+    compiled with an empty cache.
+
+    Raises MetaphraseError where matplotlib is missing.
+    """
+    parts = compiled(rows)
+    if not parts:
+        return ""
+    if len(parts) > 1:
+        parts.append(total(parts))
+    require_matplotlib()
+    import matplotlib  # optional, and slow to import
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": f"{suite}, stages", "font.size": 9}):
+        figure = Figure(figsize=(9, 1.6 * BAR * len(parts) + 0.9), layout="constrained")
+        axes = figure.add_subplot()
+        begins = [0.0] * len(parts)
+        for number, (stage, colour) in enumerate(zip(STAGES.values(), STAGE_COLOURS)):
+            costs = [one.stages[number] / one.instructions * 1e6 for one in parts]
+            axes.barh(range(len(parts)), costs, 0.7, left=begins, label=stage, color=colour)
+            begins = [begin + cost for begin, cost in zip(begins, costs)]
+        axes.set_yticks(range(len(parts)), [one.name for one in parts])
+        axes.invert_yaxis()
+        axes.grid(axis="x", color="#dddddd", linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.set_xlabel("microseconds of processor time for each guest instruction")
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        figure.legend(loc="outside upper left", ncols=len(STAGES), frameon=False)
         return _svg(figure)
 
 

@@ -6,16 +6,21 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-from metaphrase.benchmarks.results import Result, Row, Run, means
+from metaphrase.benchmarks.compiling import compile_sheet
+from metaphrase.benchmarks.engines import IMPORT
+from metaphrase.benchmarks.results import Result, Row, geometric_mean, means
+from metaphrase.benchmarks.sheets import Sheet, Summed, as_table
 
 TITLES = {
     "kernels": "Kernels (times slower than native; ± half the spread; ~ scaled up from fewer iterations)",
     "programs": "Debian's programs (times slower than native; ± half the spread; cold: with an empty cache)",
     "start-up": "Start-up",
+    IMPORT: "Import: what it adds to the start of Python",
 }
 MIB = 1 << 20
+NEAR = 1.1
+"""A peak that is not above the smallest one by more than this factor may be anything below."""
 
 
 def seconds(value: float) -> str:
@@ -31,23 +36,49 @@ def times_cell(row: Row, result: Result) -> str:
     return f"{'~' if result.scale > 1 else ''}{seconds(result.wall)}{times} ±{result.spread * 50:.0f}%"
 
 
-def resources_cell(result: Result, smallest: float) -> str:
-    """Processor time, of the guest and of what is compiled beside it, and the peak of memory."""
+def processor_cell(row: Row, result: Result) -> str:
+    """Processor time, of the guest and of what is compiled beside it, and its ratio to native."""
     if not result.walls:
         return ""
-    if not result.peaks:
-        return seconds(result.processor)
-    peak = f"{result.peak / MIB:.0f} MiB" if result.peak > smallest * 1.1 else f"< {smallest * 1.1 / MIB:.0f} MiB"
-    return f"{seconds(result.processor)}, {peak}"
+    ratio = row.processor_ratio(result) if result is not row.results[0] else None
+    return seconds(result.processor) + (f" {ratio:.2f}x" if ratio is not None else "")
 
 
-def rate(results: Sequence[Result]) -> str:
-    """Guest instructions a second in tier 0, where it counted them."""
+def memory_cell(row: Row, result: Result, smallest: float) -> str:
+    """MiB at the peak: of the first engine, all of it; of the others, what they have more."""
+    told = result.peak > smallest * NEAR
+    if result is row.results[0]:
+        bound = f"< {smallest * NEAR / MIB:.0f} MiB"
+        return "" if not result.peaks else f"{result.peak / MIB:.0f} MiB" if told else bound
+    over = row.memory_over_native(result)
+    if over is None:
+        return ""
+    if not told:
+        return ""
+    # Where the native peak is only known to be no more than the smallest, the difference is no less than this.
+    least = "" if row.results[0].peak > smallest * NEAR else "≥ "
+    return f"{least}{over / MIB:+.0f} MiB"
+
+
+def rate(results: Sequence[Result]) -> float:
+    """Guest instructions a second in tier 0, where it counted them; else 0."""
     for result in results:
         found = result.statistics
         if result.engine == "tier 0" and found.get("instructions") and found.get("run_seconds"):
-            return f"{found['instructions'] / found['run_seconds'] / 1e6:,.0f} M/s"
-    return ""
+            return found["instructions"] / found["run_seconds"]
+    return 0.0
+
+
+def mean_rate(rows: Sequence[Row]) -> float:
+    """The geometric mean of tier 0's rates; 0 unless all that ran have one."""
+    rates = [rate(row.results) for row in rows if not row.skipped]
+    return geometric_mean(rates) if rates and all(rates) else 0.0
+
+
+def import_seconds(row: Row) -> float | None:
+    """What an import adds to the start of Python, in seconds."""
+    walls = [result.wall for result in row.results if result.walls]
+    return walls[1] - walls[0] if len(walls) == 2 else None
 
 
 def engine_names(rows: Sequence[Row]) -> list[str]:
@@ -75,57 +106,69 @@ def problems(rows: Sequence[Row]) -> Iterator[tuple[str, str]]:
                 yield f"{row.name}, {result.engine} failed", result.error
 
 
-def show_run(console: Console, run: Run) -> None:
-    for suite, rows in run.suites.items():
-        show(console, suite, rows, run.settings.get("smallest_peak", 0))
-    if run.settings.get("interrupted"):
-        console.print("[yellow]Interrupted: this is what was there by then.[/yellow]")
-
-
 def show(console: Console, suite: str, rows: Sequence[Row], smallest: float = 0) -> None:
-    """Print the times of one suite and what they cost, with geometric means for each group, and what failed."""
-    names = engine_names(rows)
-    if names:
-        console.print(times_table(TITLES.get(suite, suite), names, rows))
-        if any(result.peaks for row in rows for result in row.results):
-            console.print(resources_table(names, rows, smallest))
+    """Print the tables of one suite, and what was skipped or failed."""
+    for sheet in suite_sheets(suite, rows, smallest):
+        console.print(as_table(sheet))
     for what, why in problems(rows):
         colour = "yellow" if "skipped" in what else "red"
         console.print(f"[{colour}]{escape(what)}:[/{colour}] {escape(why)}", highlight=False)
 
 
-def times_table(title: str, names: Sequence[str], rows: Sequence[Row]) -> Table:
-    rates = any(rate(row.results) for row in rows)
-    table = Table(title=title, title_justify="left")
-    table.add_column("program")
-    for name in names:
-        table.add_column(name, justify="right")
-    if rates:
-        table.add_column("tier 0 rate", justify="right")
+def suite_sheets(suite: str, rows: Sequence[Row], smallest: float) -> Iterator[Sheet]:
+    """The tables of one suite; the first is that of its times."""
+    names = engine_names(rows)
+    measured = [row for row in rows if not row.skipped]
+    if not names:
+        return
+    yield times_sheet(suite, names, rows)
+    if suite == IMPORT:
+        return
+    cells = [[row.name, *(processor_cell(row, result) for result in row.results)] for row in measured]
+    yield Sheet("Processor time (all threads, user and system)", ["program", *names], cells)
+    if any(result.peaks for row in measured for result in row.results):
+        cells = [[row.name, *(memory_cell(row, result, smallest) for result in row.results)] for row in measured]
+        yield Sheet(
+            f"Peak memory: {names[0]}, and over {names[0]}", ["program", *names], cells,
+            f"{names[0]}: all of it; the others: what they have more. Of small peaks only a bound can be told.",
+        )  # fmt: skip
+    if (compiling := compile_sheet(rows)) is not None:
+        yield compiling
+    if (started := warm_sheet(measured)) is not None:
+        yield started
+
+
+def times_sheet(suite: str, names: Sequence[str], rows: Sequence[Row]) -> Sheet:
+    """The times of every program, with the geometric means of every group."""
+    rates, imports = any(rate(row.results) for row in rows), suite == IMPORT
+    lines: list[Sequence[str]] = []
     for group, members in groups_of(rows):
         for row in members if group != "all" else []:
-            cells = (coloured(times_cell(row, result)) for result in row.results)
-            table.add_row(escape(row.name), *cells, *([rate(row.results)] if rates else []))
+            line = [row.name, *(times_cell(row, result) for result in row.results)]
+            taken = import_seconds(row)
+            line += [_millions(rate(row.results))] * rates + [seconds(taken) if taken is not None else ""] * imports
+            lines.append(line)
         if len(members) > 1:
             mean = means(members)
-            cells = (f"[bold]{mean[name]:.2f}x[/bold]" if name in mean else "-" for name in names)
-            table.add_row(f"[bold]{group}, geometric mean[/bold]", *cells, *([""] if rates else []), end_section=True)
-    return table
+            line = [f"{group}, geometric mean", *(f"{mean[name]:.2f}x" if name in mean else "-" for name in names)]
+            lines.append(Summed(line + [_millions(mean_rate(members))] * rates + [""] * imports))
+    head = ["program", *names, *["tier 0 rate"] * rates, *["the import alone"] * imports]
+    note = "tier 0 rate: million guest instructions a second" if rates else ""
+    return Sheet(TITLES.get(suite, suite), head, lines, note)
 
 
-def coloured(cell: str) -> str:
-    """The ratio in a cell of times bold, a failure red."""
-    if cell == "failed":
-        return "[red]failed[/red]"
-    return " ".join(f"[bold]{word}[/bold]" if word.endswith("x") else word for word in cell.split(" "))
+def _millions(found: float) -> str:
+    return f"{found / 1e6:,.0f} M/s" if found else ""
 
 
-def resources_table(names: Sequence[str], rows: Sequence[Row], smallest: float) -> Table:
-    table = Table(title="Processor time (all threads, user and system) and peak memory", title_justify="left")
-    table.add_column("program")
-    for name in names:
-        table.add_column(name, justify="right")
+def warm_sheet(rows: Sequence[Row]) -> Sheet | None:
+    """What was left to compile where the cache was filled, and whether LLVM was loaded for that."""
+    lines = []
     for row in rows:
-        if not row.skipped:
-            table.add_row(escape(row.name), *(resources_cell(result, smallest) for result in row.results))
-    return table
+        for told in (result.statistics for result in row.results if result.engine == "warm"):
+            if "llvm_load_seconds" in told:
+                load = told["llvm_load_seconds"]
+                counts = (told["forms_compiled"], told["regions"], told["regions_cached"])
+                lines.append([row.name, *(f"{count:,.0f}" for count in counts), seconds(load) if load else "no"])
+    head = ["program", "handlers compiled", "regions compiled", "regions from the cache", "LLVM loaded"]
+    return Sheet("What warm starts had to compile", head, lines) if lines else None

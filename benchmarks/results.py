@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -96,6 +96,17 @@ class Row:
         native = self.results[0]
         return result.wall / native.wall if result.walls and native.walls else None
 
+    def processor_ratio(self, result: Result) -> float | None:
+        """Times more processor time than native, or None where either failed or took less than can be told."""
+        native = self.results[0]
+        known = result.walls and native.walls and result.processor and native.processor
+        return result.processor / native.processor if known else None
+
+    def memory_over_native(self, result: Result) -> float | None:
+        """Bytes at the peak beyond the native ones, or None where either was not measured."""
+        native = self.results[0]
+        return result.peak - native.peak if result.peaks and native.peaks else None
+
     def as_json(self) -> dict[str, object]:
         named = {"name": self.name, "group": self.group, "title": self.title, "work": self.work}
         engines = [result.as_json() | {"ratio": self.ratio(result)} for result in self.results]
@@ -113,13 +124,13 @@ def geometric_mean(values: Sequence[float]) -> float:
     return math.exp(sum(map(math.log, values)) / len(values))
 
 
-def means(rows: Sequence[Row]) -> dict[str, float]:
-    """Engine -> geometric mean of its ratios to native. Engines that failed anywhere have none: a mean over fewer
-    programs would flatter them. Programs that were skipped count for no engine."""
+def means(rows: Sequence[Row], of: Callable[[Row, Result], float | None] = Row.ratio) -> dict[str, float]:
+    """Engine -> geometric mean of its ratios to native, of wall time or another. Engines that failed anywhere have
+    none: a mean over fewer programs would flatter them. Programs that were skipped count for no engine."""
     measured = [row for row in rows if not row.skipped]
     found = {}
     for column, result in enumerate(measured[0].results if measured else ()):
-        ratios = [row.ratio(row.results[column]) for row in measured]
+        ratios = [of(row, row.results[column]) for row in measured]
         known = [ratio for ratio in ratios if ratio is not None]
         if len(known) == len(ratios):
             found[result.engine] = geometric_mean(known)

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metaphrase.benchmarks.building import COMPILERS, build
-from metaphrase.benchmarks.engines import Engine, kernel_engines, program_engines, start_up_engines
+from metaphrase.benchmarks.engines import (
+    IMPORT,
+    Engine,
+    import_engines,
+    kernel_engines,
+    program_engines,
+    start_up_engines,
+)
 from metaphrase.benchmarks.inputs import Inputs
 from metaphrase.benchmarks.kernels import all_kernels
 from metaphrase.benchmarks.machine import package_version
@@ -20,8 +27,11 @@ COMPILER = COMPILERS["x86_64"]
 START_UPS = {
     "/bin/true": (["/bin/true"], "A process that does nothing.", "coreutils"),
     "/bin/ls": (["/bin/ls", "-l", "/etc"], "A few libraries, a few hundred system calls.", "coreutils"),
-    "python3 -c pass": (["/usr/bin/python3", "-S", "-E", "-c", "pass"], "A large program.", "python3-minimal"),
-}
+    "python3 -S -E -c pass": (
+        ["/usr/bin/python3", "-S", "-E", "-c", "pass"], "A large program that reads little.", "python3-minimal",
+    ),
+    "python3 -c pass": (["/usr/bin/python3", "-c", "pass"], "The same as one starts it.", "python3-minimal"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -114,6 +124,12 @@ def start_ups(quick: bool) -> list[Benchmark]:
     ]  # fmt: skip
 
 
+def imports(quick: bool) -> list[Benchmark]:
+    statement = "import metaphrase"
+    title = "The library with nothing done; what it needs to run programs is imported when it is first asked for."
+    return [Benchmark(statement, IMPORT, title, 1, lambda folder: lambda count: [statement])]
+
+
 def work_of(command: list[str], folder: Path) -> str:
     """A digest of a command. Built binaries and made inputs carry theirs in their names; where they lie is left out."""
     parts = [part.replace(str(folder), "") for part in command]
@@ -124,4 +140,5 @@ SUITES = (
     Suite("kernels", "Kernels", kernel_engines, kernels),
     Suite("programs", "Debian's programs", program_engines, programs),
     Suite("start-up", "Start-up", start_up_engines, start_ups, times=2),
+    Suite(IMPORT, "Import", import_engines, imports, times=10),
 )

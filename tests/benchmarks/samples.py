@@ -9,6 +9,7 @@ from pathlib import Path
 from metaphrase.benchmarks.engines import Engine
 from metaphrase.benchmarks.results import Result, Row, Run
 from metaphrase.benchmarks.suites import Benchmark, Suite
+from metaphrase.translator.engine.statistics import STAGES
 
 MIB = 1 << 20
 
@@ -49,3 +50,18 @@ def row(
 def a_run(rows: Sequence[Row], suite: str = "kernels", processor: str = "A", quick: bool = False) -> Run:
     settings = {"quick": quick, "repetitions": 3, "only": "", "engines": [], "smallest_peak": 5 * MIB}
     return Run({"processor": processor, "cores": 2, "date": "2026-01-01"}, settings, {suite: list(rows)})
+
+
+def compiling(regions: int, instructions: int, seconds: float) -> dict[str, float]:
+    """Statistics of a run that compiled regions: half of the processor time in LLVM, and as long again in waiting."""
+    stages = {stage: seconds * (0.5 if stage == "llvm_seconds" else 0.1) for stage in STAGES}
+    return {"regions": regions, "compiled_instructions": instructions, "region_seconds": 2 * seconds, **stages}
+
+
+COMPILED = [
+    row("gzip", result("native", 1.0), result("qemu", 2.0), result("cold", 3.0, statistics=compiling(10, 4000, 1.0))),
+    row("python", result("native", 1.0), result("qemu", 8.0), result("cold", 16.0, statistics=compiling(90, 8000, 2.0)),
+        group="interpreters"),
+    row("idle", result("native", 1.0), result("qemu", 4.0), result("cold", 4.0), group="interpreters"),
+]  # fmt: skip
+"""Programs with an empty cache, the last of which compiled nothing."""

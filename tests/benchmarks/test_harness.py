@@ -8,11 +8,11 @@ import pytest
 
 from metaphrase.benchmarks import measure as measuring
 from metaphrase.benchmarks.building import BuildError, build
-from metaphrase.benchmarks.engines import Engine, program_engines
+from metaphrase.benchmarks.engines import Engine, import_engines, program_engines, with_empty_cache
 from metaphrase.benchmarks.harness import SettingsError, run_suites
 from metaphrase.benchmarks.kernels import GROUPS, all_kernels
 from metaphrase.benchmarks.measure import RunFailed, measure, run_once, smallest_peak
-from metaphrase.benchmarks.suites import SUITES, work_of
+from metaphrase.benchmarks.suites import SUITES, imports, work_of
 from tests.benchmarks.samples import MIB, fake_suite, python_engine
 
 PRINT = "import sys; print(sys.argv[1])"
@@ -87,6 +87,21 @@ def test_statistics_are_of_the_last_unmeasured_run(tmp_path: Path) -> None:
     assert result.statistics == {"runs": 2} and len(result.walls) == 3
 
 
+def test_statistics_with_an_empty_cache_are_of_one(tmp_path: Path) -> None:
+    cold = with_empty_cache(tmp_path)
+    native = Engine("native")
+    for _ in range(2):  # the second time, the first has filled the cache
+        _, result = measure([native, cold], lambda count: ["/bin/true"], 1, 0)
+        assert not result.error and result.statistics["cache_hits"] == result.statistics["forms_cached"] == 0
+        assert result.statistics["forms_compiled"] > 0 and result.statistics["llvm_load_seconds"] > 0
+
+
+def test_an_import_is_measured(tmp_path: Path) -> None:
+    (one,) = imports(False)
+    python, imported = measure(import_engines(tmp_path), one.make(tmp_path), one.iterations, 2)
+    assert not python.error and not imported.error and 0 < python.wall < 60 and len(imported.walls) == 2
+
+
 def test_slow_engines_do_less_and_are_scaled_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measuring, "LONGEST", 0.5)
     monkeypatch.setattr(measuring, "SCALED_TO", 0.25)
@@ -131,9 +146,9 @@ def test_an_interrupted_run_keeps_what_it_has(tmp_path: Path, monkeypatch: pytes
 
 
 def test_the_suites_are_as_documented(tmp_path: Path) -> None:
-    assert [suite.name for suite in SUITES] == ["kernels", "programs", "start-up"]
+    assert [suite.name for suite in SUITES] == ["kernels", "programs", "start-up", "import"]
     for suite in SUITES:
-        assert suite.engines(tmp_path)[0].name == "native"
+        assert suite.engines(tmp_path)[0].name == ("python" if suite.name == "import" else "native")
         names = [one.name for one in suite.benchmarks(False)]
         assert len(set(names)) == len(names)
     cold = next(engine for engine in program_engines(tmp_path) if engine.name == "cold")

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from metaphrase.benchmarks.command import show_run
 from metaphrase.benchmarks.compare import compare
 from metaphrase.benchmarks.page import as_html
-from metaphrase.benchmarks.plots import ratios_as_svg, require_matplotlib
-from metaphrase.benchmarks.report import show_run
+from metaphrase.benchmarks.plots import ratios_as_svg, require_matplotlib, stages_as_svg
 from metaphrase.benchmarks.results import Result, ResultsError, Row, Run, geometric_mean, means
 from metaphrase.ir.errors import MetaphraseError
-from tests.benchmarks.samples import a_run, result, row
+from tests.benchmarks.samples import COMPILED, a_run, result, row
 
 ROWS = [
     row("sieve", result("native", 1.0, 1.1), result("auto", 2.0, 2.2, statistics={"regions": 4, "run_seconds": 2.0})),
@@ -52,7 +52,8 @@ def test_tables_hold_ratios_and_reasons() -> None:
     show_run(console, a_run(ROWS))
     assert isinstance(console.file, io.StringIO)
     text = console.file.getvalue()
-    assert "2.100 s 2.00x ±5%" in text and "2.940 s, 40 MiB" in text
+    assert "2.100 s 2.00x ±5%" in text and "2.940 s 2.00x" in text
+    assert "40 MiB" in text and "+0 MiB" in text
     assert "integer, geometric" not in text and "float, geometric mean" in text and "all, geometric mean" in text
     assert "saxpy, auto failed: status <70>" in text and "lua skipped: not installed: apt-get install lua5.4" in text
 
@@ -73,6 +74,14 @@ def test_plots_show_every_program_that_ran() -> None:
     assert ratios_as_svg("kernels", ROWS) == svg, "the same results give the same plot"
     assert ratios_as_svg("kernels", ROWS[3:]) == ""
     assert ratios_as_svg("kernels", [row("p", result("native", 1.0))]) == ""
+
+
+def test_stages_are_drawn_where_regions_were_compiled() -> None:
+    svg = stages_as_svg("programs", COMPILED)
+    xml.dom.minidom.parseString(svg)
+    assert all(text in svg for text in ("gzip", "total", "lifting", "microseconds"))
+    assert stages_as_svg("programs", COMPILED) == svg
+    assert stages_as_svg("kernels", ROWS) == ""
 
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
