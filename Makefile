@@ -22,6 +22,7 @@ $(STAMP): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV) (once)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,notebook]'
+	@$(BIN)/metaphrase precompile
 	@touch $@
 
 packages:  ## Install the Debian programs that tests and demo run (as root; else say what is missing)

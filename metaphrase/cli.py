@@ -1,4 +1,4 @@
-"""The command line: `metaphrase run`, `metaphrase explain` and `metaphrase bench`.
+"""The command line: `metaphrase run`, `metaphrase explain`, `metaphrase precompile` and `metaphrase bench`.
 
 Starting a guest is to cost little, so nothing is imported here that `run` does not need: argparse is the quickest of
 the parsers that say what is wrong, and each command's work lies in a module that is imported when it is asked for.
@@ -59,6 +59,15 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--handler", action="store_true", help="show the tier-0 handlers of the instructions too")
     explain.add_argument("--debug", action="store_true", help="show a traceback when something goes wrong")
 
+    precompile = commands.add_parser(
+        "precompile", allow_abbrev=False, help="compile beforehand what the first run of every program would have to",
+        description="Compile the runtimes, and the handlers of the forms of instructions that programs commonly have, "
+                    "for this machine. They are put beside the installed package, so that runs with an empty cache "
+                    "start fast.",
+    )  # fmt: skip
+    precompile.add_argument("--learn", metavar="FOLDER",
+                            help="first add to the common forms those that the cache in FOLDER has")  # fmt: skip
+
     # Listed here only: its options are those of the harness, which parses them itself.
     commands.add_parser("bench", add_help=False, help="compare with native runs and other emulators on this machine")
     return parser
@@ -93,7 +102,10 @@ def _main(given: list[str]) -> NoReturn:
         _run(options, command)
     if given[:1] == ["bench"]:
         _bench(given[1:])
-    _explain(parser.parse_args(given))
+    options = parser.parse_args(given)
+    if options.command == "precompile":
+        _precompile(options)
+    _explain(options)
 
 
 def _run(options: argparse.Namespace, command: Sequence[str]) -> NoReturn:
@@ -120,6 +132,17 @@ def _explain(options: argparse.Namespace) -> NoReturn:
         sys.exit(STATUS_USAGE)
     except BrokenPipeError:  # the reader, `head` say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(0)
+
+
+def _precompile(options: argparse.Namespace) -> NoReturn:
+    from metaphrase.precompile import precompile_command  # brings all guests
+
+    try:
+        precompile_command(options.learn)
+    except (MetaphraseError, OSError) as error:
+        print(f"metaphrase: {error}", file=sys.stderr)
+        sys.exit(1)
     sys.exit(0)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metaphrase.ir.errors import MetaphraseError
@@ -81,6 +82,8 @@ class Guest(ABC):
     """Width of `Decoded.statics`; a form is (row, statics)."""
     program_counter: str
     """Slot that holds the guest's program counter while native code does not run."""
+    common_forms: Path | None = None
+    """A file with the names of forms (see `form_name`) that programs have; `precompiled` says what for."""
     lazy_group: str = ""
     """Group of slots (flags) of which a tier-0 handler exists in two variants, writing them or not."""
     longest: int

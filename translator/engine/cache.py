@@ -57,15 +57,21 @@ def version_stamp() -> str:
 
 
 class Cache:
-    """The cache of one guest. With no folder, or one that cannot be used, it holds nothing and says so once."""
+    """The cache of one guest. With no folder, or one that cannot be used, it holds nothing and says so once.
 
-    def __init__(self, guest: str, folder: Path | None) -> None:
+    Beneath it lies what the installation brings along, see `precompiled`: it is read only.
+    """
+
+    def __init__(self, guest: str, folder: Path | None, *, installed: Path | None = None) -> None:
         self.folder: Path | None = None
+        self.installed: Path | None = None
         self.hits = self.misses = self.stored = 0
         if folder is None:
             return
         key = hashlib.blake2b(f"{features()};{version_stamp()}".encode(), digest_size=8).hexdigest()
         path = folder / f"{guest}-{key}"
+        if installed is not None and (installed / path.name).is_dir():
+            self.installed = installed / path.name
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -75,13 +81,16 @@ class Cache:
 
     def names(self, prefix: str) -> list[str]:
         """Names of the entries that begin with `prefix`."""
+        found: set[str] = set()
+        if self.installed is not None:
+            with contextlib.suppress(OSError):
+                found.update(name[:-4] for name in os.listdir(self.installed) if name.startswith(prefix))
         if self.folder is None:
-            return []
-        found = []
+            return sorted(found)
         with contextlib.suppress(OSError):
             for name in os.listdir(self.folder):
                 if name.startswith(prefix) and name.endswith(".img"):
-                    found.append(name[:-4])
+                    found.add(name[:-4])
                 elif name.startswith(_NEW):
                     self._clear_away(self.folder / name)
         return sorted(found)
@@ -94,9 +103,9 @@ class Cache:
 
     def load(self, name: str) -> tuple[dict[str, Any], int, bytes] | None:
         """An entry's header, the offset of its code in the file, and the code; None if absent or damaged."""
-        if self.folder is None:
+        if self.folder is None and self.installed is None:
             return None
-        path = self.folder / f"{name}.img"
+        path = self.path(name)
         try:
             data = path.read_bytes()
         except OSError:
@@ -118,8 +127,15 @@ class Cache:
 
     def path(self, name: str) -> Path:
         """The file of an entry; only where there is a folder."""
+        file = f"{name}.img"
+        if self.installed is not None and (self.folder is None or not (self.folder / file).exists()):
+            return self.installed / file
         assert self.folder is not None
-        return self.folder / f"{name}.img"
+        return self.folder / file
+
+    def is_own(self, name: str) -> bool:
+        """Whether an entry lies in the cache itself."""
+        return self.folder is not None and (self.folder / f"{name}.img").exists()
 
     def store(self, name: str, header: dict[str, Any], code: bytes) -> None:
         """Write an entry; a full or read-only disk costs the entry, not the run."""
@@ -146,7 +162,7 @@ class Cache:
         """Delete an entry, if it is there and may be deleted."""
         if self.folder is not None:
             with contextlib.suppress(OSError):
-                self.path(name).unlink()
+                (self.folder / f"{name}.img").unlink()
 
     def load_image(self, name: str) -> Image | None:
         """An entry that is one image."""

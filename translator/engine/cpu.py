@@ -10,6 +10,7 @@ from metaphrase.backends.llvm.compile import loading_seconds
 from metaphrase.backends.llvm.context import Reasons
 from metaphrase.ir import record
 from metaphrase.ir.errors import MetaphraseError
+from metaphrase.translator.engine import precompiled
 from metaphrase.translator.engine.cache import Cache, default_folder
 from metaphrase.translator.engine.code_pages import PAGE, CodePages
 from metaphrase.translator.engine.handlers import Handlers
@@ -51,7 +52,7 @@ class NativeCpu:
         self.name = guest.name
         self.exact = exact
         folder = None if cache == "off" else Path(cache) if cache is not None else default_folder()
-        self.cache = Cache(guest.name, folder)
+        self.cache = Cache(guest.name, folder, installed=precompiled.FOLDER)
         self.statistics = Statistics()
         self.runtime, self.handlers = _shared(guest, self.cache)
         self._memory = HostBlock(c.SIZE + c.jump_cache(guest.layout) + (c.JUMP_ENTRY << c.JUMP_CACHE_BITS))

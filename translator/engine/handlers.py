@@ -85,7 +85,7 @@ class Handlers:
         self._unsaved: list[tuple[dict[str, Any], bytes]] = []
         self._load_new()
         if len(self._seen) > _MANY_ENTRIES:
-            self._pack()
+            self.pack()
 
     def known(self, form: int) -> bool:
         """Whether a form (row << static_bits | statics) has its handler."""
@@ -166,10 +166,13 @@ class Handlers:
             self._load(name)
         return bool(new)
 
-    def _pack(self) -> None:
+    def pack(self) -> None:
         """Put all entries of the cache into one. Processes that have the old ones mapped keep them."""
-        found = [self.cache.load(name) for name in sorted(self._seen)]
-        self._store(*_joined([(one[0]["forms"], one[2]) for one in found if one is not None]), replaced=self._seen)
+        own = sorted(name for name in self._seen if self.cache.is_own(name))
+        if len(own) < 2:
+            return
+        found = [self.cache.load(name) for name in own]
+        self._store(*_joined([(one[0]["forms"], one[2]) for one in found if one is not None]), replaced=own)
 
     def _store(self, entries: dict[str, Any], code: bytes, replaced: Iterable[str] = ()) -> None:
         label = hashlib.blake2b("\n".join(entries).encode(), digest_size=8).hexdigest()

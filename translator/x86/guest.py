@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from metaphrase.ir.graph import Function, Value
@@ -27,6 +28,7 @@ class X86Guest(Guest):
     static_bits = native_decoder.STATIC_BITS
     program_counter = "rip"
     lazy_group = "flags"
+    common_forms = Path(__file__).parent / "common_forms.txt"
     longest = decoder.LONGEST
     illegal = "invalid_opcode"
     reset_values = s.RESET
