@@ -34,6 +34,8 @@ EXISTING = click.Path(path_type=Path, dir_okay=False, exists=True)
 @click.option("--only", default="", metavar="REGEX", help="Only programs whose name matches.")
 @click.option("--engine", "engines", multiple=True, metavar="NAME",
               help="Only this engine, besides native (repeatable).")  # fmt: skip
+@click.option("--without", "left_out", multiple=True, metavar="MECHANISM",
+              help="Also without this mechanism of the translator (repeatable; see docs/mechanisms.md).")  # fmt: skip
 @click.option("--output", type=FILE, default=RESULTS / "latest.json", show_default=True, help="Where the JSON goes.")
 @click.option("--report", type=FILE, help="Write tables and plots to this HTML file.")
 @click.option("--compare", "old", type=EXISTING, help="Tell what got slower since this JSON was written.")
@@ -45,6 +47,7 @@ def bench(
     repetitions: int,
     only: str,
     engines: tuple[str, ...],
+    left_out: tuple[str, ...],
     output: Path,
     report: Path | None,
     old: Path | None,
@@ -72,7 +75,7 @@ def bench(
         else:
             run = run_suites(
                 suites, RESULTS.absolute(), quick=quick, repetitions=repetitions, only=only, engines=engines,
-                console=progress,
+                left_out=left_out, console=progress,
             )  # fmt: skip
             run.write(output)
         failed = finish(console, run, before, report)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from metaphrase.translator import mechanisms
+
 QEMU = "qemu-x86_64"
 COLD = "cold"
 """Both tiers, with a cache that is empty at each run."""
@@ -59,6 +61,12 @@ def with_empty_cache(cache: Path) -> Engine:
         cache.mkdir(parents=True)
 
     return metaphrase(COLD, "auto", {"METAPHRASE_CACHE_DIR": str(cache)}, empty)
+
+
+def without(mechanism: str, cache: Path) -> Engine:
+    """Both tiers without one of the `translator.mechanisms`, with a cache of its own that is filled."""
+    env = {"METAPHRASE_CACHE_DIR": str(cache / "warm"), mechanisms.VARIABLE: mechanism}
+    return metaphrase(f"without {mechanism}", "auto", env, unmeasured=2)
 
 
 def kernel_engines(cache: Path) -> list[Engine]:

@@ -10,12 +10,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from metaphrase.benchmarks.engines import Engine
+from metaphrase.benchmarks.engines import Engine, without
 from metaphrase.benchmarks.machine import host
 from metaphrase.benchmarks.measure import measure, smallest_peak
 from metaphrase.benchmarks.results import Row, Run
 from metaphrase.benchmarks.suites import Benchmark, Suite, work_of
 from metaphrase.ir.errors import MetaphraseError
+from metaphrase.translator import mechanisms
 
 
 class SettingsError(MetaphraseError):
@@ -25,6 +26,13 @@ class SettingsError(MetaphraseError):
 def chosen(engines: Sequence[Engine], names: Sequence[str]) -> list[Engine]:
     """The reference always, and of the others those named (all, if none is)."""
     return [engines[0], *(engine for engine in engines[1:] if not names or engine.name in names)]
+
+
+def suite_engines(suite: Suite, cache: Path, names: Sequence[str], left_out: Sequence[str]) -> list[Engine]:
+    """The engines of a suite that are asked for, and those that do without a mechanism."""
+    all_engines = suite.engines(cache)
+    more = left_out if any(engine.name == "auto" for engine in all_engines) else ()
+    return [*chosen(all_engines, names), *(without(name, cache) for name in more)]
 
 
 def plan(suites: Sequence[Suite], *, quick: bool, only: str) -> list[tuple[Suite, Benchmark]]:
@@ -55,14 +63,17 @@ def run_suites(
     repetitions: int = 3,
     only: str = "",
     engines: Sequence[str] = (),
+    left_out: Sequence[str] = (),
     console: Console | None = None,
 ) -> Run:
     """Time what is asked for; a bar on `console` says how far it is. Built programs and inputs stay in `folder`.
 
+    For each mechanism that is `left_out`, suites that measure both tiers have one engine more, which does without it.
     Interrupted by the keyboard, it gives what is there, and says so in the settings.
     """
     planned = plan(suites, quick=quick, only=only)
     check_names(suites, engines)
+    mechanisms.check(frozenset(left_out))
     settings = {"quick": quick, "repetitions": repetitions, "only": only, "engines": list(engines)}
     run = Run(host(), {**settings, "suites": [suite.name for suite in suites], "smallest_peak": smallest_peak()})
     columns = (
@@ -73,7 +84,7 @@ def run_suites(
         tempfile.TemporaryDirectory(prefix="metaphrase-benchmark-") as scratch,
         Progress(*columns, console=console or Console(stderr=True, quiet=True), transient=True) as progress,
     ):
-        lists = {suite.name: chosen(suite.engines(Path(scratch) / suite.name), engines) for suite in suites}
+        lists = {suite.name: suite_engines(suite, Path(scratch) / suite.name, engines, left_out) for suite in suites}
         runs = [
             0 if one.missing else sum(engine.unmeasured + repetitions * suite.times for engine in lists[suite.name])
             for suite, one in planned

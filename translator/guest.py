@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.ir.graph import Function
 from metaphrase.ir.layout import Layout
+from metaphrase.translator.mechanisms import uses
 
 if TYPE_CHECKING:
     from metaphrase.translator.emitter import Emitter
@@ -173,5 +174,7 @@ def guest(name: str) -> Guest:
             raise MetaphraseError(f"no guest is called {name!r}; known are {', '.join(sorted(_guests))}")
         found = _guests[name]()
         found.layout.program_counter = found.layout[found.program_counter].offset
+        if not uses("carried-registers"):
+            found.layout.carried = ()
         _made[name] = found
     return found

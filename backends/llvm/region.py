@@ -20,6 +20,7 @@ from metaphrase.ir.passes.dead_state import needs_present, visible_at_checkpoint
 from metaphrase.ir.schedule import Dominators
 from metaphrase.ir.types import Type
 from metaphrase.ir.window import large_part
+from metaphrase.translator.mechanisms import uses
 
 _RARELY = {"rarely": 0, "carefully": 1}
 _REASON = 2
@@ -203,6 +204,9 @@ class RegionLowering(FunctionLowering):
         """
         assert self.ir.layout is not None
         carried = self._carried(out)
+        if not uses("jump-cache"):
+            self.tail_to_pc(self.load_context(context.REGION_DISPATCH, out), pc, out, carried)
+            return
         n = self.fresh("j")
         bits = context.JUMP_CACHE_BITS
         out += [f"{n}.high = lshr i64 {pc}, {context.JUMP_SHIFT}", f"{n}.mixed = xor i64 {pc}, {n}.high"]
@@ -264,7 +268,7 @@ class RegionLowering(FunctionLowering):
         self._commit(self.dirty[self.block], out)
         if name == "leave":
             self._leave(operand(target), str(self.module.reasons[terminator.imm]), out)
-        elif offset is not None:
+        elif offset is not None and uses("chaining"):
             self._chain_to(self._exit_record(offset, out), out)
         else:
             self._dispatch(operand(target), out)

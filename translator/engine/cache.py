@@ -23,6 +23,7 @@ import metaphrase.translator
 from metaphrase.backends.llvm.codecache import PAGE
 from metaphrase.backends.llvm.compile import features
 from metaphrase.backends.llvm.objects import Image
+from metaphrase.translator.mechanisms import left_out
 
 LOGGER = logging.getLogger("metaphrase.cache")
 _MAGIC = b"metaphr1"
@@ -68,7 +69,8 @@ class Cache:
         self.hits = self.misses = self.stored = 0
         if folder is None:
             return
-        key = hashlib.blake2b(f"{features()};{version_stamp()}".encode(), digest_size=8).hexdigest()
+        made_by = f"{features()};{version_stamp()};{sorted(left_out())}"
+        key = hashlib.blake2b(made_by.encode(), digest_size=8).hexdigest()
         path = folder / f"{guest}-{key}"
         if installed is not None and (installed / path.name).is_dir():
             self.installed = installed / path.name

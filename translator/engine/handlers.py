@@ -20,6 +20,7 @@ from metaphrase.translator.emitter import Parameters
 from metaphrase.translator.engine.cache import Cache
 from metaphrase.translator.engine.host_memory import HostBlock
 from metaphrase.translator.guest import Guest
+from metaphrase.translator.mechanisms import uses
 
 _FACT = struct.Struct("<QQBBB")
 _BATCH = 48
@@ -150,7 +151,7 @@ class Handlers:
 
     def _install(self, entries: dict[str, Any], base: int) -> None:
         for form, offset, lazy, reads, kills, writes in entries.values():
-            lazy_address = base + lazy if lazy >= 0 else 0
+            lazy_address = base + lazy if lazy >= 0 and uses("lazy-handlers") else 0
             at = form * context.FORM_SIZE
             _FACT.pack_into(self.table.view, at, base + offset, lazy_address, reads, kills, writes)
 

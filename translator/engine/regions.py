@@ -12,6 +12,7 @@ from metaphrase.ir.types import I1, I64, VOID
 from metaphrase.translator.emitter import Constants
 from metaphrase.translator.engine.selection import Blocks, GuestBlock, Selection
 from metaphrase.translator.guest import Guest
+from metaphrase.translator.mechanisms import uses
 
 
 @dataclass(slots=True)
@@ -31,7 +32,7 @@ class RegionBuilder:
         self.origin = selection.entry
         self.function = Function(f"region_{self.origin:x}", guest.layout, simplify=simplify)
         self.emitter = guest.make_emitter(self.function)
-        self.emitter.defers = guest.layout.deferred is not None
+        self.emitter.defers = guest.layout.deferred is not None and uses("deferred-flags")
         self.entry = self.emitter.block
         self.heads: dict[int, Block] = {}
         self.backward: dict[Block, int] = {}
@@ -85,7 +86,7 @@ class RegionBuilder:
                     block.terminator = Terminator(OPS["jump"], (), (self.heads[pc],))
                 elif end.imm == "jump" and not self.source.is_warm(pc):
                     block.terminator = Terminator(end.op, end.args, imm="rarely")
-            elif end.imm == "return":
+            elif end.imm == "return" and uses("returns"):
                 self._guess(block, end.args[0], [pc for pc in self.selection.returns if pc in self.heads])
 
     def _guess(self, block: Block, target: Value, likely: list[int]) -> None:

@@ -17,6 +17,7 @@ from metaphrase.ir.ops import OPS
 from metaphrase.ir.schedule import Dominators, reverse_postorder
 from metaphrase.translator.emitter import Constants
 from metaphrase.translator.guest import Decoded, Guest
+from metaphrase.translator.mechanisms import uses
 
 MAX_BLOCKS = 48
 MAX_INSTRUCTIONS = 400
@@ -112,7 +113,7 @@ class _Selector:
         what begins there would end at yet another place: many regions would have the same code.
         """
         complete = self.reach(hot)
-        if not complete and self.limit == MAX_INSTRUCTIONS:
+        if not complete and self.limit == MAX_INSTRUCTIONS and uses("ends-at-entries"):
             self.found.clear()
             self.targets.clear()
             self.return_points.clear()
@@ -166,7 +167,7 @@ class _Selector:
 
     def small_leaf(self, target: int) -> bool:
         """Whether the function at a guest address is small, has run, and calls and jumps nowhere unknown."""
-        known = self.source.leaves.get(target)
+        known = self.source.leaves.get(target) if uses("leaves") else False
         if known is None:
             if self.limit < MAX_INSTRUCTIONS:
                 return False  # this is such a trial itself

@@ -26,6 +26,7 @@ from metaphrase.translator.engine.region_store import Compiled, RegionStore, dig
 from metaphrase.translator.engine.regions import Region, RegionBuilder
 from metaphrase.translator.engine.selection import GuestBlock, Way, select, ways
 from metaphrase.translator.engine.statistics import StageClock
+from metaphrase.translator.mechanisms import uses
 
 if TYPE_CHECKING:
     from metaphrase.translator.engine.cpu import NativeCpu
@@ -213,7 +214,7 @@ class Tier1:
             return None
         region = RegionBuilder(self.cpu.guest, self, selection, exact=kind.exact).build()
         statistics.lift_seconds += clock.lap()
-        passes.run(region.function)
+        passes.run(region.function, [each for each in passes.PIPELINE if uses(each.__name__)])
         statistics.pass_seconds += clock.lap()
         compiled, origin = self._compile(region, kind.exact, clock), region.origin
         with self.lock:
@@ -237,6 +238,8 @@ class Tier1:
         blocks that become hot together, the first gets a region, and the others are in it.
         """
         regions = sum(block.pc in one.pcs for one in self.installed)
+        if not uses("landings"):
+            return regions > 0
         if regions == self.deferred.get(block.pc, 0):
             return False
         self.deferred[block.pc] = regions
