@@ -191,6 +191,11 @@ op("flt", "T T -> B", EFFECT, None, "ordered and less; signals on any NaN")
 op("flt_quiet", "T T -> B", EFFECT, None, "ordered and less; quiet")
 op("fle", "T T -> B", EFFECT, None, "ordered and less or equal; signals on any NaN")
 op("funord", "T T -> B", EFFECT, None, "either is NaN; quiet")
+op(
+    "fcompare", "T T -> i8", EFFECT, None,
+    "0 if greater, 1 if less, 0x40 if equal, 0x45 if unordered, the flags of x86; of scalars; signals on any NaN",
+)
+op("fcompare_quiet", "T T -> i8", EFFECT, None, "fcompare; quiet")
 op("fconvert", "T -> R", EFFECT, None, "to another float format, rounded by the environment")
 op(
     "ftosi", "T -> R", EFFECT, None,

@@ -23,7 +23,7 @@ TARGETS = {"jump": 1, "branch": 2}
 
 FLOAT_OPS = (
     "fadd", "fsub", "fmul", "fdiv", "fsqrt", "fma", "fmin", "fmax", "fround",
-    "feq", "flt", "flt_quiet", "fle", "funord",
+    "feq", "flt", "flt_quiet", "fle", "funord", "fcompare", "fcompare_quiet",
 )  # fmt: skip
 """Ops whose operands are floating point, all of one format."""
 
@@ -137,6 +137,11 @@ def _floats(op: Op, type: Type, arg_types: Sequence[Type], imm: Imm) -> str | No
     return None if arg_types[0].element.is_float else f"{op.name} works on floating point, not {arg_types[0]}"
 
 
+def _float_scalars(op: Op, type: Type, arg_types: Sequence[Type], imm: Imm) -> str | None:
+    right = arg_types[0].is_float and not arg_types[0].is_vector
+    return None if right else f"{op.name} works on floating-point scalars, not {arg_types[0]}"
+
+
 def _same_shape(op: Op, type: Type, source: Type) -> str | None:
     same = type.is_vector == source.is_vector and type.lanes == source.lanes
     return None if same else f"{op.name} cannot change the shape of {source} to {type}"
@@ -217,6 +222,7 @@ _EXTRA: dict[str, Callable[[Op, Type, Sequence[Type], Imm], str | None]] = {
         ("fadd", "fsub", "fmul", "fdiv", "fsqrt", "fmin", "fmax", "fma", "feq", "flt", "flt_quiet", "fle", "funord",
          "fround"), _floats
     ),
+    **dict.fromkeys(("fcompare", "fcompare_quiet"), _float_scalars),
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from metaphrase.backends.llvm import relations
 from metaphrase.backends.llvm.pure import Lines, llvm_type
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.ir.graph import Value
@@ -26,13 +27,13 @@ _BINARY: Final = {
 """FADDP, FMULP, FSUBP and FDIVP ST(1), ST: in bytes, for assemblers differ on which of the last two is reversed."""
 _UNARY: Final = {"fsqrt": "fsqrt", "fround": "frndint"}
 _COMPARE: Final = {
-    "feq": ("fucomip", ("e", "np")),
-    "flt": ("fcomip", ("a",)),
-    "flt_quiet": ("fucomip", ("a",)),
-    "fle": ("fcomip", ("ae",)),
-    "funord": ("fucomip", ("p",)),
+    "flt": ("fcomip", "a"),
+    "flt_quiet": ("fucomip", "a"),
+    "fle": ("fcomip", "ae"),
+    "funord": ("fucomip", "p"),
 }
-"""Instruction and conditions, all of which must hold, of comparing the second operand with the first."""
+"""Instruction and condition of comparing the second operand with the first."""
+_RELATION: Final = ("fcompare", "fcompare_quiet", "feq")
 _LOAD: Final = {"f32": "flds", "f64": "fldl", "i16": "filds", "i32": "fildl", "i64": "fildll"}
 _STORE: Final = {"f32": "fstps", "f64": "fstpl", "i16": "fistps", "i32": "fistpl", "i64": "fistpll"}
 _STORE_TRUNCATED: Final = {"i16": "fisttps", "i32": "fisttpl", "i64": "fisttpll"}
@@ -64,6 +65,9 @@ def lower(f: FunctionLowering, value: Value, result: str, args: list[str], out: 
         place = f.alloca(f"{result}.a{number}", llvm_type(arg.type))
         out.append(f"store {llvm_type(arg.type)} {text}, ptr {place}")
         places.append(f"ptr elementtype({llvm_type(arg.type)}) {place}")
+    if value.op.name in _RELATION:
+        _relation(f, value, result, places[::-1], out)
+        return
     if value.op.name in _COMPARE:
         _compare(value, result, places, out)
         return
@@ -92,19 +96,25 @@ def _instructions(value: Value, count: int) -> list[str]:
 
 
 def _compare(value: Value, result: str, places: list[str], out: Lines) -> None:
-    instruction, conditions = _COMPARE[value.op.name]
-    code = "\\0A".join((f"fldt ${len(conditions)}", f"fldt ${len(conditions) + 1}", f"{instruction} %st(1), %st",
-                        "fstp %st(0)"))  # fmt: skip
-    outputs = ",".join(f"={{@cc{condition}}}" for condition in conditions)
-    operands = ", ".join(places)
-    if len(conditions) == 1:
-        out.append(f'{result}.b = call i8 asm sideeffect "{code}", "{outputs},*m,*m,~{{flags}}"({operands})')
-    else:
-        out.append(f'{result}.c = call {{i8, i8}} asm sideeffect "{code}", "{outputs},*m,*m,~{{flags}}"({operands})')
-        out.append(f"{result}.x = extractvalue {{i8, i8}} {result}.c, 0")
-        out.append(f"{result}.y = extractvalue {{i8, i8}} {result}.c, 1")
-        out.append(f"{result}.b = and i8 {result}.x, {result}.y")
+    instruction, condition = _COMPARE[value.op.name]
+    code = "\\0A".join(("fldt $1", "fldt $2", f"{instruction} %st(1), %st", "fstp %st(0)"))
+    call = f'asm sideeffect "{code}", "={{@cc{condition}}},*m,*m,~{{flags}}"({", ".join(places)})'
+    out.append(f"{result}.b = call i8 {call}")
     out.append(f"{result} = trunc i8 {result}.b to i1")
+
+
+def _relation(f: FunctionLowering, value: Value, result: str, places: list[str], out: Lines) -> None:
+    """Compare the second of `places` with the first."""
+    name = "fcomip" if value.op.name == "fcompare" else "fucomip"
+    code = "\\0A".join(("fldt $1", "fldt $2", f"{name} %st(1), %st", relations.COPY_FLAGS, "fstp %st(0)"))
+    call = f'asm sideeffect "{code}", "={{ax}},*m,*m,~{{flags}}"({", ".join(places)})'
+    out.append(f"{result}.ax = call i16 {call}")
+    if value.op.name == "feq":
+        out.append(f"{result}.bits = and i16 {result}.ax, {0x45 << 8}")
+        out.append(f"{result} = icmp eq i16 {result}.bits, {0x40 << 8}")
+        return
+    uses = f.relations[value.id]
+    relations.name_conditions(relations.Uses(uses.masks, whole=True, alone=True), result, out)
 
 
 def function(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:

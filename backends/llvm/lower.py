@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from metaphrase.backends.llvm import context
 from metaphrase.backends.llvm.effects import EFFECTS
 from metaphrase.backends.llvm.pure import PURE_OPS, WIDE_DIVISION, Lines, PureLowering, llvm_type, operand
+from metaphrase.backends.llvm.relations import relations
 from metaphrase.ir import record
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.ir.graph import Block, Function, Terminator, Value
@@ -102,6 +103,7 @@ class FunctionLowering:
         """Where the shared fault block is branched to from: (label, address, is it a write, offset of the pc)."""
         self.current = "entry"
         self._names = 0
+        self.relations = relations(function)
 
     # --- what effects ask for --------------------------------------------------------------------------------------
     def pointer(self, name: str, offset: int, out: Lines) -> str:

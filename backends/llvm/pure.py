@@ -60,6 +60,16 @@ _INTRINSICS = {
 }  # fmt: skip
 
 
+def relation_condition(value: Value) -> tuple[Value, int] | None:
+    """The `fcompare` and the mask of its bits, if a value asks whether any of them is set, or none."""
+    if value.op.name not in ("eq", "ne") or value.args[0].op.name != "and":
+        return None
+    zero, (relation, mask) = value.args[1], value.args[0].args
+    if not relation.op.name.startswith("fcompare") or mask.op.name != "const" or zero.op.name != "const" or zero.imm:
+        return None
+    return relation, mask.imm
+
+
 def _inserts_load(value: Value) -> bool:
     """Whether an `or` puts what was loaded from guest memory, 8 or 16 bits, into a wider value."""
     return value.type.is_int and any(_is_narrow_load(arg) for arg in value.args)
@@ -90,6 +100,9 @@ class PureLowering:
             out.append(f"{result} = or {text} {high}, {result}.low")
         elif name in _SAME:
             out.append(f"{result} = {_SAME[name]} {text} {args[0]}, {args[1]}")
+        elif name in _COMPARES and (asked := relation_condition(value)):
+            relation, mask = asked
+            out.append(f"{result} = xor i1 {operand(relation)}.any{mask:x}, {'true' if name == 'eq' else 'false'}")
         elif name in _COMPARES:
             out.append(f"{result} = icmp {_COMPARES[name]} {llvm_type(value.args[0].type)} {args[0]}, {args[1]}")
         elif name in ("zext", "sext", "trunc", "bitcast"):

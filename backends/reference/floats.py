@@ -7,6 +7,7 @@ Each function takes the operands' element type, the result's, the immediate, the
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from metaphrase.ir import f80_functions, softfloat
 from metaphrase.ir.errors import MetaphraseError
@@ -42,6 +43,17 @@ def _comparison(relations: frozenset[Relation], signalling: bool) -> LaneOp:
     def run(source: Type, target: Type, imm: None, environment: int, x: int, y: int) -> tuple[int, int]:
         relation, flags = softfloat.compare(format_of(source), x, y, environment, signalling=signalling)
         return int(relation in relations), flags
+
+    return run
+
+
+_RFLAGS: Final = {Relation.GREATER: 0, Relation.LESS: 1, Relation.EQUAL: 0x40, Relation.UNORDERED: 0x45}
+
+
+def _relation(signalling: bool) -> LaneOp:
+    def run(source: Type, target: Type, imm: None, environment: int, x: int, y: int) -> tuple[int, int]:
+        relation, flags = softfloat.compare(format_of(source), x, y, environment, signalling=signalling)
+        return _RFLAGS[relation], flags
 
     return run
 
@@ -100,6 +112,8 @@ FLOAT_OPS: dict[str, LaneOp] = {
     "flt_quiet": _comparison(frozenset({Relation.LESS}), signalling=False),
     "fle": _comparison(frozenset({Relation.LESS, Relation.EQUAL}), signalling=True),
     "funord": _comparison(frozenset({Relation.UNORDERED}), signalling=False),
+    "fcompare": _relation(signalling=True),
+    "fcompare_quiet": _relation(signalling=False),
     "fconvert": _convert,
     "ftosi": _to_integer,
     "ftosi_trunc": _to_integer_truncating,

@@ -76,6 +76,13 @@ def sum_differs_from_constant(x: Wide, k: Constant, m: Constant) -> Rewrite:
     return Rewrite(find=(x + k).ne(m), to=x.ne(m - k))
 
 
+# --- flags that stand in one byte ----------------------------------------------------------------------------------
+@rule
+def any_of_two_masks(x: Wide, k: Constant, m: Constant) -> Rewrite:
+    """Of two sets of bits, any is set in either where any is set in both sets together."""
+    return Rewrite(find=(x & k).ne(0) | (x & m).ne(0), to=(x & (k | m)).ne(0))
+
+
 # --- negation ---------------------------------------------------------------------------------------------------------
 @rule
 def not_equal(x: Wide, y: Wide) -> Rewrite:

@@ -371,6 +371,12 @@ class X86Emitter(Emitter):
             return flags.but(cf=None)
         return replace(flags.but(cf=self.cf), operation=(kind, operand, self.cf.zext(operand.width)))
 
+    def relation_flags(self, relation: Value) -> Flags:
+        """ZF, PF and CF as `fcompare` gives them; the others clear."""
+        zero = self.flag(False)
+        parity = (relation & 4).eq(0).zext(8)
+        return Flags((relation & 1).ne(0), parity, self.const(0, 8), (relation & 0x40).ne(0), sf=zero, of=zero)
+
     def condition(self, code: int) -> Value:
         """Condition `code` (0 to 15) of Jcc, SETcc and CMOVcc (SDM volume 1, appendix B)."""
         match code >> 1:

@@ -104,6 +104,8 @@ def shrink(current: Callable[[], Drawn], attempt: Callable[[Drawn], bool]) -> No
         drawn = current()
         return attempt(replace(drawn, state=replace(drawn.state, **fields)))  # type: ignore[arg-type]
 
+    while any(attempt(candidate) for candidate in current().simpler()):
+        pass
     for name in REGISTERS:
         default = ARENA + ARENA_SIZE // 2 if name == "rsp" else 0
         change(registers={**current().state.registers, name: default})

@@ -16,6 +16,7 @@ from typing import Final
 from metaphrase.translator.guest import Description
 from tests.translator.x86.differential import GUEST, draw
 from tests.translator.x86.executors import Divergence, Executors
+from tests.translator.x86.float_sequences import draw_sequence
 
 REGRESSIONS: Final = Path(__file__).with_name("regressions.txt")
 CASES_AT_ONCE: Final = 4
@@ -56,6 +57,19 @@ def fuzz(executors: Executors, seconds: float, seed: int) -> list[Divergence]:
                 found.append(divergence)
                 count[row] += 1
         turn += 1
+
+
+def fuzz_sequences(executors: Executors, seconds: float, seed: int) -> list[Divergence]:
+    """Sequences of floating-point instructions until `seconds` are over; gives what was found and kept."""
+    end, number = time.monotonic() + seconds, 0
+    found: list[Divergence] = []
+    while time.monotonic() < end and len(found) < ENOUGH:
+        divergence = executors.divergence([draw_sequence(number + n, seed) for n in range(CASES_AT_ONCE)])
+        if divergence is not None:
+            keep(divergence)
+            found.append(divergence)
+        number += CASES_AT_ONCE
+    return found
 
 
 def main(arguments: list[str]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from functools import cache
 
 from metaphrase.backends.reference.interpreter import Interpreter, Outcome
@@ -143,31 +144,42 @@ class _Slots:
 
 def run_constants(case: Case, decoded: Decoded) -> Observed:
     """By the interpreter, over the IR that tier 1 would compile."""
-    return _run(case, decoded, lift(decoded), {})
+    return _run(case, decoded, lambda decoded: (lift(decoded), {}))
 
 
 def run_parameters(case: Case, decoded: Decoded) -> Observed:
     """By the interpreter, over the IR of the tier-0 handler."""
-    fields = {"pc": decoded.pc, "next_pc": decoded.next_pc, "immediate": decoded.immediate}
-    fields |= {"displacement": decoded.displacement}
-    fields |= {f"r{number}": value for number, value in enumerate(decoded.registers)}
-    return _run(case, decoded, lift_form(decoded.row, decoded.statics), fields)
+
+    def bind(decoded: Decoded) -> tuple[Function, dict[str, int]]:
+        fields = {"pc": decoded.pc, "next_pc": decoded.next_pc, "immediate": decoded.immediate}
+        fields |= {"displacement": decoded.displacement}
+        fields |= {f"r{number}": value for number, value in enumerate(decoded.registers)}
+        return lift_form(decoded.row, decoded.statics), fields
+
+    return _run(case, decoded, bind)
 
 
-def _run(case: Case, decoded: Decoded, function: Function, fields: dict[str, int]) -> Observed:
+def _run(case: Case, decoded: Decoded, bind: Callable[[Decoded], tuple[Function, dict[str, int]]]) -> Observed:
+    """Instruction by instruction, until one of them does not go on within the case's code."""
     data, memory = pack_state(case), ArenaMemory(case)
-    run = Interpreter(function, state=data, memory=memory, base=decoded.pc, fields=fields)
-    run.fenv = case.state.mxcsr
-    fcw, fsw = LAYOUT["fcw"].offset, LAYOUT["fsw"].offset
-    run.f80_control = int.from_bytes(data[fcw : fcw + 2], "little")
-    outcome = run.run()
-    data[fsw] |= run.f80_flags
-    service = GUEST.services.get(outcome.reason or "")
-    if service:
-        service(_Slots(data))
-        outcome = Outcome("goto", pc=outcome.pc)
-    event, rip = _event(outcome, decoded)
-    return observe(bytes(data), bytes(memory.arena), run.fenv, event, outcome.address, rip)
+    environment = case.state.mxcsr
+    while True:
+        function, fields = bind(decoded)
+        run = Interpreter(function, state=data, memory=memory, base=decoded.pc, fields=fields)
+        run.fenv = environment
+        fcw, fsw = LAYOUT["fcw"].offset, LAYOUT["fsw"].offset
+        run.f80_control = int.from_bytes(data[fcw : fcw + 2], "little")
+        outcome = run.run()
+        environment = run.fenv
+        data[fsw] |= run.f80_flags
+        service = GUEST.services.get(outcome.reason or "")
+        if service:
+            service(_Slots(data))
+            outcome = Outcome("goto", pc=outcome.pc)
+        event, rip = _event(outcome, decoded)
+        if event or not case.address <= rip < case.address + len(case.code):
+            return observe(bytes(data), bytes(memory.arena), environment, event, outcome.address, rip)
+        decoded = GUEST.decode(case.code[rip - case.address :], rip)
 
 
 def _event(outcome: Outcome, decoded: Decoded) -> tuple[str, int]:

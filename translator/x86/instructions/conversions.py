@@ -79,14 +79,8 @@ def cvtpd2ps(m: X86Emitter, target: Register, source: Register | Memory) -> None
 
 @insn("NP 0F 2A /r", "Vq, Qq", extension="sse")
 def cvtpi2ps(m: X86Emitter, target: Register, source: Register | Memory) -> None:
-    """CVTPI2PS: two signed doublewords to the two low singles, rounded by MXCSR. SDM volume 2A, CVTPI2PS.
-
-    One by one: as a vector they would be converted with two more lanes, whatever those hold, and its flags.
-    """
-    pair, result = m.get(source, LOW_INTEGERS), m.get(target, LOW_SINGLES)
-    for lane in range(2):
-        result = result.insert(lane, m.effect("sitof", F32, pair.extract(lane)))
-    m.put_xmm(target, result)
+    """CVTPI2PS: two signed doublewords to the two low singles, rounded by MXCSR. SDM volume 2A, CVTPI2PS."""
+    m.put_xmm(target, m.effect("sitof", LOW_SINGLES, m.get(source, LOW_INTEGERS)))
 
 
 @insn("NP 0F 2C /r", "Pq, Wq", name="cvttps2pi", static=(LOW_SINGLES, "ftosi_trunc"), extension="sse")

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Final
 
 from metaphrase.ir.graph import Value
-from metaphrase.ir.types import F32, F64, I32, VOID, Type
-from metaphrase.translator.x86.emitter import Flags, Memory, Register, X86Emitter
+from metaphrase.ir.types import F32, F64, I8, I32, VOID, Type
+from metaphrase.translator.x86.emitter import Memory, Register, X86Emitter
 from metaphrase.translator.x86.table import insn
 from metaphrase.translator.x86.vectors import DOUBLES, LANES, SINGLES, WHOLE, chosen, interleaved, permuted
 
@@ -186,20 +186,11 @@ for _suffix, _prefix, _type, _operands in ALL:
 def compare_to_flags(m: X86Emitter, type: Type, signalling: bool, a: Register, b: Register | Memory) -> None:
     """COMISS, COMISD, UCOMISS, UCOMISD: compare and set ZF, PF and CF; clear the rest. SDM volume 2, each.
 
-    The first two signal invalid for any NaN, the others for signalling ones only. Either way the comparisons are quiet
-    ones, of which LLVM makes one; the seldom case of a NaN signals apart.
+    The first two signal invalid for any NaN, the others for signalling ones only.
     """
     right = m.get(b, type)
-    left = m.get(a, type)
-    boolean = type.boolean
-    unordered = m.effect("funord", boolean, left, right)
-    below = m.effect("flt_quiet", boolean, left, right)
-    equal = m.effect("feq", boolean, left, right)
-    if signalling:
-        with m.if_(unordered):
-            m.effect("flt", boolean, left, right)
-    zero, parity = m.flag(False), (~unordered).zext(8)
-    m.put_flags(Flags(unordered | below, parity, m.const(0, 8), unordered | equal, sf=zero, of=zero))
+    relation = m.effect("fcompare" if signalling else "fcompare_quiet", I8, m.get(a, type), right)
+    m.put_flags(m.relation_flags(relation))
 
 
 # --- shuffle and unpack -----------------------------------------------------------------------------------------------

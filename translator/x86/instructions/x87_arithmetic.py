@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from metaphrase.ir.graph import Value
-from metaphrase.ir.types import F80, I1, I16, VOID
-from metaphrase.translator.x86.emitter import Flags, Memory, X86Emitter
+from metaphrase.ir.types import F80, I1, I8, I16, VOID
+from metaphrase.translator.x86.emitter import Memory, X86Emitter
 from metaphrase.translator.x86.table import insn
 from metaphrase.translator.x86.x87 import C0, C1, C2, C3, I80, Stack, float_operand, is_not_number
 
@@ -94,19 +94,15 @@ def frndint(m: X86Emitter) -> None:
 
 
 # --- comparison -------------------------------------------------------------------------------------------------------
-def _compare(m: X86Emitter, a: Value, b: Value, quiet: bool) -> tuple[Value, Value, Value]:
-    """Whether a < b, a = b, and unordered."""
-    unordered = m.effect("funord", I1, a, b)
-    less = m.effect("flt_quiet" if quiet else "flt", I1, a, b)
-    return less, m.effect("feq", I1, a, b), unordered
+def _compare(m: X86Emitter, stack: Stack, b: Value, quiet: bool) -> Value:
+    """How ST(0) relates to b, as CF, PF and ZF stand in RFLAGS; unordered where a register is empty."""
+    relation = m.effect("fcompare_quiet" if quiet else "fcompare", I8, stack.read(0), b)
+    return stack.underflow.select(m.const(0x45, 8), relation)
 
 
 def _set_conditions(m: X86Emitter, stack: Stack, b: Value, quiet: bool, pops: int) -> None:
-    less, equal, unordered = _compare(m, stack.read(0), b, quiet)
-    unordered = unordered | stack.underflow
-    conditions = m.const(0, 16)
-    for code, value in ((C0, less | unordered), (C2, unordered), (C3, equal | unordered)):
-        conditions = conditions | value.select(m.const(code, 16), 0)
+    """C0, C2 and C3 stand in the status word as CF, PF and ZF in RFLAGS, 8 bits further up."""
+    conditions = _compare(m, stack, b, quiet).zext(16) << 8
     for _ in range(pops):
         stack.pop()
     stack.commit(conditions)
@@ -162,13 +158,11 @@ def fcomi(m: X86Emitter, quiet: bool, pop: bool, index: Value) -> None:
     """FCOMI, FCOMIP, FUCOMI, FUCOMIP: compare ST(0) with ST(i), into ZF, PF and CF. SDM volume 2A, FCOMI."""
     stack = Stack(m)
     b = stack.read(index)
-    less, equal, unordered = _compare(m, stack.read(0), b, quiet)
-    unordered = unordered | stack.underflow
+    relation = _compare(m, stack, b, quiet)
     if pop:
         stack.pop()
     stack.commit(keep=True)
-    zero, parity = m.flag(False), (~unordered).zext(8)
-    m.put_flags(Flags(less | unordered, parity, m.const(0, 8), equal | unordered, sf=zero, of=zero))
+    m.put_flags(m.relation_flags(relation))
 
 
 @insn("D9 (E5)", extension="x87")
