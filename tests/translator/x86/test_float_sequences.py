@@ -26,7 +26,7 @@ def executors() -> Iterator[Executors]:
         yield shared
 
 
-@pytest.mark.parametrize("part", range(20))
+@pytest.mark.parametrize("part", range(25))
 def test_sequences(executors: Executors, part: int) -> None:
     count = CASES * _AT_ONCE // 8
     divergence = executors.divergence([draw_sequence(part * count + number) for number in range(count)])

@@ -29,13 +29,30 @@ _DOUBLES: Final = (
 
 def single(rng: random.Random) -> int:
     """The bits of a single, often an edge or near one."""
-    return rng.choice((rng.choice(_SINGLES), rng.getrandbits(32), rng.randrange(0x3F000000, 0x41000000)))
+    near_one = rng.randrange(0x3F000000, 0x41000000)
+    return rng.choice((rng.choice(_SINGLES), rng.getrandbits(32), near_one, _at_a_limit(rng, 8, 23)))
 
 
 def double(rng: random.Random) -> int:
     """The bits of a double (or of a small integer), often an edge or near one."""
     near_one = rng.randrange(0x3FF0 << 48, 0x4050 << 48)
-    return rng.choice((rng.choice(_DOUBLES), rng.getrandbits(64), near_one, rng.randrange(70)))
+    limit = _at_a_limit(rng, 11, 52)
+    return rng.choice((rng.choice(_DOUBLES), rng.getrandbits(64), near_one, rng.randrange(70), limit))
+
+
+def _at_a_limit(rng: random.Random, exponent_bits: int, fraction_bits: int) -> int:
+    """Bits of a float with which sums, products, quotients and conversions lie half-way, overflow or underflow.
+
+    Exponents are those of the least and greatest numbers, of their roots, and of integers' bounds; in the fraction few
+    bits are set, or few are clear.
+    """
+    bias = (1 << exponent_bits - 1) - 1
+    around = rng.choice((0, 1, bias // 2, bias, bias + fraction_bits, bias + 31, bias + 63, 3 * bias // 2, 2 * bias))
+    exponent = max(0, min(2 * bias, around + rng.randrange(-1, 2)))
+    fraction = sum({1 << rng.choice((0, 1, rng.randrange(fraction_bits), fraction_bits - 1)) for _ in range(2)})
+    if rng.random() < 0.4:
+        fraction = ~fraction
+    return (rng.getrandbits(1) << exponent_bits | exponent) << fraction_bits | fraction & (1 << fraction_bits) - 1
 
 
 def vector(rng: random.Random) -> int:
@@ -51,8 +68,8 @@ def vector(rng: random.Random) -> int:
 
 
 def environment(rng: random.Random) -> int:
-    """An MXCSR with every exception masked: flags, rounding and, seldom, DAZ and FTZ at random."""
-    flush = rng.choice((0x8000, 0x40, 0x8040)) if rng.random() < 0.2 else 0
+    """An MXCSR with every exception masked: flags, rounding, DAZ and FTZ at random."""
+    flush = rng.choice((0x8000, 0x40, 0x8040)) if rng.random() < 0.35 else 0
     return 0x1F80 | rng.getrandbits(6) | rng.choice((0, 0, 0, 1, 2, 3)) << 13 | flush
 
 
