@@ -19,11 +19,13 @@ from math import isqrt
 from typing import NamedTuple
 
 INVALID, DENORMAL, ZERO_DIVIDE, OVERFLOW, UNDERFLOW, INEXACT = (1 << bit for bit in range(6))
+BEFORE_COMPUTING = INVALID | DENORMAL | ZERO_DIVIDE
+"""Flags that depend on operands alone, and are looked at before the others."""
 DENORMALS_ARE_ZERO, FLUSH_TO_ZERO = 1 << 6, 1 << 15
 PRECISION_DOUBLE, PRECISION_SINGLE = 1 << 16, 2 << 16
 """Not of MXCSR: arithmetic in the 80-bit format rounds to 53 or 24 bits (precision control, SDM volume 1, 8.1.5.2)."""
 DEFAULT_ENVIRONMENT = 0x1F80  # everything masked, to nearest
-_ROUNDING_SHIFT, _MASKS_SHIFT = 13, 7
+_ROUNDING_SHIFT, MASKS_SHIFT = 13, 7
 _NO_EXTENDED = DENORMALS_ARE_ZERO | FLUSH_TO_ZERO | PRECISION_DOUBLE | PRECISION_SINGLE
 
 
@@ -211,7 +213,7 @@ def pack(form: Format, sign: int, significand: int, exponent: int, environment: 
         bits, flags = pack(narrow, sign, significand, exponent, environment, flags)
         high, low = divmod(bits, 1 << narrow.precision)
         return Result(high << form.precision | low << (form.precision - narrow.precision), flags)
-    masks = environment >> _MASKS_SHIFT
+    masks = environment >> MASKS_SHIFT
     if flags & ~masks:  # an unmasked exception of an operand: nothing is computed
         return Result(form.default_nan, flags)
     if significand == 0:

@@ -230,6 +230,9 @@ class ReferenceCpu:
             self.set_slot(_F80_STATUS, self.get_slot(_F80_STATUS) | run.f80_flags)
 
     def _answer(self, outcome: Outcome, pc: int, length: int) -> Exit | None:
+        if outcome.kind == "exception":
+            self.pc = pc
+            return Exit("trap", pc, trap="simd_exception")
         if outcome.kind == "fault":
             assert outcome.address is not None
             access = "write" if outcome.access == "write" else "read"

@@ -160,3 +160,6 @@ class Reasons:
         if name in engine:
             return engine[name]
         return Reasons.FIRST_GUEST + guest_reasons.index(name)
+
+FLOAT_FAULT: Final = 2
+"""What `FAULT_WRITE` is where the host took a floating-point exception, and not an access to memory."""

@@ -232,8 +232,7 @@ def set_fenv(f: FunctionLowering, value: Value, result: str, args: list[str], ou
     f.module.declare("declare void @llvm.x86.sse.ldmxcsr(ptr)")
     host = f.pointer(f"{result}.host", context.SCRATCH, out)
     out.append(f"store i32 {args[0]}, ptr {slot}")
-    out.append(f"{result}.masked = or i32 {args[0]}, {0x1F80}")  # the host process never takes the exception itself
-    out.append(f"store i32 {result}.masked, ptr {host}")
+    out.append(f"store i32 {args[0]}, ptr {host}")
     out.append(f"call void @llvm.x86.sse.ldmxcsr(ptr {host})")
 
 

@@ -18,6 +18,7 @@ from metaphrase.ir import record
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.ir.graph import Block, Function, Terminator, Value
 from metaphrase.ir.ops import MAY_FAULT
+from metaphrase.ir.passes.environment import USES_ENVIRONMENT
 from metaphrase.ir.schedule import schedule
 from metaphrase.ir.types import VOID, Type
 from metaphrase.ir.window import WINDOW_BITS
@@ -26,6 +27,8 @@ TERMINATORS = frozenset({"jump", "branch", "ret", "next", "goto", "leave"})
 LOWERED_OPS = PURE_OPS | frozenset(EFFECTS) | TERMINATORS | {"count", "poll", "checkpoint"}
 """The ops that have a lowering; a test compares them with the table."""
 
+_MAY_STOP = MAY_FAULT | USES_ENVIRONMENT
+"""Ops that the host may stop at: it may take a floating-point exception that the guest has unmasked."""
 _VALUE_NAME = re.compile(r"%v(\d+)\b")
 CONVENTION = "preserve_nonecc"
 CARRIED = "".join(f", i64 %g{n}" for n in range(context.CARRIED))
@@ -275,7 +278,7 @@ class HandlerLowering(FunctionLowering):
                 else:
                     out.append(f"{name}.n = load i16, ptr {name}.p, !invariant.load !1")
                     out.append(f"{name} = zext i16 {name}.n to i64")
-        if any(e.op in MAY_FAULT for b in self.ir.blocks for e in b.effects):
+        if any(e.op in _MAY_STOP for b in self.ir.blocks for e in b.effects):
             self.store_context(context.EXIT_RECORD, "%op", out, "ptr")  # a fault finds its instruction here
         return out
 

@@ -19,7 +19,7 @@ from metaphrase.ir.errors import MetaphraseError
 from metaphrase.ir.evaluate import Raw, evaluate, from_bits, to_bits
 from metaphrase.ir.graph import Block, Function, Terminator, Value
 from metaphrase.ir.schedule import schedule
-from metaphrase.ir.softfloat import DEFAULT_ENVIRONMENT
+from metaphrase.ir.softfloat import BEFORE_COMPUTING, DEFAULT_ENVIRONMENT, MASKS_SHIFT
 from metaphrase.ir.types import F80, VOID, Type
 
 _ADDRESSES = (1 << 64) - 1
@@ -36,6 +36,7 @@ class Outcome:
     kind "next": the instruction is over. "goto": go on at guest address `pc` (`transfer` is "jump", "call" or
     "return"). "leave": leave for `reason`, resume at `pc`. "ret": a function that is not guest code gave `value`.
     "fault": the `access` ("read" or "write") of guest memory at `address` failed; effects before it have happened.
+    "exception": a floating-point exception that is not masked; its flag is set.
     """
 
     kind: str
@@ -49,6 +50,10 @@ class Outcome:
     """Of a fault: where the instruction lies that faulted, as an offset from the region's base."""
     block: str | None = None
     """Name of the block that the run ended in."""
+
+
+class _FloatException(Exception):
+    """An operation raised a flag that the environment does not mask."""
 
 
 class Interpreter:
@@ -95,6 +100,8 @@ class Interpreter:
         while True:
             try:
                 self._run_block(block)
+            except _FloatException:
+                return Outcome("exception", block=block.name)
             except MemoryFault as fault:
                 at = self._running.origin if self._running is not None else None
                 return Outcome("fault", address=fault.address, access=fault.access, origin=at, block=block.name)
@@ -145,11 +152,18 @@ class Interpreter:
             inputs = [a if isinstance(a, int) else a[lane] for a in operands]
             bits, flags = operation(source.element, target.element, value.imm, environment, *inputs)
             results.append((bits, flags))
+        raised = 0
         for _, flags in results:
-            if extended:
-                self.f80_flags |= flags
-            else:
-                self.fenv |= flags
+            raised |= flags
+        if extended:
+            self.f80_flags |= raised
+        else:
+            unmasked = ~environment >> MASKS_SHIFT & 0x3F
+            if raised & unmasked & BEFORE_COMPUTING:  # in any lane: none is computed (SDM volume 1, 11.5.3)
+                raised &= BEFORE_COMPUTING
+            self.fenv |= raised
+            if raised & unmasked:
+                raise _FloatException
         return tuple(bits for bits, _ in results) if target.is_vector else results[0][0]
 
     def value(self, value: Value) -> Raw:

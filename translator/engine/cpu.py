@@ -10,6 +10,7 @@ from metaphrase.backends.llvm.compile import loading_seconds
 from metaphrase.backends.llvm.context import Reasons
 from metaphrase.ir import record
 from metaphrase.ir.errors import MetaphraseError
+from metaphrase.ir.passes.environment import ENVIRONMENT_SLOT
 from metaphrase.translator.engine import precompiled
 from metaphrase.translator.engine.cache import Cache, default_folder
 from metaphrase.translator.engine.code_pages import PAGE, CodePages
@@ -30,6 +31,8 @@ _ILLEGAL_FORM = (1 << 32) - 1
 _HOT = 2000
 _EAGER = 300
 _NEVER = 1 << 62
+_MASKS = 0x1F80
+"""The bits of the floating-point environment that mask exceptions."""
 
 
 class NativeCpu:
@@ -122,6 +125,8 @@ class NativeCpu:
         begin = time.perf_counter()
         try:
             while True:
+                if self._unmasks_exceptions():
+                    self._put(c.ONLY_TIER_0, 1)  # a region would not know where the exception was
                 reason = self.runtime.enter(self.state, self._resume_record)
                 self._resume_record = 0
                 self._put(c.ONLY_TIER_0, 0)
@@ -171,6 +176,14 @@ class NativeCpu:
             return None
         return Exit("trap", self.pc, trap=name)
 
+    def _unmasks_exceptions(self) -> bool:
+        """Whether the guest has unmasked floating-point exceptions, which the host then takes."""
+        slot = self.guest.layout.slots.get(ENVIRONMENT_SLOT)
+        if slot is None or int.from_bytes(self._view[slot.offset : slot.offset + 2], "little") & _MASKS == _MASKS:
+            return False
+        roots().install_for_floats(self.runtime.symbols["on_signal"])
+        return True
+
     def _enter_thread(self) -> None:
         set_gs_base(self.memory.base)
         roots().attach(self.state)
@@ -203,6 +216,9 @@ class NativeCpu:
                 return None
             self.pc = decoding
             return Exit("fault", decoding, address, "execute")
+        if self._word(c.FAULT_WRITE) == c.FLOAT_FAULT:
+            self.pc = self._u64_at(self._word(c.EXIT_RECORD) + record.PC)
+            return Exit("trap", self.pc, trap="simd_exception")
         checkpoint = self.tier1.checkpoint(self._word(c.EXIT_RECORD))
         if checkpoint is not None:  # tier 0 finds the fault again, and all registers as they are there
             self.pc = checkpoint

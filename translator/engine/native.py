@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import signal
 import threading
+from collections.abc import Iterable
 from functools import cache
 
 from metaphrase.backends.llvm import context, runtime
@@ -42,6 +43,7 @@ class Roots:
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._libc.pthread_self.restype = ctypes.c_void_p
         self.installed = False
+        self.installed_for_floats = False
 
     def attach(self, state: int) -> None:
         """Say that this thread runs the guest whose state lies at `state`, and no other that it ran before."""
@@ -78,10 +80,18 @@ class Roots:
 
     def install(self, handler: int) -> None:
         """Make `handler` the action of SIGSEGV and SIGBUS, remembering the one before."""
-        if self.installed:
-            return
-        self.installed = True
-        for number in (signal.SIGSEGV, signal.SIGBUS):
+        if not self.installed:
+            self.installed = True
+            self._install(handler, (signal.SIGSEGV, signal.SIGBUS))
+
+    def install_for_floats(self, handler: int) -> None:
+        """Make `handler` the action of SIGFPE too: some guest has unmasked floating-point exceptions."""
+        if not self.installed_for_floats:
+            self.installed_for_floats = True
+            self._install(handler, (signal.SIGFPE,))
+
+    def _install(self, handler: int, numbers: Iterable[signal.Signals]) -> None:
+        for number in numbers:
             new, old = _Sigaction(), _Sigaction()
             new.handler, new.flags = handler, _SA_SIGINFO | _SA_ONSTACK
             if self._libc.sigaction(int(number), ctypes.byref(new), ctypes.byref(old)):

@@ -37,7 +37,7 @@ class X86Guest(Guest):
     services = services.SERVICES
     reasons = (
         "divide_error", "invalid_opcode", "breakpoint", "general_protection", "overflow", "simd_exception",
-        "cpuid", "xgetbv",
+        "cpuid", "xgetbv", "environment",
     )  # fmt: skip
 
     @cached_property

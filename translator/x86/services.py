@@ -48,4 +48,10 @@ def _serve_xgetbv(cpu: Any) -> None:
     cpu.set_slot("rdx", 0)
 
 
-SERVICES: Final[Mapping[str, Callable[[Any], None]]] = {"cpuid": _serve_cpuid, "xgetbv": _serve_xgetbv}
+def _serve_environment(cpu: Any) -> None:
+    """Exceptions of MXCSR were masked or unmasked: the CPU looks at that whenever guest code is entered."""
+
+
+SERVICES: Final[Mapping[str, Callable[[Any], None]]] = {
+    "cpuid": _serve_cpuid, "xgetbv": _serve_xgetbv, "environment": _serve_environment,
+}  # fmt: skip

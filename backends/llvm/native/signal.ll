@@ -1,4 +1,4 @@
-; SIGSEGV and SIGBUS. A write to a page of translated code that the guest may write is noted, and the page opened; any
+; SIGSEGV, SIGBUS, and SIGFPE, which counts as an access of a kind of its own. A write to a page of translated code that the guest may write is noted, and the page opened; any
 ; other fault of guest code ends the run of handlers; what is not the guest's goes to the action that was there before.
 define void @on_signal(i32 %signal, ptr %info, ptr %ucontext) nounwind {
   %roots = inttoptr i64 ${mark} to ptr
@@ -42,8 +42,10 @@ guest:
   %error.p = getelementptr i8, ptr %ucontext, i64 192
   %error = load i64, ptr %error.p
   %error.shifted = lshr i64 %error, 1
-  %write = and i64 %error.shifted, 1
-  %is.write = icmp ne i64 %write, 0
+  %write.memory = and i64 %error.shifted, 1
+  %is.float = icmp eq i32 %signal, 8
+  %write = select i1 %is.float, i64 ${FLOAT}, i64 %write.memory
+  %is.write = icmp eq i64 %write, 1
   br i1 %is.write, label %perhaps.code, label %fault
 perhaps.code:
   %page = lshr i64 %address, ${page_shift}

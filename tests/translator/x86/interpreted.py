@@ -191,6 +191,8 @@ def _event(outcome: Outcome, decoded: Decoded) -> tuple[str, int]:
             return "", outcome.pc
         case "fault":
             return "memory", decoded.pc
+        case "exception":
+            return "simd_exception", decoded.pc
     assert outcome.pc is not None
     return outcome.reason or outcome.kind, outcome.pc + (outcome.reason == "breakpoint")
 

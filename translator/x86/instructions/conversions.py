@@ -7,7 +7,7 @@ CVTPI2PS and its kin have an MMX register for the integers.
 from __future__ import annotations
 
 from metaphrase.ir.types import F32, F64, I32, Type, integer, vector
-from metaphrase.translator.x86.emitter import Memory, Register, X86Emitter
+from metaphrase.translator.x86.emitter import Memory, MmxRegister, Register, X86Emitter
 from metaphrase.translator.x86.table import insn
 from metaphrase.translator.x86.vectors import DOUBLES, LANES, SINGLES, put_zero_extended
 
@@ -80,7 +80,10 @@ def cvtpd2ps(m: X86Emitter, target: Register, source: Register | Memory) -> None
 @insn("NP 0F 2A /r", "Vq, Qq", extension="sse")
 def cvtpi2ps(m: X86Emitter, target: Register, source: Register | Memory) -> None:
     """CVTPI2PS: two signed doublewords to the two low singles, rounded by MXCSR. SDM volume 2A, CVTPI2PS."""
-    m.put_xmm(target, m.effect("sitof", LOW_SINGLES, m.get(source, LOW_INTEGERS)))
+    integers = m.get(source, LOW_INTEGERS)
+    if isinstance(source, MmxRegister):
+        m.enter_mmx()  # before an exception that is not masked
+    m.put_xmm(target, m.effect("sitof", LOW_SINGLES, integers))
 
 
 @insn("NP 0F 2C /r", "Pq, Wq", name="cvttps2pi", static=(LOW_SINGLES, "ftosi_trunc"), extension="sse")
@@ -89,4 +92,6 @@ def cvtpi2ps(m: X86Emitter, target: Register, source: Register | Memory) -> None
 @insn("66 0F 2D /r", "Pq, Wdq", name="cvtpd2pi", static=(DOUBLES, "ftosi"), extension="sse2")
 def mmx_from_floats(m: X86Emitter, type: Type, op: str, target: Register, source: Register | Memory) -> None:
     """CVTPS2PI, CVTPD2PI (rounded by MXCSR), CVTTPS2PI, CVTTPD2PI: two floats to doublewords. SDM volume 2A, each."""
-    m.put(target, m.effect(op, LOW_INTEGERS, m.get(source, type)))
+    floats = m.get(source, type)
+    m.enter_mmx()  # before an exception that is not masked
+    m.put(target, m.effect(op, LOW_INTEGERS, floats))

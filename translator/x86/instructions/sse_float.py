@@ -1,7 +1,6 @@
 """SSE and SSE2 floating point: arithmetic, comparison, logic, shuffles (SDM volume 1, 5.5.1 and 5.6.1).
 
-Arithmetic goes through the IR's float ops, which have x86's NaNs and the environment of MXCSR. Unmasked SIMD
-exceptions are not raised.
+Arithmetic goes through the IR's float ops, which have x86's NaNs and the environment of MXCSR.
 """
 
 from __future__ import annotations

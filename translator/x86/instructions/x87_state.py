@@ -158,6 +158,15 @@ def frstor(m: X86Emitter, address: Value) -> None:
 # --- MXCSR ------------------------------------------------------------------------------------------------------------
 MXCSR_MASK = 0xFFFF
 """Bits of MXCSR that may be set."""
+MXCSR_EXCEPTION_MASKS = 0x1F80
+
+
+def _put_mxcsr(m: X86Emitter, value: Value) -> None:
+    """Set MXCSR, which ends the instruction; guest code is entered anew where other exceptions are masked by it."""
+    before = m.effect("get_fenv", I32)
+    m.effect("set_fenv", VOID, value)
+    with m.if_(((before ^ value) & MXCSR_EXCEPTION_MASKS).ne(0)):
+        m.leave("environment", m.next_pc)
 
 
 @insn("NP 0F AE /2 mem", "Ed", extension="sse")
@@ -165,7 +174,7 @@ def ldmxcsr(m: X86Emitter, source: Memory) -> None:
     """LDMXCSR: load MXCSR; #GP for reserved bits. SDM volume 2A, LDMXCSR."""
     value = m.get(source)
     m.trap_if((value & ~MXCSR_MASK).ne(0), "general_protection")
-    m.effect("set_fenv", VOID, value)
+    _put_mxcsr(m, value)
 
 
 @insn("NP 0F AE /3 mem", "Ed", extension="sse")
@@ -223,4 +232,4 @@ def fxrstor(m: X86Emitter, address: Value) -> None:
         stack.put_raw(index, bits)
     for offset, value in zip(s.XMM, vectors, strict=True):
         m.put_state(offset, value)
-    m.effect("set_fenv", VOID, environment)
+    _put_mxcsr(m, environment)
