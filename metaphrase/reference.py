@@ -158,6 +158,14 @@ class ReferenceCpu:
         else:
             self.set_slot(register, value)
 
+    def save_fp(self) -> bytes:
+        """The floating-point state as a signal frame holds it."""
+        return self.guest.save_fp(self)
+
+    def load_fp(self, image: bytes) -> None:
+        """Bring back what `save_fp` gave."""
+        self.guest.load_fp(self, image)
+
     def get_slot(self, name: str) -> int:
         """The raw bits of a slot of the guest's layout."""
         slot = self.guest.layout[name]

@@ -62,6 +62,8 @@ def _fault(process: LinuxProcess, event: Exit) -> tuple[Pending, str]:
 
 def _trap(process: LinuxProcess, event: Exit) -> tuple[Pending, str]:
     number, code = process.abi.traps.get(event.trap, (SIGILL, 1))
+    if event.trap == "simd_exception":
+        code = process.abi.float_code(process.cpu)
     address = event.pc if code != SI_KERNEL else 0
     if number == SIGTRAP:
         process.cpu.set(process.abi.program_counter, event.pc + process.abi.breakpoint_length)

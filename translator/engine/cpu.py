@@ -103,6 +103,14 @@ class NativeCpu:
         slot = self.guest.layout[name]
         self._view[slot.offset : slot.end] = (value & slot.type.mask).to_bytes(slot.type.bytes, "little")
 
+    def save_fp(self) -> bytes:
+        """The floating-point state as a signal frame holds it."""
+        return self.guest.save_fp(self)
+
+    def load_fp(self, image: bytes) -> None:
+        """Bring back what `save_fp` gave."""
+        self.guest.load_fp(self, image)
+
     @property
     def pc(self) -> int:
         return self.get_slot(self.guest.program_counter)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 from metaphrase.ir.graph import Function, Value
 from metaphrase.ir.types import I16
@@ -48,6 +49,12 @@ class RiscvGuest(Guest):
     def __init__(self) -> None:
         self.rows: list[Description] = [row for chapter in CHAPTERS for row in chapter.descriptions()]
         self.table = PatternTable(self.rows, KEYS)
+
+    def save_fp(self, cpu: Any) -> bytes:
+        return services.save_fp(cpu)
+
+    def load_fp(self, cpu: Any, image: bytes) -> None:
+        services.load_fp(cpu, image)
 
     def decode(self, code: bytes, pc: int) -> Decoded:
         word, width = fetch(code, pc)

@@ -44,6 +44,12 @@ class X86Guest(Guest):
     def tables(self) -> decoder.Tables:
         return decoder.Tables(ROWS)
 
+    def save_fp(self, cpu: Any) -> bytes:
+        return services.save_fp(cpu)
+
+    def load_fp(self, cpu: Any, image: bytes) -> None:
+        services.load_fp(cpu, image)
+
     def decode(self, code: bytes, pc: int) -> Decoded:
         return decoder.decode(self.tables, code, pc)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -33,6 +34,36 @@ REGISTERS: Final[Mapping[str, tuple[Callable[[Any], int], Callable[[Any, int], N
     "eflags": (_get_rflags, _set_rflags),
     "mxcsr": (_get_mxcsr, _set_mxcsr),
 }
+
+
+_FXSAVE_SIZE: Final = 512
+_PENDING: Final = 0x8080
+
+
+def save_fp(cpu: Any) -> bytes:
+    """The x87 and SSE state as FXSAVE stores it (SDM volume 1, 10.5.1)."""
+    control, top = cpu.get_slot("fcw"), cpu.get_slot("top")
+    status = cpu.get_slot("fsw") & ~_PENDING | top << 11
+    if status & ~control & 0x3F:
+        status |= _PENDING
+    head = struct.pack("<HHB19xII", control, status, cpu.get_slot("ftw") & 0xFF, _get_mxcsr(cpu), 0xFFFF)
+    stack = (cpu.get_slot(f"st_physical{(number + top) % 8}").to_bytes(16, "little") for number in range(8))
+    vectors = (cpu.get_slot(f"xmm{number}").to_bytes(16, "little") for number in range(16))
+    return b"".join((head, *stack, *vectors)).ljust(_FXSAVE_SIZE, b"\0")
+
+
+def load_fp(cpu: Any, image: bytes) -> None:
+    """Bring back what `save_fp` gave, as a program may have changed it."""
+    control, status, tags, mxcsr = struct.unpack_from("<HHB19xI", image)
+    top = status >> 11 & 7
+    slots = {"fcw": control & 0x1F3F | 0x40, "fsw": status & ~(_PENDING | 7 << 11), "top": top, "ftw": tags}
+    slots["fenv"] = mxcsr & 0xFFFF
+    for number in range(8):
+        slots[f"st_physical{(number + top) % 8}"] = int.from_bytes(image[32 + 16 * number :][:10], "little")
+    for number in range(16):
+        slots[f"xmm{number}"] = int.from_bytes(image[160 + 16 * number :][:16], "little")
+    for name, value in slots.items():
+        cpu.set_slot(name, value)
 
 
 def _serve_cpuid(cpu: Any) -> None:

@@ -85,6 +85,8 @@ class Abi(NamedTuple):
     breakpoint_length: int
     #: Whether an address can be formed at all; others raise a fault that carries no address.
     is_canonical: Callable[[int], bool]
+    #: The code of SIGFPE for an exception that the CPU's floating-point environment does not mask.
+    float_code: Callable[[Cpu], int]
     #: The detail a frame tells about a fault: (address, access, mapped).
     fault_detail: Callable[[int, str, bool], FaultDetail]
     #: struct stat from the host's: None when they are the same.

@@ -92,4 +92,5 @@ ABI = Abi(
     convert_stat=_convert_stat,
     epoll_event_size=16,
     frames=Riscv64Frames(),
+    float_code=lambda cpu: 0,  # exceptions only set flags
 )

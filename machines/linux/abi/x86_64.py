@@ -16,6 +16,7 @@ _DIRECTION_TRAP_RESUME = 0x400 | 0x100 | 0x1_0000
 #: Flags that a handler's context may change (FIX_EFLAGS): AC, OF, DF, TF, SF, ZF, AF, PF, CF, RF.
 _RESTORABLE_FLAGS = 0x5_0DD5 & ~0x1_0000
 _FXSAVE_SIZE = 512
+_INITIAL_FXSAVE = struct.pack("<H22xI", 0x37F, 0x1F80).ljust(_FXSAVE_SIZE, b"\0")
 
 #: struct sigcontext's general registers, in its order.
 _CONTEXT_REGISTERS = (
@@ -43,6 +44,7 @@ class X8664Frames:
             fpstate = (stack - _FXSAVE_SIZE) & ~63
             window.write(fpstate, _clean_fxsave(cpu.save_fp()))
             stack = fpstate
+            cpu.load_fp(_INITIAL_FXSAVE)  # as the kernel lets handlers begin
         frame = ((stack - _FRAME_SIZE) & ~15) - 8
         flags = cpu.get("rflags")
         pointer, stack_flags, size = delivery.alternate_stack
@@ -89,7 +91,16 @@ def _fault_detail(address: int, access: str, mapped: bool) -> FaultDetail:
     return FaultDetail(address, code, 14)
 
 
+def _float_code(cpu: Cpu) -> int:
+    """FPE_FLTINV, FPE_FLTDIV, FPE_FLTOVF, FPE_FLTUND or FPE_FLTRES, as the kernel chooses (fpu__exception_code)."""
+    mxcsr = cpu.get("mxcsr")
+    raised = mxcsr & ~(mxcsr >> 7)
+    codes = ((1, 7), (4, 3), (8, 4), (0x12, 5), (0x20, 6))
+    return next((code for flags, code in codes if raised & flags), 0)
+
+
 ABI = Abi(
+    float_code=_float_code,
     name="x86_64",
     numbers=X86_64,
     number_register="rax",
