@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.metaphrase-installed
 JOBS ?= 2
 SECONDS ?= 120
+MINUTES ?= 60
 SEED ?=
 BENCH ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo test test-all check bench bench-quick fuzz clean
+.PHONY: help setup packages demo test test-all check bench bench-quick fuzz soak clean
 
 help:  ## Show these targets
 	@echo "Metaphrase: a dynamic binary translator as a Python library."
@@ -50,6 +51,9 @@ bench-quick: packages setup  ## The same with shorter runs
 
 fuzz: packages setup  ## Run the random tests for SECONDS (120) each; what they find is kept; SEED=1 repeats a run
 	@METAPHRASE_FUZZ_SECONDS=$(SECONDS) METAPHRASE_FUZZ_SEED=$(SEED) $(BIN)/python -m pytest -q -n $(JOBS) -m fuzz
+
+soak: setup  ## Run ever-changing code for MINUTES (60) and see that memory does not grow
+	@$(BIN)/python -m tests.soak $(MINUTES)
 
 clean:  ## Remove what was built (the environment too)
 	rm -rf $(VENV) .cache build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks

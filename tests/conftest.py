@@ -6,8 +6,12 @@ import os
 import resource
 import shutil
 import tempfile
+from pathlib import Path
 
 import pytest
+
+from metaphrase.translator.engine import precompiled
+from metaphrase.translator.mechanisms import VARIABLE
 
 CACHE_VARIABLE = "METAPHRASE_CACHE_DIR"
 _made: list[str] = []
@@ -20,6 +24,13 @@ def pytest_configure(config: pytest.Config) -> None:
     if CACHE_VARIABLE not in os.environ:
         os.environ[CACHE_VARIABLE] = tempfile.mkdtemp(prefix="metaphrase-test-cache-")
         _made.append(os.environ[CACHE_VARIABLE])
+
+
+@pytest.fixture
+def nothing_precompiled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An empty cache holds nothing: no handlers that lie beside the package."""
+    monkeypatch.setenv(VARIABLE, "precompiled")
+    monkeypatch.setattr(precompiled, "FOLDER", tmp_path / "nothing")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

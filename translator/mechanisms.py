@@ -14,6 +14,7 @@ from metaphrase.ir.errors import MetaphraseError
 
 VARIABLE: Final = "METAPHRASE_WITHOUT"
 MECHANISMS: Final = {
+    "precompiled": "handlers that were compiled when Metaphrase was installed",
     "lazy-handlers": "handlers that leave flags alone where nothing reads them",
     "carried-registers": "registers of the guest that stay in the host's from region to region",
     "chaining": "ways out with a known target that go straight to the next region",

@@ -97,6 +97,12 @@ def source(layout: Layout) -> str:
             reads=c.FORM_READS, kills=c.FORM_KILLS, writes=c.FORM_WRITES, blocks=c.BLOCKS,
         ),
         _text(
+            "forget",
+            next=c.ARENA_NEXT, immediate=r.IMMEDIATE, size=r.SIZE, record_pc=r.PC, next_pc=r.NEXT_PC,
+            page_shift=_PAGE_SHIFT, region=c.HEADER_REGION, table=c.LOOKUP_TABLE, shift=c.LOOKUP_SHIFT,
+            hash=c.LOOKUP_HASH - (1 << 64),
+        ),
+        _text(
             "signal",
             mark=c.ROOTS_MARK, threads=c.ROOT_THREADS, entries=c.ROOT_ENTRIES, previous=c.ROOT_PREVIOUS,
             begin=c.CODE_BEGIN, end=c.CODE_END, window=c.WINDOW_BASE, address=c.FAULT_ADDRESS, host_pc=c.FAULT_HOST_PC,

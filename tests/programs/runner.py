@@ -37,7 +37,8 @@ class Outcome:
 def environment(**extra: str) -> dict[str, str]:
     """The same small environment for every run, native or not, so that outputs can only differ by translation."""
     fixed = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LC_ALL": "C", "TZ": "UTC"}
-    kept = {name: value for name, value in os.environ.items() if name.startswith("METAPHRASE_CACHE")}
+    ours = ("METAPHRASE_CACHE", "METAPHRASE_WITHOUT")
+    kept = {name: value for name, value in os.environ.items() if name.startswith(ours)}
     return fixed | kept | extra
 
 

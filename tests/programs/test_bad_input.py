@@ -252,6 +252,7 @@ def cached_files(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.rglob("*")) if path.is_file() and path.stat().st_size]
 
 
+@pytest.mark.usefixtures("nothing_precompiled")
 @only_metaphrase
 @pytest.mark.parametrize("where", ["beneath-a-file", "in-proc", "read-only", "disk-full"])
 def test_unusable_cache_folder(where: str, tmp_path: Path) -> None:
@@ -275,6 +276,7 @@ def test_unusable_cache_folder(where: str, tmp_path: Path) -> None:
         assert b"Traceback" not in got.stderr and len(got.stderr.splitlines()) <= 1, got.stderr.decode()
 
 
+@pytest.mark.usefixtures("nothing_precompiled")
 @only_metaphrase
 @pytest.mark.parametrize("damage", ["bits", "cut", "empty", "zeros", "random"])
 def test_damaged_cache_is_not_trusted(damage: str, tmp_path: Path) -> None:

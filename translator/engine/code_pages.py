@@ -13,6 +13,8 @@ from metaphrase.translator.engine.host_memory import GuestMemory, HostBlock, pro
 PAGE = 4096
 _READ, _WRITE = 1, 2
 _SLOTS = 1 << 16
+_REMOVED = (1 << 64) - 1
+"""Stands in the table where a page was taken out."""
 
 
 class CodePages:
@@ -26,6 +28,10 @@ class CodePages:
         self.written: set[int] = set()
         """Pages whose code was written to after it had been translated: they stay in tier 0, which is exact."""
         self._pages: dict[int, bool] = {}
+        self._starts: dict[int, int] = {}
+        """Where in the arena the first block of a page can lie."""
+        self._removed = 0
+        """Places of pages that were taken out of the table."""
 
     @property
     def mask(self) -> int:
@@ -40,8 +46,9 @@ class CodePages:
         """Whether a page has code and the guest may write it."""
         return self._pages.get(page, False)
 
-    def add(self, address: int) -> bool:
-        """Allow translation from the page of an address; False if the guest may not execute it."""
+    def add(self, address: int, start: int) -> bool:
+        """Allow translation from the page of an address, into the arena from `start` on; False if the guest may not
+        execute it."""
         page = address // PAGE
         if address >= 1 << WINDOW_BITS or not self.memory.check_execute(page * PAGE):
             return False
@@ -50,55 +57,77 @@ class CodePages:
         if writable:
             protect(self.memory.base + page * PAGE, PAGE, _READ)
         self._insert(page, writable)
+        self._starts[page] = start
         return True
 
     def open(self, page: int) -> None:
-        """Let the guest write to a page, whose code is forgotten; `rebuild` follows."""
+        """Let the guest write to a page, whose code is forgotten."""
+        self._remove(page)
         if self._pages.pop(page, False):
             protect(self.memory.base + page * PAGE, PAGE, _READ | _WRITE)
 
-    def lend(self, page: int) -> None:
-        """Open a page that is about to be written by code of its own, and yet allow translation from it."""
-        self.open(page)
-        self.written.add(page)
-        self._insert(page, False)
+    def take_written(self, count: int) -> list[int] | None:
+        """Take out the pages that the guest has written to, `count` of them since the last time: they are open already.
 
-    def forget_written(self, count: int) -> None:
-        """Forget pages that the guest has written to, `count` of them since the last time: they are open already."""
-        for index in range(max(0, count - c.DIRTY_LENGTH), count):
-            page = self.dirty.u64(8 * (index % c.DIRTY_LENGTH))
+        None if some are not in the ring any more.
+        """
+        pages = {self.dirty.u64(8 * index) for index in range(min(count, c.DIRTY_LENGTH))}
+        for page in pages:
+            self._remove(page)
             self._pages.pop(page, None)
             self.written.add(page)
-        self.rebuild()
+        return sorted(pages) if count <= c.DIRTY_LENGTH else None
 
-    def forget(self, start: int, end: int) -> bool:
-        """Forget the pages of guest addresses [start, end); whether there were any."""
-        lost = [page for page in self._pages if start < (page + 1) * PAGE and page * PAGE < end]
+    def take(self, start: int, end: int) -> list[int]:
+        """Take out and open the pages of guest addresses [start, end): those that had code."""
+        first, last = start // PAGE, (end - 1) // PAGE
+        if self.written:
+            self.written = {page for page in self.written if not first <= page <= last}
+        lost = [page for page in self._pages if first <= page <= last]
         for page in lost:
             self.open(page)
-        if lost:
-            self.rebuild()
-        return bool(lost)
+        return lost
+
+    def first_block(self, pages: list[int], otherwise: int) -> int:
+        """Where in the arena the first block of pages that were taken out can lie."""
+        return min(self._starts.pop(page, otherwise) for page in pages)
+
+    def forget_blocks(self) -> None:
+        """The arena is empty again."""
+        self._starts.clear()
 
     def forget_all(self) -> None:
+        """Take out and open all pages."""
         for page in list(self._pages):
             self.open(page)
-        self.rebuild()
 
     def reset(self) -> None:
         """As at the start of a process, whose memory is new."""
         self._pages.clear()
         self.written.clear()
-        self.table.zero()
+        self._rebuild()
 
-    def rebuild(self) -> None:
-        """Bring the table for native code up to date."""
+    def _rebuild(self) -> None:
         self.table.zero()
+        self._removed = 0
         for page, writable in self._pages.items():
             self._insert(page, writable)
 
     def _insert(self, page: int, writable: bool) -> None:
+        if self._removed > _SLOTS // 4:
+            self._rebuild()
+            return  # it is in already
         index = page % _SLOTS
-        while self.table.u64(8 * index):
+        while (found := self.table.u64(8 * index)) and found != _REMOVED:
             index = (index + 1) % _SLOTS
+        self._removed -= found == _REMOVED
         self.table.put_u64(8 * index, page << 1 | writable)
+
+    def _remove(self, page: int) -> None:
+        index = page % _SLOTS
+        while found := self.table.u64(8 * index):
+            if found >> 1 == page:
+                self.table.put_u64(8 * index, _REMOVED)
+                self._removed += 1
+                return
+            index = (index + 1) % _SLOTS

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from metaphrase.backends.llvm import context as c
+from metaphrase.backends.llvm.codecache import CodeCacheFull
 from metaphrase.backends.llvm.compile import loading_seconds
 from metaphrase.backends.llvm.context import Reasons
 from metaphrase.ir import record
@@ -18,14 +19,16 @@ from metaphrase.translator.engine.handlers import Handlers
 from metaphrase.translator.engine.host_memory import GuestMemory, HostBlock, set_gs_base
 from metaphrase.translator.engine.native import Runtime, code_cache, roots
 from metaphrase.translator.engine.selection import GuestBlock
+from metaphrase.translator.engine.sizes import Sizes
 from metaphrase.translator.engine.statistics import Statistics
 from metaphrase.translator.engine.tier1 import Tier1
 from metaphrase.translator.exits import Exit
 from metaphrase.translator.guest import Guest
 from metaphrase.translator.record import unpack
 
-_ARENA_SIZE = 1 << 30
-_LOOKUP_BITS = 18
+_ALONE = 3 * record.SIZE
+"""The arena begins with room for a block of one instruction, see `_rewrite_own_code`."""
+_STALE = 32 << 20
 _HEADER_FORM = (1 << 32) - 2
 _ILLEGAL_FORM = (1 << 32) - 1
 _HOT = 2000
@@ -33,6 +36,7 @@ _EAGER = 300
 _NEVER = 1 << 62
 _MASKS = 0x1F80
 """The bits of the floating-point environment that mask exceptions."""
+_SIZES = Sizes()
 
 
 class NativeCpu:
@@ -43,32 +47,36 @@ class NativeCpu:
     cache    folder of the persistent cache; None for the default, "off" for none
     exact    whether all registers are to be exact at a fault inside a region, which costs it some stores; else only
              where somebody may see it, see `make_exact`. They are exact at every other stop in any case.
+    sizes    how much memory translations may take
     """
 
     def __init__(
         self, guest: Guest, memory: GuestMemory, *, tier: str = "auto", cache: str | Path | None = None,
-        exact: bool = False,
+        exact: bool = False, sizes: Sizes = _SIZES,
     ) -> None:  # fmt: skip
         if tier not in ("0", "1", "auto"):
             raise MetaphraseError(f"tier {tier!r} does not exist; choose 0, 1 or auto")
         self.guest, self.memory, self.tier = guest, memory, tier
         self.name = guest.name
         self.exact = exact
+        self.sizes = sizes
         folder = None if cache == "off" else Path(cache) if cache is not None else default_folder()
-        self.cache = Cache(guest.name, folder, installed=precompiled.FOLDER)
+        self.cache = Cache(guest.name, folder, installed=precompiled.folder())
         self.statistics = Statistics()
         self.runtime, self.handlers = _shared(guest, self.cache)
         self._memory = HostBlock(c.SIZE + c.jump_cache(guest.layout) + (c.JUMP_ENTRY << c.JUMP_CACHE_BITS))
         self.state = self._memory.address + c.SIZE
         self._view = self._memory.view[c.SIZE :]
-        self._arena = HostBlock(_ARENA_SIZE)
-        self._lookup = HostBlock(16 << _LOOKUP_BITS)
+        self._arena = HostBlock(sizes.arena)
+        self._lookup = HostBlock(16 << sizes.lookup_bits)
         self._pages = CodePages(memory)
         self._hot = HostBlock(8 * c.HOT_QUEUE_LENGTH)
         self._rows = HostBlock(8 + len(guest.rows))
         table = guest.decoder_table()
         self._decoder_table = HostBlock(len(table))
         self._decoder_table.view[: len(table)] = table
+        self._stale = 0
+        """Bytes of forgotten blocks in the arena."""
         self._resume_record = 0
         self._stop_before = 0
         self.tier1 = Tier1(self)
@@ -152,7 +160,11 @@ class NativeCpu:
 
     def must_be_exact(self, pc: int) -> bool:
         """Whether a region at a guest address must be exact at faults: the guest may see them, or write the code."""
-        return self.exact or self._pages.writable(pc // PAGE)
+        return self.exact or self.may_be_written(pc)
+
+    def may_be_written(self, pc: int) -> bool:
+        """Whether the guest may write the code at an address."""
+        return self._pages.writable(pc // PAGE)
 
     def interrupt(self) -> None:
         """Make `run` return soon, or at once when it is entered next."""
@@ -172,7 +184,10 @@ class NativeCpu:
             return self._fault()
         if reason == Reasons.INTERRUPT:
             return self._interrupted()
-        if reason in (Reasons.ARENA, Reasons.LOOKUP, Reasons.FLUSH):
+        if reason in (Reasons.ARENA, Reasons.LOOKUP):
+            self._evict()
+            return None
+        if reason == Reasons.FLUSH:
             self.flush()
             return None
         if reason == Reasons.ILLEGAL:
@@ -198,14 +213,13 @@ class NativeCpu:
 
     def _interrupted(self) -> Exit | None:
         self._put(c.INTERRUPT, 0)
-        written = self._word(c.DIRTY_HEAD)
-        if written:
-            self._put(c.DIRTY_HEAD, 0)
-            self._pages.forget_written(written)
-            self.flush()
+        if self._word(c.DIRTY_HEAD):
+            self._clean_dirty_pages()
         if self.tier == "1":
             while self.tier1.drain():
                 pass
+        if self.tier1.full:
+            self._evict()
         if self._wants_interrupt:
             self._wants_interrupt = False
             return Exit("interrupt", self.pc)
@@ -237,35 +251,31 @@ class NativeCpu:
             self.pc = self._u64_at(self._word(c.EXIT_RECORD) + record.PC) if region is None else region
         write = self._word(c.FAULT_WRITE)
         if write and self._pages.writable(address // PAGE):
-            return self._rewrite_own_code(address // PAGE)
+            self._rewrite_own_code(address // PAGE)
+            return None
         return Exit("fault", self.pc, address & (1 << 64) - 1, "write" if write else "read")
 
-    def _rewrite_own_code(self, page: int) -> Exit | None:
-        """Run the instruction at pc, which writes to the page it lies in, in a block of its own.
+    def _rewrite_own_code(self, page: int) -> None:
+        """Go on with a copy of the record that writes to the page its instruction lies in, in a block of its own.
 
-        Its page is open meanwhile; all that was translated is dropped before and after.
+        What comes behind may be what it changes, and is translated again. Its page is open until then.
         """
-        pc = self.pc
-        length = self.guest.decode(self._code_at(pc), pc).length
-        self.flush()
-        self._pages.lend(page)
-        try:
-            for into_block in (False, True):
-                self._put(c.STOP_BEFORE, pc + length)
-                self._resume_record = self.find(pc) + record.SIZE if into_block else 0
-                reason = Reasons.NONE
-                while reason != Reasons.INTERRUPT:
-                    self._put(c.INTERRUPT, 1)
-                    reason = self.runtime.enter(self.state, self._resume_record)
-                    if reason != Reasons.INTERRUPT:
-                        stop = self._handle(reason)
-                        if stop is not None:
-                            return stop
-        finally:
-            self._pages.rebuild()
-            self.flush()
-            self._put(c.INTERRUPT, int(self._wants_interrupt))
-        return None
+        at = self._word(c.EXIT_RECORD) - self._arena.address
+        data = bytes(self._arena.view[at : at + record.SIZE])
+        form = int.from_bytes(data[record.FORM : record.FORM + 4], "little")
+        following = self._arena.u64(at + record.NEXT_PC)
+        self._pages.open(page)
+        self._pages.written.add(page)
+        self._forget([page])
+        alone = self._arena
+        alone.view[record.SIZE : 2 * record.SIZE] = data
+        # all flags: what comes next may read others than what came next
+        alone.put_u64(record.SIZE + record.HANDLER, self.handlers.table.u64(form * c.FORM_SIZE))
+        alone.put_u64(2 * record.SIZE + record.HANDLER, self.runtime.symbols["goto_next"])
+        alone.put_u64(2 * record.SIZE + record.PC, following)
+        alone.put_u64(2 * record.SIZE + record.IMMEDIATE, following)
+        alone.put_u64(2 * record.SIZE + record.DISPLACEMENT, 0)
+        self._resume_record = alone.address + record.SIZE
 
     def _code_at(self, pc: int) -> bytes:
         """The bytes of the instruction at pc, and what follows in its page."""
@@ -285,13 +295,34 @@ class NativeCpu:
         """Allow translation from a page, once the guest may execute it; write-protect it if the guest may write it."""
         if self._pages.full:
             self.flush(forget_pages=True)
-        return None if self._pages.add(address) else Exit("fault", self.pc, address, "execute")
+        added = self._pages.add(address, self._word(c.ARENA_NEXT))
+        return None if added else Exit("fault", self.pc, address, "execute")
+
+    def _clean_dirty_pages(self) -> None:
+        """Forget code of pages that the guest has written to; the signal handler has opened them already."""
+        written = self._pages.take_written(self._word(c.DIRTY_HEAD))
+        if written is None:
+            self.flush(forget_pages=True)
+        else:
+            for page in written:
+                self._forget([page])
+        self._put(c.DIRTY_HEAD, 0)  # the compiling thread trusts no code while there is one
 
     # --- code ------------------------------------------------------------------------------------------------------
     def invalidate(self, start: int, end: int) -> None:
         """Forget code translated from guest addresses [start, end): it is changing, or no longer executable."""
-        if self._pages.forget(start, end):
-            self.flush()
+        lost = self._pages.take(start, end)
+        if lost:
+            self._forget(lost)
+
+    def _forget(self, pages: list[int]) -> None:
+        """Drop what was translated from some pages, which were taken out of the set of code pages."""
+        base = self._arena.address + _ALONE
+        first, last = min(pages), max(pages)
+        self.tier1.forget(first, last)
+        self._stale += self.runtime.forget(self.state, self._pages.first_block(pages, base), first, last)
+        if self._stale > max(_STALE, (self._word(c.ARENA_NEXT) - base) // 2):
+            self._evict()
 
     def flush(self, *, forget_pages: bool = False) -> None:
         """Drop all translated blocks (handlers stay)."""
@@ -305,10 +336,17 @@ class NativeCpu:
         jumps = self._jump_entry(0)
         self._memory.view[jumps:] = bytes(len(self._memory.view) - jumps)
         self._forget_jump(jumps)
-        self._put(c.ARENA_NEXT, self._arena.address)
+        self._put(c.ARENA_NEXT, self._arena.address + _ALONE)
+        self._pages.forget_blocks()
+        self._stale = 0
         self._put(c.LOOKUP_COUNT, 0)
         self._put(c.STOP_BEFORE, _NEVER)
         self._resume_record = 0
+
+    def _evict(self) -> None:
+        """Make room: nothing more can be translated."""
+        self.statistics.evictions += 1
+        self.flush()
 
     def _compile_forms(self, failed: int) -> None:
         """Compile the handlers that a block wants, and link it again."""
@@ -318,9 +356,14 @@ class NativeCpu:
             header -= record.SIZE
         count = self._u64_at(header + record.IMMEDIATE)
         forms = [self._u32_at(header + record.SIZE * (n + 1) + record.FORM) for n in range(count)]
-        self.handlers.ensure(form for form in forms if form < _ILLEGAL_FORM)
-        self.runtime.link_block(self.state, header)
-        self._resume_record = failed
+        try:
+            self.handlers.ensure(form for form in forms if form < _ILLEGAL_FORM)
+            self.runtime.link_block(self.state, header)
+            self._resume_record = failed
+        except CodeCacheFull:
+            if not self.tier1.installed:
+                raise
+            self._evict()  # handlers are not evicted, but regions make room for them
         self.statistics.compile_seconds += time.perf_counter() - begin
 
     # --- what tier 1 asks ------------------------------------------------------------------------------------------
@@ -337,18 +380,20 @@ class NativeCpu:
 
     def find(self, pc: int) -> int:
         """The header of the block at a guest address, 0 if there is none."""
-        index = (pc * c.LOOKUP_HASH & (1 << 64) - 1) >> (64 - _LOOKUP_BITS)
+        index = (pc * c.LOOKUP_HASH & (1 << 64) - 1) >> (64 - self.sizes.lookup_bits)
         while True:
             key = self._lookup.u64(16 * index)
             if key == pc ^ (1 << 64) - 1:
                 return self._lookup.u64(16 * index + 8)
             if key == 0:
                 return 0
-            index = (index + 1) % (1 << _LOOKUP_BITS)
+            index = (index + 1) % (1 << self.sizes.lookup_bits)
 
     def block_at(self, header: int) -> GuestBlock | None:
         """The instructions of a block; None if it has none that can be lifted."""
         offset = header - self._arena.address
+        if self._arena.u64(offset) == self.runtime.symbols["stale_block"]:
+            return None
         count = self._arena.u64(offset + record.IMMEDIATE)
         instructions = []
         for number in range(1, count + 1):
@@ -389,7 +434,20 @@ class NativeCpu:
         offset = header - self._arena.address
         self._arena.put_u64(offset + c.HEADER_REGION, entry)
         self._arena.put_u64(offset + record.HANDLER, self.runtime.symbols["region_entry"])
-        pc = self.header_pc(header)
+        self._forget_target(self.header_pc(header))
+
+    def leave_region(self, pc: int) -> None:
+        """Let a block that may have a region run in tier 0 again."""
+        header = self.find(pc)
+        if header:
+            offset = header - self._arena.address
+            self._arena.put_u64(offset + record.HANDLER, self.runtime.symbols["block_entry"])
+            self._arena.put_u64(offset + c.HEADER_REGION, 0)
+            self.count_again(header)
+        self._forget_target(pc)
+
+    def _forget_target(self, pc: int) -> None:
+        """Take a guest pc out of the jump cache."""
         jump = self._jump_entry(pc)
         if self._memory.u64(jump) == pc:
             self._forget_jump(jump)
@@ -423,9 +481,10 @@ class NativeCpu:
         self.tier1.after_fork()
 
     def close(self) -> None:
-        """Stop compiling and detach from the signal handler; the CPU must not run any more."""
+        """Stop compiling, give regions back, detach from the signal handler; the CPU must not run any more."""
         self.save_translations()
         self.tier1.stop()
+        self.tier1.flush()
         roots().detach(self.state)
 
     def update_statistics(self) -> Statistics:
@@ -435,6 +494,10 @@ class NativeCpu:
         self.statistics.blocks = self._word(c.BLOCKS)
         self.statistics.forms_compiled = self.handlers.compiled
         self.statistics.forms_cached = self.handlers.loaded
+        self.statistics.arena_bytes = self._word(c.ARENA_NEXT) - self._arena.address
+        self.statistics.region_records = self.tier1.next_record
+        self.statistics.region_bytes = self.tier1.code_bytes
+        self.statistics.installed_regions = len(self.tier1.installed)
         self.statistics.cache_hits, self.statistics.cache_misses = self.cache.hits, self.cache.misses
         self.statistics.llvm_load_seconds = loading_seconds()
         return self.statistics
@@ -448,8 +511,8 @@ class NativeCpu:
             rows.view[8 + description.row] = description.ends_block
         code = code_cache()
         for offset, value in {
-            c.LOOKUP_TABLE: self._lookup.address, c.LOOKUP_SHIFT: 64 - _LOOKUP_BITS,
-            c.LOOKUP_LIMIT: (1 << _LOOKUP_BITS) // 2, c.DISPATCH: self.runtime.symbols["dispatch"],
+            c.LOOKUP_TABLE: self._lookup.address, c.LOOKUP_SHIFT: 64 - self.sizes.lookup_bits,
+            c.LOOKUP_LIMIT: (1 << self.sizes.lookup_bits) // 2, c.DISPATCH: self.runtime.symbols["dispatch"],
             c.RESOLVE: self.runtime.symbols["resolve"], c.REGION_DISPATCH: self.runtime.symbols["region_dispatch"],
             c.REGION_CAREFUL: self.runtime.symbols["region_careful"],
             c.SETTLE: self.runtime.symbols.get("settle", 0),
@@ -491,4 +554,3 @@ def _shared(guest: Guest, cache: Cache) -> tuple[Runtime, Handlers]:
     if found is None:
         found = _handlers[key] = Runtime(guest, code_cache(), cache), Handlers(guest, code_cache(), cache)
     return found
-

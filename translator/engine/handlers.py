@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import logging
 import struct
 import time
 from collections.abc import Iterable, Sequence
@@ -22,7 +24,9 @@ from metaphrase.translator.engine.host_memory import HostBlock
 from metaphrase.translator.guest import Guest
 from metaphrase.translator.mechanisms import uses
 
+LOGGER = logging.getLogger("metaphrase.cache")
 _FACT = struct.Struct("<QQBBB")
+_FOLDER = "handlers"
 _BATCH = 48
 _LOOK_SECONDS = 0.1
 _MANY_UNSAVED = 256
@@ -161,7 +165,7 @@ class Handlers:
         if now < self._look_again:
             return False
         self._look_again = now + _LOOK_SECONDS
-        new = [name for name in self.cache.names("handlers-") if name not in self._seen]
+        new = [name for name in self.cache.names(_FOLDER) if name not in self._seen]
         for name in new:
             self._seen.add(name)
             self._load(name)
@@ -176,8 +180,9 @@ class Handlers:
         self._store(*_joined([(one[0]["forms"], one[2]) for one in found if one is not None]), replaced=own)
 
     def _store(self, entries: dict[str, Any], code: bytes, replaced: Iterable[str] = ()) -> None:
-        label = hashlib.blake2b("\n".join(entries).encode(), digest_size=8).hexdigest()
-        name = f"handlers-{label}"
+        # Named by its content: a file that is replaced while another process is mapping it stays the same.
+        label = hashlib.blake2b(json.dumps(entries).encode() + code, digest_size=12).hexdigest()
+        name = f"{_FOLDER}/{label}"
         self.cache.store(name, {"forms": entries}, code)
         for old in replaced:
             if old != name:
@@ -189,7 +194,13 @@ class Handlers:
         if found is None:
             return
         header, offset, code = found
-        base = self.code.map_file(self.cache.path(name), offset, len(code))
+        if all(self.known(form) for form, *_ in header["forms"].values()):
+            return  # other processes have compiled the same: that would only take room
+        try:
+            base = self.code.map_file(self.cache.path(name), offset, len(code))
+        except OSError as error:  # somebody has deleted it since
+            LOGGER.debug("cache entry %s is gone: %s", name, error)
+            return
         self._install(header["forms"], base)
         self.loaded += len(header["forms"])
 

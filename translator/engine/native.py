@@ -117,6 +117,8 @@ class Runtime:
         self.symbols = {name: self.base + offset for name, offset in image.symbols.items()}
         self.enter = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_void_p)(self.symbols["enter"])
         self.link_block = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(self.symbols["link_block"])
+        forget = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64)
+        self.forget = forget(self.symbols["forget"])
 
     def contains(self, address: int) -> bool:
         return self.base <= address < self.base + self.size

@@ -15,8 +15,14 @@ from metaphrase.translator.engine.cache import Cache
 from metaphrase.translator.engine.handlers import Handlers
 from metaphrase.translator.engine.native import Runtime, code_cache
 from metaphrase.translator.guest import Guest
+from metaphrase.translator.mechanisms import uses
 
 FOLDER: Final = Path(__file__).parent / "precompiled"
+
+
+def folder() -> Path | None:
+    """Where to look for them; None if they are not wanted."""
+    return FOLDER if uses("precompiled") else None
 
 
 def common_forms(guest: Guest) -> list[int]:
@@ -50,6 +56,9 @@ def precompile(guest: Guest) -> int:
     handlers.ensure(common_forms(guest))
     handlers.save()
     handlers.pack()
+    for path in FOLDER.iterdir():
+        if path.is_file():  # the cache's notes to itself
+            path.unlink()
     for path in FOLDER.rglob("*.img"):
         path.chmod(0o644)  # a cache is its owner's alone, an installation everybody's
     if cache.folder is None:
@@ -63,6 +72,6 @@ def learn(guest: Guest, folder: Path) -> int:
         return 0
     known = set(filter(None, guest.common_forms.read_text().split("\n")))
     cache = Cache(guest.name, folder)
-    found = {form for name in cache.names("handlers-") if (entry := cache.load(name)) for form in entry[0]["forms"]}
+    found = {form for name in cache.names("handlers") if (entry := cache.load(name)) for form in entry[0]["forms"]}
     guest.common_forms.write_text("".join(f"{name}\n" for name in sorted(known | found)))
     return len(found - known)

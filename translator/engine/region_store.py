@@ -19,9 +19,10 @@ from metaphrase.translator.engine.cache import Cache
 from metaphrase.translator.engine.host_memory import GuestMemory
 
 LOGGER = logging.getLogger("metaphrase.tier1")
-KINDS = ("region", "landing", "exact-region", "exact-landing")
+_FOLDER = "regions"
 _KEY_BYTES = 192
 _PAGE = 4096
+_MANY_ADDED = 10_000
 
 
 @dataclass(slots=True)
@@ -42,11 +43,12 @@ class RegionStore:
     def __init__(self, cache: Cache, memory: GuestMemory) -> None:
         self.cache, self.memory = cache, memory
         self._notes: set[str] | None = None
+        self._added = 0
 
     def has(self, pc: int, kind: str) -> bool:
         """Whether a region is noted for the code at an address, as far as this process knows (others may add some)."""
         if self._notes is None:
-            self._notes = {name for kind in KINDS for name in self.cache.names(f"{kind}-")}
+            self._notes = set(self.cache.names(_FOLDER))
         return self._key(pc, kind) in self._notes
 
     def load(self, pc: int, kind: str) -> tuple[Compiled, int] | None:
@@ -74,17 +76,20 @@ class RegionStore:
         header: dict[str, Any] = {
             "entry": compiled.entry, "exits": compiled.exits, "blocks": compiled.blocks,
         }  # fmt: skip
-        name = f"code-{digest_of(repr((kind, compiled.blocks)).encode())}"
+        name = f"{_FOLDER}/code-{digest_of(repr((kind, compiled.blocks)).encode())}"
         self.cache.store(name, header, compiled.code)
         for offset in offsets:
             note = self._key(origin + offset, kind)
             self.cache.store(note, {"region": name, "offset": offset}, b"")
             if self._notes is not None:
                 self._notes.add(note)
+                self._added += 1
+        if self._added >= _MANY_ADDED:  # the folder is bounded, what was ever in it is not
+            self._notes, self._added = None, 0
 
     def _key(self, pc: int, kind: str) -> str:
         """Names the code at an address: more of it than one block, since many begin alike."""
-        return f"{kind}-{digest_of(self.memory.read(pc, min(_KEY_BYTES, -pc % _PAGE or _PAGE)))}"
+        return f"{_FOLDER}/{kind}-{digest_of(self.memory.read(pc, min(_KEY_BYTES, -pc % _PAGE or _PAGE)))}"
 
 
 def digest_of(code: bytes) -> str:

@@ -30,6 +30,14 @@ class Statistics:
     region_seconds: float = 0.0
     """Spent on regions, beside the guest or (tier 1 alone) while it waits."""
     flushes: int = 0
+    """How often all translations were dropped."""
+    evictions: int = 0
+    """Those times that it was done because there was no room for more."""
+    arena_bytes: int = 0
+    """What is in use now: by tier 0's records, and by regions, their code and their records."""
+    installed_regions: int = 0
+    region_bytes: int = 0
+    region_records: int = 0
     compiled_instructions: int = 0
     """Guest instructions in the regions that were compiled, once for each region that has them."""
     select_seconds: float = 0.0

@@ -17,7 +17,7 @@ from metaphrase.backends.llvm import context as c
 from metaphrase.backends.llvm.codecache import CodeCacheFull
 from metaphrase.backends.llvm.compile import REGION_LEVEL, REGION_PASSES, compile_text, host, is_loaded, load
 from metaphrase.backends.llvm.lower import ModuleWriter
-from metaphrase.backends.llvm.objects import Image, link
+from metaphrase.backends.llvm.objects import PAGE, Image, link
 from metaphrase.backends.llvm.region import RegionLowering
 from metaphrase.ir import passes, record
 from metaphrase.translator.engine.host_memory import HostBlock
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from metaphrase.translator.engine.cpu import NativeCpu
 
 LOGGER = logging.getLogger("metaphrase.tier1")
-_RECORDS_SIZE = 64 << 20
+_PAGE = 4096
 _POLL_SECONDS = 0.001
 _WORTH_LOADING = 20_000
 """Runs of a block for which LLVM is loaded, if nothing else has needed it yet."""
@@ -54,6 +54,12 @@ def _leave_descriptor_table() -> None:
         libc.syscall(_NR_CLOSE_RANGE, 0, 1, 0)
 
 
+def _pages(compiled: Compiled, origin: int) -> set[int]:
+    """The guest pages that hold a region's code."""
+    ends = (origin + offset + at for offset, length, _ in compiled.blocks for at in (0, length - 1))
+    return {end // _PAGE for end in ends}
+
+
 @dataclass(slots=True)
 class Installed:
     """A region in place."""
@@ -63,6 +69,10 @@ class Installed:
     pc: int
     pcs: frozenset[int]
     entry_record: int
+    exits: int
+    """How many exit records follow on that."""
+    pages: frozenset[int]
+    """Guest pages that hold its code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +98,22 @@ class Tier1:
         self.lock = threading.Lock()
         self.generation = 0
         self.installed: list[Installed] = []
-        self.records = HostBlock(_RECORDS_SIZE)
+        self.records = HostBlock(cpu.sizes.records)
         self.next_record = 0
+        self.code_bytes = 0
+        """Pages of code of the regions in place."""
+        self.full = False
+        """There is no room for more regions until the guest's thread has dropped all, for which it was asked."""
         self.exits: defaultdict[int, list[int]] = defaultdict(list)
         """By guest address, the exit records that go there, as offsets."""
+        self.by_page: defaultdict[int, list[Installed]] = defaultdict(list)
+        """Regions by the guest pages that may hold code of theirs."""
+        self.changed: list[tuple[int, int]] = []
+        """Ranges of pages that were forgotten since the region was begun that is being compiled."""
+        self.looked_at: set[int] = set()
+        """Pages of blocks that were asked for: what is known of them may stand in `leaves` and `ways`."""
+        self.exact = False
+        """Whether the region that is being compiled is exact."""
         self.thread: threading.Thread | None = None
         self.stopping = False
         self.leaves: dict[int, bool] = {}
@@ -129,6 +151,8 @@ class Tier1:
         that has been run most often, or the one that leads there.
         """
         generation = self.generation
+        if self.full:
+            return False
         try:
             header = self._newly_hot()
             fresh = header != 0
@@ -143,10 +167,10 @@ class Tier1:
                 self.waiting[header] = pc
             else:
                 self.compile(header, generation)
-        except CodeCacheFull:
-            LOGGER.warning("the code cache is full: no more regions until the next flush")
+        except CodeCacheFull as error:
+            self._ask_for_room(error)
         except Exception:  # anything may happen to a reader of records that are being dropped
-            if generation == self.generation:
+            if generation == self.generation and not self.changed:
                 LOGGER.exception("a region could not be compiled; tier 0 goes on running it")
         return True
 
@@ -171,6 +195,13 @@ class Tier1:
             block = self.cpu.block_at(header)
             known = ways(self.cpu.guest, self, block) if block is not None else []
         return known
+    def _ask_for_room(self, error: CodeCacheFull) -> None:
+        """Let the guest's thread drop everything at its next block, if that makes any room."""
+        if self.installed:
+            self.full = True
+            self.cpu.put_context_word(c.INTERRUPT, 1)
+        else:
+            LOGGER.debug("a region stays in tier 0: %s", error)
 
     def _newly_hot(self) -> int:
         """Take the next header out of the queue of blocks that became hot; 0 if it is empty."""
@@ -187,19 +218,21 @@ class Tier1:
         with self.lock:
             if generation != self.generation:
                 return
+            self.changed.clear()
             block = self.cpu.block_at(header)
         if block is None or self.cpu.is_region(header) or self._defer(block):
             return
         kind = self._kind(block.pc)
+        self.exact = kind.exact
         found = self.store.load(block.pc, kind.name)
-        if found is not None:
+        if found is not None and (kind.exact or not self._may_be_written(*found)):
             self.cpu.statistics.regions_cached += 1
         else:
             found = self._make(block, kind, generation)
             if found is None:
                 return
         compiled, origin = found
-        self._install(compiled, origin, generation)
+        self._install(compiled, origin, header, generation)
         if block.pc != origin:
             self._defer(block)
         self.cpu.statistics.region_seconds += time.perf_counter() - begin
@@ -218,7 +251,9 @@ class Tier1:
         statistics.pass_seconds += clock.lap()
         compiled, origin = self._compile(region, kind.exact, clock), region.origin
         with self.lock:
-            if generation != self.generation:
+            # a page that was written to, which nobody has seen to yet, may have other code than was compiled
+            if not self._is_current(compiled, origin, generation) or self.cpu.context_word(c.DIRTY_HEAD):
+                self._try_again(block.header, generation)
                 return None
         self.store.store(compiled, origin, {block.pc - origin, 0}, kind.name)
         statistics.regions += 1
@@ -255,7 +290,12 @@ class Tier1:
         header = self.cpu.find(pc)
         if not header or (not first and not self.cpu.is_warm(header)):
             return None
-        return self.cpu.block_at(header)
+        self.looked_at.add(pc // _PAGE)
+        block = self.cpu.block_at(header)
+        if block is None or self.exact:
+            return block
+        # a region that is not exact would not see its own code change
+        return None if self.cpu.may_be_written(pc) or self.cpu.may_be_written(block.end - 1) else block
 
     def is_warm(self, pc: int) -> bool:
         """Whether a block has run often enough (see `selection.Blocks`)."""
@@ -286,26 +326,49 @@ class Tier1:
         return Compiled(image.code, image.symbols["region"], lowering.exits, blocks)
 
     # --- installing ------------------------------------------------------------------------------------------------
-    def _install(self, compiled: Compiled, origin: int, generation: int) -> None:
+    def _install(self, compiled: Compiled, origin: int, header: int, generation: int) -> None:
         with self.lock:
-            if generation != self.generation:
+            if not self._is_current(compiled, origin, generation):
+                self._try_again(header, generation)
                 return
             present = next((one for one in self.installed if one.pc == origin), None)
             if present is None:
                 present = self._place(compiled, origin)
-            header = self.cpu.find(origin)
-            if present is not None and header:
-                self._enter_by(header, present.entry_record)
+            entered = self.cpu.find(origin)
+            if entered:
+                self._enter_by(entered, present.entry_record)
 
-    def _place(self, compiled: Compiled, origin: int) -> Installed | None:
-        """Put a region's code, its entry record and its exit records in place; None if there is no room for those."""
+    def _may_be_written(self, compiled: Compiled, origin: int) -> bool:
+        """Whether the guest may write some of the code that a region was made of."""
+        return any(self.cpu.may_be_written(page * _PAGE) for page in _pages(compiled, origin))
+
+    def _is_current(self, compiled: Compiled, origin: int, generation: int) -> bool:
+        """Whether no code that a region was made of was forgotten since it was begun."""
+        if generation != self.generation:
+            return False
+        pages = _pages(compiled, origin)
+        return not any(first <= page <= last for first, last in self.changed for page in pages)
+
+    def _try_again(self, header: int, generation: int) -> None:
+        """Let a block become hot again whose region was not used."""
+        if generation == self.generation:
+            self.cpu.count_again(header)
+
+    def _place(self, compiled: Compiled, origin: int) -> Installed:
+        """Put a region's code, its entry record and its exit records in place. Raises CodeCacheFull."""
         size = record.SIZE * (1 + len(compiled.exits))
-        if self.next_record + size > _RECORDS_SIZE:
-            return None
+        pages = -(-len(compiled.code) // PAGE) * PAGE
+        sizes = self.cpu.sizes
+        if self.next_record + size > sizes.records or self.code_bytes + pages > sizes.regions:
+            raise CodeCacheFull(f"no room for a region with {pages} bytes of code and {size} of records")
         base = code_cache().add(Image(compiled.code, {}, 64))
+        self.code_bytes += pages
         at = self.next_record
         self.next_record += size
         self.records.put_u64(at + c.CODE, base + compiled.entry)
+        if self._may_be_written(compiled, origin):
+            self.records.put_u64(at + c.HEADER_REGION, base + compiled.entry)
+            self.records.put_u64(at + c.CODE, self.cpu.runtime.symbols["region_checked"])
         self.records.put_u64(at + record.PC, origin)
         self.records.put_u64(at + record.IMMEDIATE, origin)
         for number, offset in enumerate(compiled.exits, start=1):
@@ -319,8 +382,11 @@ class Tier1:
         one = Installed(
             base, base + len(compiled.code), origin,
             frozenset(origin + offset for offset, _, _ in compiled.blocks), self.records.address + at,
+            len(compiled.exits), frozenset(_pages(compiled, origin)),
         )  # fmt: skip
         insort(self.installed, one, key=lambda i: i.base)
+        for page in one.pages:
+            self.by_page[page].append(one)
         return one
 
     def _enter_by(self, header: int, entry: int) -> None:
@@ -328,6 +394,38 @@ class Tier1:
         self.cpu.enter_region(header, entry)
         for exit_at in self.exits.get(self.cpu.header_pc(header), ()):
             self.records.put_u64(exit_at + record.DISPLACEMENT, entry)
+
+    def forget(self, first: int, last: int) -> None:
+        """Drop the regions that hold code of a range of pages; called while no guest code of this CPU runs."""
+        with self.lock:
+            self.changed.append((first, last))
+            some = [first] if first == last else [*self.by_page, *self.looked_at]  # a range may be all of memory
+            pages = {page for page in some if first <= page <= last}
+            for page in pages:
+                while found := self.by_page.get(page):
+                    self._drop(found[-1])
+            if not self.looked_at.isdisjoint(pages):
+                for known in (self.leaves, self.ways, self.looked_at):
+                    known.clear()
+
+    def _drop(self, one: Installed) -> None:
+        """Take a region out of its place: nothing leads to it any more. Its records are not used again."""
+        del self.installed[bisect_right(self.installed, one.base, key=lambda i: i.base) - 1]
+        for page in one.pages:
+            self.by_page[page].remove(one)
+            if not self.by_page[page]:
+                del self.by_page[page]
+        self.cpu.leave_region(one.pc)
+        for exit_at in self.exits.get(one.pc, ()):
+            self.records.put_u64(exit_at + record.DISPLACEMENT, self.records.address + exit_at)
+        entry_at = one.entry_record - self.records.address
+        for exit_at in range(entry_at + record.SIZE, entry_at + record.SIZE * (1 + one.exits), record.SIZE):
+            target = self.records.u64(exit_at + record.PC)
+            self.exits[target].remove(exit_at)
+            if not self.exits[target]:
+                del self.exits[target]
+        code_cache().release(one.base)
+        self.code_bytes -= -(-(one.end - one.base) // PAGE) * PAGE
 
     def flush(self) -> None:
         """Drop all regions; called while no guest code of this CPU runs."""
@@ -337,11 +435,14 @@ class Tier1:
                 code_cache().release(one.base)
             self.installed.clear()
             self.exits.clear()
+            self.by_page.clear()
+            self.looked_at.clear()
             self.leaves.clear()
             self.ways.clear()
             self.deferred.clear()
             self.waiting.clear()
-            self.next_record = 0
+            self.next_record = self.code_bytes = 0
+            self.full = False
 
     def after_fork(self) -> None:
         """In the child of a fork: the compiling thread is gone, and whatever it held with it."""

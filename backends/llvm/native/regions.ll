@@ -19,6 +19,26 @@ ${fill}  musttail call ${convention} void %code(ptr %state, ptr %entry${carried}
   ret void
 }
 
+; Where the entry record of a region leads whose code the guest may write: it may have done so just now, in a region
+; that goes on until somebody polls.
+define ${convention} void @region_checked(ptr %state, ptr %op${carried}) nounwind {
+  %interrupt.p = getelementptr i8, ptr %state, i64 ${interrupt}
+  %interrupt = load volatile i64, ptr %interrupt.p
+  %stop = icmp ne i64 %interrupt, 0
+  br i1 %stop, label %leave, label %go, !prof !2
+leave:
+  %pc.p = getelementptr i8, ptr %op, i64 ${immediate}
+  %pc = load i64, ptr %pc.p
+  call void @give_up(ptr %state, i64 %pc, i64 ${INTERRUPT})
+  musttail call ${convention} void @region_leave(ptr %state, ptr null${carried})
+  ret void
+go:
+  %code.p = getelementptr i8, ptr %op, i64 ${region}
+  %code = load ptr, ptr %code.p
+  musttail call ${convention} void %code(ptr %state, ptr %op${carried})
+  ret void
+}
+
 ; Where regions go for a block of tier 0: its header.
 define ${convention} void @region_to_block(ptr %state, ptr %op${carried}) nounwind {
 ${spill}  call void @settle_late(ptr %state)

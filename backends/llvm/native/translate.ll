@@ -167,8 +167,8 @@ finish:
   %arena.next = getelementptr i8, ptr %tail, i64 ${size}
   store ptr %arena.next, ptr %next.p
   call void @link_block(ptr %state, ptr %header)
-  call void @remember(ptr %state, i64 %pc, ptr %header)
-  %count.up = add i64 %count, 1
+  %taken = call i64 @remember(ptr %state, i64 %pc, ptr %header)
+  %count.up = add i64 %count, %taken
   store i64 %count.up, ptr %count.p
   %blocks.p = getelementptr i8, ptr %state, i64 ${blocks}
   %blocks = load i64, ptr %blocks.p
@@ -177,7 +177,8 @@ finish:
   ret ptr %header
 }
 
-define internal void @remember(ptr %state, i64 %pc, ptr %header) nounwind {
+; Put a block into the table, into a place that was left (1) or was never taken (0); gives how many of these it took.
+define internal i64 @remember(ptr %state, i64 %pc, ptr %header) nounwind {
   %table.p = getelementptr i8, ptr %state, i64 ${table}
   %table = load ptr, ptr %table.p
   %shift.p = getelementptr i8, ptr %state, i64 ${shift}
@@ -190,8 +191,8 @@ probe:
   %index = phi i64 [%first, %0], [%next, %more]
   %entry = getelementptr {i64, ptr}, ptr %table, i64 %index
   %key = load i64, ptr %entry
-  %empty = icmp eq i64 %key, 0
-  br i1 %empty, label %place, label %more
+  %free = icmp ule i64 %key, 1
+  br i1 %free, label %place, label %more
 more:
   %up = add i64 %index, 1
   %next = and i64 %up, %mask
@@ -201,7 +202,8 @@ place:
   store ptr %header, ptr %value.p
   %complement = xor i64 %pc, -1
   store i64 %complement, ptr %entry
-  ret void
+  %taken = xor i64 %key, 1
+  ret i64 %taken
 }
 
 ; Give each record of a block its handler, backwards: the variant that leaves the lazy group alone where nothing reads it.
