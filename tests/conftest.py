@@ -6,12 +6,13 @@ import os
 import resource
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from metaphrase.translator.engine import precompiled
-from metaphrase.translator.mechanisms import VARIABLE
+from metaphrase.translator.mechanisms import VARIABLE, left_out
 
 CACHE_VARIABLE = "METAPHRASE_CACHE_DIR"
 _made: list[str] = []
@@ -27,10 +28,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture
-def nothing_precompiled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """An empty cache holds nothing: no handlers that lie beside the package."""
-    monkeypatch.setenv(VARIABLE, "precompiled")
-    monkeypatch.setattr(precompiled, "FOLDER", tmp_path / "nothing")
+def nothing_precompiled(tmp_path: Path) -> Iterator[None]:
+    """An empty cache holds nothing: no handlers that lie beside the package, here and in processes begun from here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, "precompiled")
+        patch.setattr(precompiled, "FOLDER", tmp_path / "nothing")
+        left_out.cache_clear()
+        yield
+    left_out.cache_clear()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
