@@ -80,6 +80,7 @@ class Guest(ABC):
     layout: Layout
     rows: Sequence[Description]
     static_bits: int
+    """Width of `Decoded.statics`; a form is (row, statics)."""
 
     def save_fp(self, cpu: Any) -> bytes:
         """The floating-point state of a CPU as a signal frame holds it; nothing by default."""
@@ -87,7 +88,7 @@ class Guest(ABC):
 
     def load_fp(self, cpu: Any, image: bytes) -> None:  # noqa: B027
         """Bring back what `save_fp` gave."""
-    """Width of `Decoded.statics`; a form is (row, statics)."""
+
     program_counter: str
     """Slot that holds the guest's program counter while native code does not run."""
     common_forms: Path | None = None

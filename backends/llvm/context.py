@@ -85,6 +85,9 @@ STOP_BEFORE: Final = _word()
 DIRTY_PAGES: Final = _word()
 """Ring of guest pages with translated code that the guest has written to."""
 DIRTY_HEAD: Final = _word()
+EXACT: Final = _word()
+"""Nonzero: where an instruction may stop for a fault, all of the lazy group is read. So it is in pages that the guest
+may write."""
 BLOCKS: Final = _word()
 """Blocks translated."""
 REGION_INSTRUCTIONS: Final = _word()
@@ -122,10 +125,10 @@ NO_JUMP: Final = 2
 """A guest pc that belongs elsewhere, for the first entry while it is empty; the others then hold 0."""
 assert jump_index(0) == 0 and jump_index(NO_JUMP) != 0
 
-FORM_HANDLER, FORM_LAZY, FORM_READS, FORM_KILLS, FORM_WRITES = 0, 8, 16, 17, 18
+FORM_HANDLER, FORM_LAZY, FORM_READS, FORM_KILLS, FORM_WRITES, FORM_STOPS = 0, 8, 16, 17, 18, 19
 FORM_SIZE: Final = 32
 """What is known of a form: its handler, the variant that leaves the lazy group alone, and which slots of that group it
-reads, surely writes, and may write (bit masks)."""
+reads, surely writes, may write, and reads where EXACT says that it is exact (bit masks)."""
 
 HOT_QUEUE_LENGTH: Final = 1024
 DIRTY_LENGTH: Final = 1024

@@ -94,7 +94,8 @@ def source(layout: Layout) -> str:
             record_pc=r.PC, immediate=r.IMMEDIATE, displacement=r.DISPLACEMENT, next_pc=r.NEXT_PC, form=r.FORM,
             size=r.SIZE, most=c.MAX_BLOCK, threshold=c.HOT_THRESHOLD, pages=c.CODE_PAGES,
             pages_mask=c.CODE_PAGES_MASK, forms=c.FORMS, forms_size=c.FORM_SIZE, lazy=c.FORM_LAZY,
-            reads=c.FORM_READS, kills=c.FORM_KILLS, writes=c.FORM_WRITES, blocks=c.BLOCKS,
+            reads=c.FORM_READS, kills=c.FORM_KILLS, writes=c.FORM_WRITES, stops=c.FORM_STOPS, exact=c.EXACT,
+            blocks=c.BLOCKS,
         ),
         _text(
             "forget",

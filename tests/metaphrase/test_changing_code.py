@@ -85,7 +85,7 @@ def test_only_what_changed_is_forgotten() -> None:
     assert cpu.tier1.installed == regions
     window.protect(CALLED, 0x1000, PROT_READ)
     assert cpu.tier1.installed == [one for one in regions if CALLED >> 12 not in one.pages]
-    assert cpu.find(CODE) and not cpu.find(CALLED) and not cpu.find(other)
+    assert cpu.blocks.find(CODE) and not cpu.blocks.find(CALLED) and not cpu.blocks.find(other)
     assert cpu.update_statistics().flushes == 0
     cpu.close()
     window.close()

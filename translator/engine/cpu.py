@@ -13,24 +13,19 @@ from metaphrase.ir import record
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.ir.passes.environment import ENVIRONMENT_SLOT
 from metaphrase.translator.engine import precompiled
+from metaphrase.translator.engine.block_table import BlockTable
 from metaphrase.translator.engine.cache import Cache, default_folder
 from metaphrase.translator.engine.code_pages import PAGE, CodePages
 from metaphrase.translator.engine.handlers import Handlers
 from metaphrase.translator.engine.host_memory import GuestMemory, HostBlock, set_gs_base
 from metaphrase.translator.engine.native import Runtime, code_cache, roots
-from metaphrase.translator.engine.selection import GuestBlock
 from metaphrase.translator.engine.sizes import Sizes
 from metaphrase.translator.engine.statistics import Statistics
 from metaphrase.translator.engine.tier1 import Tier1
 from metaphrase.translator.exits import Exit
 from metaphrase.translator.guest import Guest
-from metaphrase.translator.record import unpack
 
-_ALONE = 3 * record.SIZE
-"""The arena begins with room for a block of one instruction, see `_rewrite_own_code`."""
 _STALE = 32 << 20
-_HEADER_FORM = (1 << 32) - 2
-_ILLEGAL_FORM = (1 << 32) - 1
 _HOT = 2000
 _EAGER = 300
 _NEVER = 1 << 62
@@ -45,8 +40,8 @@ class NativeCpu:
     tier     "0": handlers only; "1": the guest waits for the region of a block that became hot; "auto": regions are
              compiled beside the running guest
     cache    folder of the persistent cache; None for the default, "off" for none
-    exact    whether all registers are to be exact at a fault inside a region, which costs it some stores; else only
-             where somebody may see it, see `make_exact`. They are exact at every other stop in any case.
+    exact    whether all registers are to be exact at a fault, which costs regions some stores and tier 0 some flags;
+             else only where somebody may see it, see `make_exact`. They are exact at every other stop in any case.
     sizes    how much memory translations may take
     """
 
@@ -67,9 +62,8 @@ class NativeCpu:
         self._memory = HostBlock(c.SIZE + c.jump_cache(guest.layout) + (c.JUMP_ENTRY << c.JUMP_CACHE_BITS))
         self.state = self._memory.address + c.SIZE
         self._view = self._memory.view[c.SIZE :]
-        self._arena = HostBlock(sizes.arena)
-        self._lookup = HostBlock(16 << sizes.lookup_bits)
         self._pages = CodePages(memory)
+        self.blocks = BlockTable(guest, self.runtime, self._pages, self._memory, sizes)
         self._hot = HostBlock(8 * c.HOT_QUEUE_LENGTH)
         self._rows = HostBlock(8 + len(guest.rows))
         table = guest.decoder_table()
@@ -143,6 +137,7 @@ class NativeCpu:
             while True:
                 if self._unmasks_exceptions():
                     self._put(c.ONLY_TIER_0, 1)  # a region would not know where the exception was
+                    self._link_exactly()
                 reason = self.runtime.enter(self.state, self._resume_record)
                 self._resume_record = 0
                 self._put(c.ONLY_TIER_0, 0)
@@ -156,6 +151,12 @@ class NativeCpu:
         """From now on, let registers be exact at every fault: the guest is going to handle its own."""
         if not self.exact:
             self.exact = True
+            self._link_exactly()
+
+    def _link_exactly(self) -> None:
+        """From now on, let tier 0 write flags wherever an instruction may stop, even if the next overwrites them."""
+        if not self._word(c.EXACT):
+            self._put(c.EXACT, 1)
             self.flush()
 
     def must_be_exact(self, pc: int) -> bool:
@@ -239,7 +240,7 @@ class NativeCpu:
             self.pc = decoding
             return Exit("fault", decoding, address, "execute")
         if self._word(c.FAULT_WRITE) == c.FLOAT_FAULT:
-            self.pc = self._u64_at(self._word(c.EXIT_RECORD) + record.PC)
+            self.pc = self.blocks.record_pc(self._word(c.EXIT_RECORD))
             return Exit("trap", self.pc, trap="simd_exception")
         checkpoint = self.tier1.checkpoint(self._word(c.EXIT_RECORD))
         if checkpoint is not None:  # tier 0 finds the fault again, and all registers as they are there
@@ -248,7 +249,7 @@ class NativeCpu:
             return None
         if host_pc:
             region = self.tier1.region_at(host_pc)
-            self.pc = self._u64_at(self._word(c.EXIT_RECORD) + record.PC) if region is None else region
+            self.pc = self.blocks.record_pc(self._word(c.EXIT_RECORD)) if region is None else region
         write = self._word(c.FAULT_WRITE)
         if write and self._pages.writable(address // PAGE):
             self._rewrite_own_code(address // PAGE)
@@ -260,22 +261,12 @@ class NativeCpu:
 
         What comes behind may be what it changes, and is translated again. Its page is open until then.
         """
-        at = self._word(c.EXIT_RECORD) - self._arena.address
-        data = bytes(self._arena.view[at : at + record.SIZE])
-        form = int.from_bytes(data[record.FORM : record.FORM + 4], "little")
-        following = self._arena.u64(at + record.NEXT_PC)
+        data = self.blocks.record_at(self._word(c.EXIT_RECORD))
         self._pages.open(page)
         self._pages.written.add(page)
         self._forget([page])
-        alone = self._arena
-        alone.view[record.SIZE : 2 * record.SIZE] = data
-        # all flags: what comes next may read others than what came next
-        alone.put_u64(record.SIZE + record.HANDLER, self.handlers.table.u64(form * c.FORM_SIZE))
-        alone.put_u64(2 * record.SIZE + record.HANDLER, self.runtime.symbols["goto_next"])
-        alone.put_u64(2 * record.SIZE + record.PC, following)
-        alone.put_u64(2 * record.SIZE + record.IMMEDIATE, following)
-        alone.put_u64(2 * record.SIZE + record.DISPLACEMENT, 0)
-        self._resume_record = alone.address + record.SIZE
+        forms = self.handlers.table
+        self._resume_record = self.blocks.put_alone(data, lambda form: forms.u64(form * c.FORM_SIZE))
 
     def _code_at(self, pc: int) -> bytes:
         """The bytes of the instruction at pc, and what follows in its page."""
@@ -287,8 +278,7 @@ class NativeCpu:
 
     def pc_of_decoding(self, decoding: int) -> int:
         """The start of the block that was being translated when fetching the instruction at `decoding` faulted."""
-        header = self._word(c.ARENA_NEXT) - self._arena.address
-        first = self._arena.u64(header + record.SIZE + record.PC)
+        first = self.blocks.record_pc(self._word(c.ARENA_NEXT) + record.SIZE)
         return decoding if self._word(c.STOP_BEFORE) == decoding else first or decoding
 
     def _new_code_page(self, address: int) -> Exit | None:
@@ -317,11 +307,10 @@ class NativeCpu:
 
     def _forget(self, pages: list[int]) -> None:
         """Drop what was translated from some pages, which were taken out of the set of code pages."""
-        base = self._arena.address + _ALONE
         first, last = min(pages), max(pages)
         self.tier1.forget(first, last)
-        self._stale += self.runtime.forget(self.state, self._pages.first_block(pages, base), first, last)
-        if self._stale > max(_STALE, (self._word(c.ARENA_NEXT) - base) // 2):
+        self._stale += self.runtime.forget(self.state, self._pages.first_block(pages, self.blocks.first), first, last)
+        if self._stale > max(_STALE, self.blocks.size // 2):
             self._evict()
 
     def flush(self, *, forget_pages: bool = False) -> None:
@@ -330,16 +319,10 @@ class NativeCpu:
         if forget_pages:
             self._pages.forget_all()
         self.tier1.flush()
-        self._arena.zero()
+        self.blocks.clear()
         self._put(c.HOT_TAIL, self._word(c.HOT_HEAD))
-        self._lookup.zero()
-        jumps = self._jump_entry(0)
-        self._memory.view[jumps:] = bytes(len(self._memory.view) - jumps)
-        self._forget_jump(jumps)
-        self._put(c.ARENA_NEXT, self._arena.address + _ALONE)
         self._pages.forget_blocks()
         self._stale = 0
-        self._put(c.LOOKUP_COUNT, 0)
         self._put(c.STOP_BEFORE, _NEVER)
         self._resume_record = 0
 
@@ -351,13 +334,9 @@ class NativeCpu:
     def _compile_forms(self, failed: int) -> None:
         """Compile the handlers that a block wants, and link it again."""
         begin = time.perf_counter()
-        header = failed
-        while self._u32_at(header + record.FORM) != _HEADER_FORM:
-            header -= record.SIZE
-        count = self._u64_at(header + record.IMMEDIATE)
-        forms = [self._u32_at(header + record.SIZE * (n + 1) + record.FORM) for n in range(count)]
+        header = self.blocks.header_of(failed)
         try:
-            self.handlers.ensure(form for form in forms if form < _ILLEGAL_FORM)
+            self.handlers.ensure(self.blocks.forms(header))
             self.runtime.link_block(self.state, header)
             self._resume_record = failed
         except CodeCacheFull:
@@ -377,87 +356,6 @@ class NativeCpu:
     def hot_queue_entry(self, number: int) -> int:
         """The header of a block in the queue of those that became hot."""
         return self._hot.u64(8 * (number % c.HOT_QUEUE_LENGTH))
-
-    def find(self, pc: int) -> int:
-        """The header of the block at a guest address, 0 if there is none."""
-        index = (pc * c.LOOKUP_HASH & (1 << 64) - 1) >> (64 - self.sizes.lookup_bits)
-        while True:
-            key = self._lookup.u64(16 * index)
-            if key == pc ^ (1 << 64) - 1:
-                return self._lookup.u64(16 * index + 8)
-            if key == 0:
-                return 0
-            index = (index + 1) % (1 << self.sizes.lookup_bits)
-
-    def block_at(self, header: int) -> GuestBlock | None:
-        """The instructions of a block; None if it has none that can be lifted."""
-        offset = header - self._arena.address
-        if self._arena.u64(offset) == self.runtime.symbols["stale_block"]:
-            return None
-        count = self._arena.u64(offset + record.IMMEDIATE)
-        instructions = []
-        for number in range(1, count + 1):
-            at = offset + record.SIZE * number
-            data = bytes(self._arena.view[at : at + record.SIZE])
-            if data[record.FORM : record.FORM + 4] == b"\xff\xff\xff\xff":
-                break
-            instructions.append(unpack(data, self.guest.static_bits))
-        if not instructions or instructions[0].pc // PAGE in self._pages.written:
-            return None
-        if any(self.guest.restarts(decoded) for decoded in instructions):
-            return None
-        return GuestBlock(instructions[0].pc, header, instructions, instructions[-1].next_pc)
-
-    def header_pc(self, header: int) -> int:
-        """The guest address of a block."""
-        return self._u64_at(header + record.PC)
-
-    def is_warm(self, header: int) -> bool:
-        """Whether a block has run often enough to be worth a place in a region."""
-        return self.runs(header) >= max(1, self._word(c.HOT_THRESHOLD) // 32)
-
-    def runs(self, header: int) -> int:
-        """How often tier 0 has run a block, since it began to count."""
-        left = self._u64_at(header + record.DISPLACEMENT)
-        return self._word(c.HOT_THRESHOLD) - (left - (1 << 64) if left >> 63 else left)
-
-    def count_again(self, header: int) -> None:
-        """Let a block become hot once more."""
-        self._arena.put_u64(header - self._arena.address + record.DISPLACEMENT, self._word(c.HOT_THRESHOLD))
-
-    def is_region(self, header: int) -> bool:
-        """Whether a block's header enters a region already."""
-        return self._u64_at(header) != self.runtime.symbols["block_entry"]
-
-    def enter_region(self, header: int, entry: int) -> None:
-        """Make a block's header go to an entry record of a region; the handler, which makes it so, is stored last."""
-        offset = header - self._arena.address
-        self._arena.put_u64(offset + c.HEADER_REGION, entry)
-        self._arena.put_u64(offset + record.HANDLER, self.runtime.symbols["region_entry"])
-        self._forget_target(self.header_pc(header))
-
-    def leave_region(self, pc: int) -> None:
-        """Let a block that may have a region run in tier 0 again."""
-        header = self.find(pc)
-        if header:
-            offset = header - self._arena.address
-            self._arena.put_u64(offset + record.HANDLER, self.runtime.symbols["block_entry"])
-            self._arena.put_u64(offset + c.HEADER_REGION, 0)
-            self.count_again(header)
-        self._forget_target(pc)
-
-    def _forget_target(self, pc: int) -> None:
-        """Take a guest pc out of the jump cache."""
-        jump = self._jump_entry(pc)
-        if self._memory.u64(jump) == pc:
-            self._forget_jump(jump)
-
-    def _jump_entry(self, pc: int) -> int:
-        """Where the jump cache has a guest pc."""
-        return c.SIZE + c.jump_cache(self.guest.layout) + c.JUMP_ENTRY * c.jump_index(pc)
-
-    def _forget_jump(self, at: int) -> None:
-        self._memory.put_u64(at, c.NO_JUMP if at == self._jump_entry(0) else 0)
 
     # --- life ------------------------------------------------------------------------------------------------------
     def reset(self) -> None:
@@ -494,7 +392,7 @@ class NativeCpu:
         self.statistics.blocks = self._word(c.BLOCKS)
         self.statistics.forms_compiled = self.handlers.compiled
         self.statistics.forms_cached = self.handlers.loaded
-        self.statistics.arena_bytes = self._word(c.ARENA_NEXT) - self._arena.address
+        self.statistics.arena_bytes = self.blocks.size
         self.statistics.region_records = self.tier1.next_record
         self.statistics.region_bytes = self.tier1.code_bytes
         self.statistics.installed_regions = len(self.tier1.installed)
@@ -511,20 +409,20 @@ class NativeCpu:
             rows.view[8 + description.row] = description.ends_block
         code = code_cache()
         for offset, value in {
-            c.LOOKUP_TABLE: self._lookup.address, c.LOOKUP_SHIFT: 64 - self.sizes.lookup_bits,
+            c.LOOKUP_TABLE: self.blocks.lookup.address, c.LOOKUP_SHIFT: 64 - self.sizes.lookup_bits,
             c.LOOKUP_LIMIT: (1 << self.sizes.lookup_bits) // 2, c.DISPATCH: self.runtime.symbols["dispatch"],
             c.RESOLVE: self.runtime.symbols["resolve"], c.REGION_DISPATCH: self.runtime.symbols["region_dispatch"],
             c.REGION_CAREFUL: self.runtime.symbols["region_careful"],
             c.SETTLE: self.runtime.symbols.get("settle", 0),
             c.REGION_LEAVE: self.runtime.symbols["region_leave"],
-            c.ARENA_END: self._arena.address + self._arena.size,
+            c.ARENA_END: self.blocks.arena.address + self.blocks.arena.size,
             c.FORMS: self.handlers.table.address, c.ROWS: rows.address + 8,
             c.DECODER_TABLE: self._decoder_table.address, c.CODE_PAGES: self._pages.table.address,
             c.CODE_PAGES_MASK: self._pages.mask, c.HOT_QUEUE: self._hot.address,
             c.HOT_THRESHOLD: {"0": _NEVER, "1": _EAGER, "auto": _HOT}[self.tier],
             c.HOT_WAITS: self.tier == "1",
             c.WINDOW_BASE: self.memory.base, c.CODE_BEGIN: code.base, c.CODE_END: code.base + code.capacity,
-            c.DIRTY_PAGES: self._pages.dirty.address,
+            c.DIRTY_PAGES: self._pages.dirty.address, c.EXACT: self.exact,
         }.items():  # fmt: skip
             self._put(offset, value)
 
@@ -534,14 +432,6 @@ class NativeCpu:
 
     def _put(self, offset: int, value: int) -> None:
         self._memory.put_u64(c.SIZE + offset, value)
-
-    def _u64_at(self, address: int) -> int:
-        """A word of the arena by host address."""
-        return self._arena.u64(address - self._arena.address)
-
-    def _u32_at(self, address: int) -> int:
-        offset = address - self._arena.address
-        return int.from_bytes(self._arena.view[offset : offset + 4], "little")
 
 
 _handlers: dict[tuple[str, Path | None], tuple[Runtime, Handlers]] = {}

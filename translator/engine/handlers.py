@@ -18,6 +18,8 @@ from metaphrase.backends.llvm.objects import link
 from metaphrase.ir.fold import simplify
 from metaphrase.ir.graph import Block, Function
 from metaphrase.ir.layout import Slot
+from metaphrase.ir.ops import MAY_FAULT
+from metaphrase.ir.passes.environment import USES_ENVIRONMENT
 from metaphrase.translator.emitter import Parameters
 from metaphrase.translator.engine.cache import Cache
 from metaphrase.translator.engine.host_memory import HostBlock
@@ -25,8 +27,10 @@ from metaphrase.translator.guest import Guest
 from metaphrase.translator.mechanisms import uses
 
 LOGGER = logging.getLogger("metaphrase.cache")
-_FACT = struct.Struct("<QQBBB")
+_FACT = struct.Struct("<QQBBBB")
 _FOLDER = "handlers"
+_MAY_STOP = MAY_FAULT | {op for op in USES_ENVIRONMENT if not op.name.endswith("_fenv")}
+"""Accesses to memory, and what may raise a floating-point exception that the guest has unmasked."""
 _BATCH = 48
 _LOOK_SECONDS = 0.1
 _MANY_UNSAVED = 256
@@ -36,11 +40,15 @@ _MANY_ENTRIES = 24
 
 
 class Masks:
-    """What a form does to the slots of the lazy group, as bit masks: reads, surely writes, may write."""
+    """What a form does to the slots of the lazy group, as bit masks: reads, surely writes, may write.
+
+    `stops` are those that a handler of the machine's may read where the form stops for a fault: all or none.
+    """
 
     def __init__(self, function: Function, group: Sequence[Slot]) -> None:
         bit = {slot.offset: 1 << index for index, slot in enumerate(group)}
-        self.reads = self.writes = 0
+        self.reads = self.writes = self.stops = 0
+        all_of_them = (1 << len(group)) - 1
         written: dict[Block, int] = {}
         for block in function.blocks:
             own = 0
@@ -49,10 +57,12 @@ class Masks:
                     self.reads |= bit.get(effect.imm, 0)
                 elif effect.op.name == "put":
                     own |= bit.get(effect.imm, 0)
+                elif effect.op in _MAY_STOP:
+                    self.stops = all_of_them
             written[block] = own
             self.writes |= own
             if block.terminator is not None and block.terminator.op.name == "leave":
-                self.reads = (1 << len(group)) - 1  # whoever it leaves to may look at all of the state
+                self.reads = all_of_them  # whoever it leaves to may look at all of the state
         self.kills = _surely_written(function, written)
 
 
@@ -136,7 +146,9 @@ class Handlers:
         for form, (lazy, masks) in facts.items():
             name = self.guest.form_name(form >> bits, form & (1 << bits) - 1)
             lazy_offset = image.symbols[f"z{form:x}"] if lazy else -1
-            entries[name] = [form, image.symbols[f"h{form:x}"], lazy_offset, masks.reads, masks.kills, masks.writes]
+            entries[name] = [
+                form, image.symbols[f"h{form:x}"], lazy_offset, masks.reads, masks.kills, masks.writes, masks.stops,
+            ]  # fmt: skip
         self._install(entries, self.code.add(image))
         self.compiled += len(forms)
         self._unsaved.append((entries, image.code))
@@ -154,10 +166,10 @@ class Handlers:
         self._unsaved.clear()
 
     def _install(self, entries: dict[str, Any], base: int) -> None:
-        for form, offset, lazy, reads, kills, writes in entries.values():
+        for form, offset, lazy, *masks in entries.values():
             lazy_address = base + lazy if lazy >= 0 and uses("lazy-handlers") else 0
             at = form * context.FORM_SIZE
-            _FACT.pack_into(self.table.view, at, base + offset, lazy_address, reads, kills, writes)
+            _FACT.pack_into(self.table.view, at, base + offset, lazy_address, *masks)
 
     def _load_new(self) -> bool:
         """Load what another process has put into the cache since, now and then; whether there was anything."""

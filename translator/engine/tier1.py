@@ -157,12 +157,12 @@ class Tier1:
             header = self._newly_hot()
             fresh = header != 0
             if not fresh:
-                header = max(self.waiting, key=self.cpu.runs, default=0)
+                header = max(self.waiting, key=self.cpu.blocks.runs, default=0)
                 if not header or not self._is_worth_it(header):
                     return False
                 header = self._leader(header)
                 del self.waiting[header]
-            pc = self.cpu.header_pc(header)
+            pc = self.cpu.blocks.record_pc(header)
             if fresh and not self.store.has(pc, self._kind(pc).name):
                 self.waiting[header] = pc
             else:
@@ -177,24 +177,25 @@ class Tier1:
     def _is_worth_it(self, header: int) -> bool:
         """Whether a block that the cache does not have has run often enough for LLVM to be loaded: that costs more than
         compiling it, and in a warm run there may be nothing else to compile."""
-        return is_loaded() or self.cpu.tier == "1" or self.cpu.runs(header) >= _WORTH_LOADING
+        return is_loaded() or self.cpu.tier == "1" or self.cpu.blocks.runs(header) >= _WORTH_LOADING
 
     def _leader(self, header: int) -> int:
         """Of waiting blocks that are run one after another up to this one, the first: its region has the others."""
         before = {way.target: other for other in self.waiting for way in self._ways(other)}
         while True:
-            other = before.get(self.cpu.header_pc(header), 0)
-            forward = other != 0 and self.cpu.header_pc(other) < self.cpu.header_pc(header)
-            if not forward or self.cpu.runs(other) < self.cpu.runs(header) * _AS_OFTEN:
+            other = before.get(self.cpu.blocks.record_pc(header), 0)
+            forward = other != 0 and self.cpu.blocks.record_pc(other) < self.cpu.blocks.record_pc(header)
+            if not forward or self.cpu.blocks.runs(other) < self.cpu.blocks.runs(header) * _AS_OFTEN:
                 return header
             header = other
 
     def _ways(self, header: int) -> list[Way]:
-        known = self.ways.get(self.cpu.header_pc(header))
+        known = self.ways.get(self.cpu.blocks.record_pc(header))
         if known is None:
-            block = self.cpu.block_at(header)
+            block = self.cpu.blocks.block_at(header)
             known = ways(self.cpu.guest, self, block) if block is not None else []
         return known
+
     def _ask_for_room(self, error: CodeCacheFull) -> None:
         """Let the guest's thread drop everything at its next block, if that makes any room."""
         if self.installed:
@@ -219,8 +220,8 @@ class Tier1:
             if generation != self.generation:
                 return
             self.changed.clear()
-            block = self.cpu.block_at(header)
-        if block is None or self.cpu.is_region(header) or self._defer(block):
+            block = self.cpu.blocks.block_at(header)
+        if block is None or self.cpu.blocks.is_region(header) or self._defer(block):
             return
         kind = self._kind(block.pc)
         self.exact = kind.exact
@@ -278,7 +279,7 @@ class Tier1:
         if regions == self.deferred.get(block.pc, 0):
             return False
         self.deferred[block.pc] = regions
-        self.cpu.count_again(block.header)
+        self.cpu.blocks.count_again(block.header)
         return True
 
     def _waiting_near(self, pc: int) -> list[int]:
@@ -287,11 +288,11 @@ class Tier1:
 
     def block(self, pc: int, *, first: bool) -> GuestBlock | None:
         """The block at a guest address if it is translated and has run (see `selection.Blocks`)."""
-        header = self.cpu.find(pc)
-        if not header or (not first and not self.cpu.is_warm(header)):
+        header = self.cpu.blocks.find(pc)
+        if not header or (not first and not self.cpu.blocks.is_warm(header)):
             return None
         self.looked_at.add(pc // _PAGE)
-        block = self.cpu.block_at(header)
+        block = self.cpu.blocks.block_at(header)
         if block is None or self.exact:
             return block
         # a region that is not exact would not see its own code change
@@ -299,13 +300,13 @@ class Tier1:
 
     def is_warm(self, pc: int) -> bool:
         """Whether a block has run often enough (see `selection.Blocks`)."""
-        header = self.cpu.find(pc)
-        return header != 0 and self.cpu.is_warm(header)
+        header = self.cpu.blocks.find(pc)
+        return header != 0 and self.cpu.blocks.is_warm(header)
 
     def is_entry(self, pc: int) -> bool:
         """Whether a region begins at a guest address (see `selection.Blocks`)."""
-        header = self.cpu.find(pc)
-        return header != 0 and self.cpu.is_region(header)
+        header = self.cpu.blocks.find(pc)
+        return header != 0 and self.cpu.blocks.is_region(header)
 
     def _compile(self, region: Region, exact: bool, clock: StageClock) -> Compiled:
         statistics = self.cpu.statistics
@@ -334,7 +335,7 @@ class Tier1:
             present = next((one for one in self.installed if one.pc == origin), None)
             if present is None:
                 present = self._place(compiled, origin)
-            entered = self.cpu.find(origin)
+            entered = self.cpu.blocks.find(origin)
             if entered:
                 self._enter_by(entered, present.entry_record)
 
@@ -352,7 +353,7 @@ class Tier1:
     def _try_again(self, header: int, generation: int) -> None:
         """Let a block become hot again whose region was not used."""
         if generation == self.generation:
-            self.cpu.count_again(header)
+            self.cpu.blocks.count_again(header)
 
     def _place(self, compiled: Compiled, origin: int) -> Installed:
         """Put a region's code, its entry record and its exit records in place. Raises CodeCacheFull."""
@@ -391,8 +392,8 @@ class Tier1:
 
     def _enter_by(self, header: int, entry: int) -> None:
         """Make all that comes to a block go to an entry record, regions without a detour."""
-        self.cpu.enter_region(header, entry)
-        for exit_at in self.exits.get(self.cpu.header_pc(header), ()):
+        self.cpu.blocks.enter_region(header, entry)
+        for exit_at in self.exits.get(self.cpu.blocks.record_pc(header), ()):
             self.records.put_u64(exit_at + record.DISPLACEMENT, entry)
 
     def forget(self, first: int, last: int) -> None:
@@ -415,7 +416,7 @@ class Tier1:
             self.by_page[page].remove(one)
             if not self.by_page[page]:
                 del self.by_page[page]
-        self.cpu.leave_region(one.pc)
+        self.cpu.blocks.leave_region(one.pc)
         for exit_at in self.exits.get(one.pc, ()):
             self.records.put_u64(exit_at + record.DISPLACEMENT, self.records.address + exit_at)
         entry_at = one.entry_record - self.records.address

@@ -1,5 +1,5 @@
-; Whether code of this guest page may be translated: a hash set of (page << 1 | may the guest write it), 0 for empty.
-define internal i1 @page_known(ptr %state, i64 %page) nounwind {
+; What the set of code pages holds of this guest page, (page << 1 | may the guest write it); 0 if nothing.
+define internal i64 @page_entry(ptr %state, i64 %page) nounwind {
   %pages.p = getelementptr i8, ptr %state, i64 ${pages}
   %pages = load ptr, ptr %pages.p
   %mask.p = getelementptr i8, ptr %state, i64 ${pages_mask}
@@ -21,9 +21,16 @@ more:
   %next = and i64 %up, %mask
   br label %probe
 yes:
-  ret i1 true
+  ret i64 %key
 no:
-  ret i1 false
+  ret i64 0
+}
+
+; Whether code of this guest page may be translated.
+define internal i1 @page_known(ptr %state, i64 %page) nounwind {
+  %entry = call i64 @page_entry(ptr %state, i64 %page)
+  %known = icmp ne i64 %entry, 0
+  ret i1 %known
 }
 
 define internal void @give_up(ptr %state, i64 %pc, i64 %reason) nounwind {
@@ -207,11 +214,21 @@ place:
 }
 
 ; Give each record of a block its handler, backwards: the variant that leaves the lazy group alone where nothing reads it.
+; Whoever handles a fault reads it, and so does other code in the place of this, which may write it itself.
 define void @link_block(ptr %state, ptr %header) nounwind {
   %count.p = getelementptr i8, ptr %header, i64 ${immediate}
   %count = load i64, ptr %count.p
   %forms.p = getelementptr i8, ptr %state, i64 ${forms}
   %forms = load ptr, ptr %forms.p
+  %exact.p = getelementptr i8, ptr %state, i64 ${exact}
+  %exact = load i64, ptr %exact.p
+  %exact.all = icmp ne i64 %exact, 0
+  %pc.p = getelementptr i8, ptr %header, i64 ${record_pc}
+  %pc = load i64, ptr %pc.p
+  %page = lshr i64 %pc, ${page_shift}
+  %page.entry = call i64 @page_entry(ptr %state, i64 %page)
+  %writable = trunc i64 %page.entry to i1
+  %is.exact = or i1 %exact.all, %writable
   br label %loop
 loop:
   %n = phi i64 [%count, %0], [%n.next, %done]
@@ -254,7 +271,11 @@ compiled:
   store ptr %chosen, ptr %rec
   %not.killed = xor i8 %kills, -1
   %survive = and i8 %live, %not.killed
-  %live.compiled = or i8 %survive, %reads
+  %live.reads = or i8 %survive, %reads
+  %stops.p = getelementptr i8, ptr %fact, i64 ${stops}
+  %stops = load i8, ptr %stops.p
+  %stops.exact = select i1 %is.exact, i8 %stops, i8 0
+  %live.compiled = or i8 %live.reads, %stops.exact
   br label %done
 done:
   %live.next = phi i8 [-1, %keep], [%live.compiled, %compiled]

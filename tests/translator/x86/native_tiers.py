@@ -58,8 +58,8 @@ class NativeTier:
             self.cpu.state_bytes[:] = data
             self.cpu.pc = case.address
             end = self.cpu.run()
-        header = self.cpu.find(case.address)
-        in_region = bool(header) and self.cpu.is_region(header)
+        header = self.cpu.blocks.find(case.address)
+        in_region = bool(header) and self.cpu.blocks.is_region(header)
         assert self.tier == "0" or in_region or self.cpu.guest.restarts(decoded), "no region was made of the case"
         event, rip, address = _event(end, case)
         after = ctypes.string_at(self.window.base + ARENA, ARENA_SIZE)

@@ -52,6 +52,8 @@ SEQUENCES = [
     "4801d8 f30f6f042500000000 48ffc0 | rax=0x5",  # add rax, rbx; movdqu xmm0, [0]; inc rax
     "4831c0 f7f0 | rax=0x5 rcx=0x7",  # xor rax, rax; div eax
     "4c01c0 7402 0f0b f4 | rax=0x5",  # add rax, r8; je +2; ud2
+    "01d8 891425 00000000 83f807 | rax=0xffffffff rbx=0x1",  # add eax, ebx; mov [0], edx; cmp eax, 7
+    "4829d8 48ffc9 87042500000000 29d1 | rbx=0x1 rcx=0x8000000000000000",  # sub; dec; xchg [0], eax; sub ecx, edx
 ]
 """Several instructions, of which one faults: what those before it did must be seen, and nothing of those behind it."""
 

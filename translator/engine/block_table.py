@@ -1,0 +1,181 @@
+"""Tier 0's translated blocks: where native code finds them, how often they ran, and which of them enter a region."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from metaphrase.backends.llvm import context as c
+from metaphrase.ir import record
+from metaphrase.translator.engine.code_pages import PAGE, CodePages
+from metaphrase.translator.engine.host_memory import HostBlock
+from metaphrase.translator.engine.native import Runtime
+from metaphrase.translator.engine.selection import GuestBlock
+from metaphrase.translator.engine.sizes import Sizes
+from metaphrase.translator.guest import Guest
+from metaphrase.translator.record import unpack
+
+_ALONE = 3 * record.SIZE
+"""The arena begins with room for a block of one instruction, see `put_alone`."""
+_HEADER_FORM = (1 << 32) - 2
+_ILLEGAL_FORM = (1 << 32) - 1
+
+
+class BlockTable:
+    """The blocks of one CPU. A block is known by its header's host address in the arena, in which its records follow.
+
+    context   the engine's context, behind which the jump cache lies: what native code looks jumps up in
+    """
+
+    def __init__(self, guest: Guest, runtime: Runtime, pages: CodePages, context: HostBlock, sizes: Sizes) -> None:
+        self.guest, self.sizes = guest, sizes
+        self.arena = HostBlock(sizes.arena)
+        self.lookup = HostBlock(16 << sizes.lookup_bits)
+        self._symbols = runtime.symbols
+        self._pages = pages
+        self._context = context
+        self._jumps = c.SIZE + c.jump_cache(guest.layout)
+
+    def find(self, pc: int) -> int:
+        """The header of the block at a guest address, 0 if there is none."""
+        index = (pc * c.LOOKUP_HASH & (1 << 64) - 1) >> (64 - self.sizes.lookup_bits)
+        while True:
+            key = self.lookup.u64(16 * index)
+            if key == pc ^ (1 << 64) - 1:
+                return self.lookup.u64(16 * index + 8)
+            if key == 0:
+                return 0
+            index = (index + 1) % (1 << self.sizes.lookup_bits)
+
+    def block_at(self, header: int) -> GuestBlock | None:
+        """The instructions of a block; None if it has none that can be lifted."""
+        offset = header - self.arena.address
+        if self.arena.u64(offset) == self._symbols["stale_block"]:
+            return None
+        count = self.arena.u64(offset + record.IMMEDIATE)
+        instructions = []
+        for number in range(1, count + 1):
+            at = offset + record.SIZE * number
+            if self._form(self.arena.address + at) == _ILLEGAL_FORM:
+                break
+            data = bytes(self.arena.view[at : at + record.SIZE])
+            instructions.append(unpack(data, self.guest.static_bits))
+        if not instructions or instructions[0].pc // PAGE in self._pages.written:
+            return None
+        if any(self.guest.restarts(decoded) for decoded in instructions):
+            return None
+        return GuestBlock(instructions[0].pc, header, instructions, instructions[-1].next_pc)
+
+    def is_warm(self, header: int) -> bool:
+        """Whether a block has run often enough to be worth a place in a region."""
+        return self.runs(header) >= max(1, self._threshold // 32)
+
+    def runs(self, header: int) -> int:
+        """How often tier 0 has run a block, since it began to count."""
+        left = self._u64_at(header + record.DISPLACEMENT)
+        return self._threshold - (left - (1 << 64) if left >> 63 else left)
+
+    def count_again(self, header: int) -> None:
+        """Let a block become hot once more."""
+        self.arena.put_u64(header - self.arena.address + record.DISPLACEMENT, self._threshold)
+
+    def is_region(self, header: int) -> bool:
+        """Whether a block's header enters a region already."""
+        return self._u64_at(header) != self._symbols["block_entry"]
+
+    def enter_region(self, header: int, entry: int) -> None:
+        """Make a block's header go to an entry record of a region; the handler, which makes it so, is stored last."""
+        offset = header - self.arena.address
+        self.arena.put_u64(offset + c.HEADER_REGION, entry)
+        self.arena.put_u64(offset + record.HANDLER, self._symbols["region_entry"])
+        self._forget_target(self.record_pc(header))
+
+    def leave_region(self, pc: int) -> None:
+        """Let a block that may have a region run in tier 0 again."""
+        header = self.find(pc)
+        if header:
+            offset = header - self.arena.address
+            self.arena.put_u64(offset + record.HANDLER, self._symbols["block_entry"])
+            self.arena.put_u64(offset + c.HEADER_REGION, 0)
+            self.count_again(header)
+        self._forget_target(pc)
+
+    def clear(self) -> None:
+        """Forget all blocks."""
+        self.arena.zero()
+        self.lookup.zero()
+        self._context.view[self._jumps :] = bytes(len(self._context.view) - self._jumps)
+        self._forget_jump(self._jumps)
+        self._context.put_u64(c.SIZE + c.ARENA_NEXT, self.first)
+        self._context.put_u64(c.SIZE + c.LOOKUP_COUNT, 0)
+
+    # --- records ---------------------------------------------------------------------------------------------------
+    @property
+    def first(self) -> int:
+        """The address of the first block."""
+        return self.arena.address + _ALONE
+
+    @property
+    def size(self) -> int:
+        """Bytes that blocks take, those forgotten too."""
+        return self._context.u64(c.SIZE + c.ARENA_NEXT) - self.first
+
+    def record_pc(self, at: int) -> int:
+        """The guest address of the instruction, or block, that the record at a host address is of."""
+        return self._u64_at(at + record.PC)
+
+    def header_of(self, at: int) -> int:
+        """The header of the block that the record at a host address belongs to."""
+        while self._form(at) != _HEADER_FORM:
+            at -= record.SIZE
+        return at
+
+    def forms(self, header: int) -> list[int]:
+        """The forms of a block's instructions, but for those that there are none of."""
+        count = self._u64_at(header + record.IMMEDIATE)
+        forms = (self._form(header + record.SIZE * (n + 1)) for n in range(count))
+        return [form for form in forms if form < _ILLEGAL_FORM]
+
+    def record_at(self, at: int) -> bytes:
+        """The record at a host address."""
+        offset = at - self.arena.address
+        return bytes(self.arena.view[offset : offset + record.SIZE])
+
+    def put_alone(self, data: bytes, handler_of: Callable[[int], int]) -> int:
+        """Put a record into a block of its own, which ends with it; gives the record's address.
+
+        Its handler is what `handler_of` its form gives: what comes next may read other flags than what came next.
+        """
+        self.arena.view[record.SIZE : 2 * record.SIZE] = data
+        following = self.arena.u64(record.SIZE + record.NEXT_PC)
+        form = self._form(self.arena.address + record.SIZE)
+        self.arena.put_u64(record.SIZE + record.HANDLER, handler_of(form))
+        self.arena.put_u64(2 * record.SIZE + record.HANDLER, self._symbols["goto_next"])
+        self.arena.put_u64(2 * record.SIZE + record.PC, following)
+        self.arena.put_u64(2 * record.SIZE + record.IMMEDIATE, following)
+        self.arena.put_u64(2 * record.SIZE + record.DISPLACEMENT, 0)
+        return self.arena.address + record.SIZE
+
+    @property
+    def _threshold(self) -> int:
+        return self._context.u64(c.SIZE + c.HOT_THRESHOLD)
+
+    def _form(self, at: int) -> int:
+        offset = at - self.arena.address + record.FORM
+        return int.from_bytes(self.arena.view[offset : offset + 4], "little")
+
+    def _u64_at(self, address: int) -> int:
+        return self.arena.u64(address - self.arena.address)
+
+    # --- the jump cache --------------------------------------------------------------------------------------------
+    def _forget_target(self, pc: int) -> None:
+        """Take a guest pc out of the jump cache."""
+        jump = self._jump_entry(pc)
+        if self._context.u64(jump) == pc:
+            self._forget_jump(jump)
+
+    def _jump_entry(self, pc: int) -> int:
+        """Where the jump cache has a guest pc."""
+        return self._jumps + c.JUMP_ENTRY * c.jump_index(pc)
+
+    def _forget_jump(self, at: int) -> None:
+        self._context.put_u64(at, c.NO_JUMP if at == self._jump_entry(0) else 0)
