@@ -50,6 +50,10 @@ class CodeCache:
         self._lengths: dict[int, int] = {}  # address of each image -> bytes of its pages
         self._free: list[tuple[int, int]] = [(self.base, self.capacity)]  # (address, bytes), sorted, never adjacent
         self._used = 0
+        # Where the table of faults lies of the image that has a page. What is not touched costs nothing.
+        self._faults = mmap.mmap(-1, self.capacity // PAGE * 8, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self.faults = ctypes.addressof(ctypes.c_char.from_buffer(self._faults))
+        """The address of a table with 8 bytes a page: that of the table of faults for code there, or 0."""
 
     @property
     def used(self) -> int:
@@ -72,6 +76,8 @@ class CodeCache:
                 self._give_back(address, length)
                 raise
             self._lengths[address] = length
+            if image.faults:
+                self._note_faults(address, length, address + image.faults)
             return address
 
     def map_file(self, path: str | Path, offset: int, length: int) -> int:
@@ -110,6 +116,7 @@ class CodeCache:
             length = self._lengths.pop(handle, 0)
             if not length:
                 raise CodeCacheError(f"{handle:#x} is not an image of this code cache (released twice?)")
+            self._note_faults(handle, length, 0)
             self._give_back(handle, length)
 
     def contains(self, address: int) -> bool:
@@ -135,6 +142,11 @@ class CodeCache:
 
     def __repr__(self) -> str:
         return f"CodeCache({len(self._lengths)} images, {self._used:#x} of {self.capacity:#x} bytes at {self.base:#x})"
+
+    def _note_faults(self, address: int, length: int, table: int) -> None:
+        first, pages = (address - self.base) // PAGE, length // PAGE
+        if table or any(self._faults[8 * first : 8 * (first + pages)]):
+            self._faults[8 * first : 8 * (first + pages)] = table.to_bytes(8, "little") * pages
 
     def _take(self, length: int) -> int:
         for index, (address, available) in enumerate(self._free):

@@ -77,6 +77,8 @@ HOST_MXCSR: Final = _word()
 WINDOW_BASE: Final = _word()
 CODE_BEGIN: Final = _word()
 CODE_END: Final = _word()
+CODE_FAULTS: Final = _word()
+"""Table of the tables of faults, by page of code (`CodeCache.faults`)."""
 DECODING_PC: Final = _word()
 """Guest pc of the instruction being decoded, 0 otherwise: a fault in the decoder is one of fetching it."""
 SCRATCH: Final = _word()
@@ -163,6 +165,7 @@ class Reasons:
         if name in engine:
             return engine[name]
         return Reasons.FIRST_GUEST + guest_reasons.index(name)
+
 
 FLOAT_FAULT: Final = 2
 """What `FAULT_WRITE` is where the host took a floating-point exception, and not an access to memory."""

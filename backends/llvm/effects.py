@@ -16,14 +16,16 @@ from metaphrase.ir.graph import Value
 if TYPE_CHECKING:
     from metaphrase.backends.llvm.lower import FunctionLowering
 
+
 # --- guest memory -------------------------------------------------------------------------------------------------
 def load(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
     text = llvm_type(value.type)
     pointer = f.guest_pointer(value, args[0], result, False, out)
     if value.type.bits == 1:
+        f.write_back_shadows(value, out)
         out.append(f"{result}.b = load volatile i8, ptr addrspace(256) {pointer}, align 1")
         out.append(f"{result} = trunc i8 {result}.b to i1")
-    else:
+    elif not f.guard_load(value, result, out):
         out.append(f"{result} = load volatile {text}, ptr addrspace(256) {pointer}, align 1")
 
 
@@ -32,9 +34,11 @@ def store(f: FunctionLowering, value: Value, result: str, args: list[str], out: 
     stored = value.args[1].type
     text, source = llvm_type(stored), args[1]
     if stored.bits == 1:
+        f.write_back_shadows(value, out)
         out.append(f"{result}.b = zext i1 {source} to i8")
         text, source = "i8", f"{result}.b"
-    out.append(f"store volatile {text} {source}, ptr addrspace(256) {pointer}, align 1")
+    if stored.bits == 1 or not f.guard_store(value, source, result, out):
+        out.append(f"store volatile {text} {source}, ptr addrspace(256) {pointer}, align 1")
 
 
 _RMW = {"add": "add", "sub": "sub", "and": "and", "or": "or", "xor": "xor", "xchg": "xchg",
@@ -43,6 +47,7 @@ _RMW = {"add": "add", "sub": "sub", "and": "and", "or": "or", "xor": "xor", "xch
 
 def rmw(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
     pointer = f.guest_pointer(value, args[0], result, True, out)
+    f.write_back_shadows(value, out)
     text = llvm_type(value.type)
     operation = f"{_RMW[value.imm]} ptr addrspace(256) {pointer}, {text} {args[1]}"
     out.append(f"{result}.old = atomicrmw volatile {operation} seq_cst")
@@ -53,6 +58,7 @@ def rmw(f: FunctionLowering, value: Value, result: str, args: list[str], out: Li
 
 def cmpxchg(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
     pointer = f.guest_pointer(value, args[0], result, True, out)
+    f.write_back_shadows(value, out)
     text = llvm_type(value.type)
     values = f"{text} {args[1]}, {text} {args[2]}"
     out.append(f"{result}.pair = cmpxchg volatile ptr addrspace(256) {pointer}, {values} seq_cst seq_cst")

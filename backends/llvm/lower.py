@@ -95,9 +95,7 @@ def _renamed(lines: Lines, repeated: set[int], suffix: str) -> Lines:
 class FunctionLowering:
     """Lowers one function as a C function: (state, arguments...) -> result."""
 
-    def __init__(
-        self, module: ModuleWriter, function: Function, name: str, *, repeat: bool = False
-    ) -> None:
+    def __init__(self, module: ModuleWriter, function: Function, name: str, *, repeat: bool = False) -> None:
         self.module, self.ir, self.name, self.repeat = module, function, name, repeat
         self.pure = PureLowering(module.declare, module.need_wide_division)
         self.prologue: Lines = []
@@ -146,6 +144,17 @@ class FunctionLowering:
     def unchecked_pointer(self, address: str, result: str, out: Lines) -> str:
         out.append(f"{result}.g = inttoptr i64 {address} to ptr addrspace(256)")
         return f"{result}.g"
+
+    def write_back_shadows(self, value: Value, out: Lines) -> None:
+        """What an access needs before it that `guard_load` and `guard_store` cannot do (see `region`)."""
+
+    def guard_load(self, value: Value, result: str, out: Lines) -> bool:
+        """Load from the place that `guest_pointer` gave, with a way out for faults; whether this function does so."""
+        return False
+
+    def guard_store(self, value: Value, source: str, result: str, out: Lines) -> bool:
+        """Store to the place that `guest_pointer` gave, with a way out for faults; whether this function does so."""
+        return False
 
     # --- the function ----------------------------------------------------------------------------------------------
     def signature(self) -> str:

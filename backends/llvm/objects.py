@@ -36,6 +36,9 @@ _R_64, _R_PC32, _R_PLT32, _R_GOTPCREL, _R_GOTPCRELX, _R_REX_GOTPCRELX = 1, 2, 4,
 _NAMES = {_R_64: "R_X86_64_64", _R_GOTPCREL: "R_X86_64_GOTPCREL", 10: "R_X86_64_32", 11: "R_X86_64_32S"}
 
 _EH_FRAME = b".eh_frame"  # nothing unwinds generated code
+FAULT_SECTION = ".faults"
+"""The section of entries of 8 bytes, see `guarded`: where the host may fault and where it then goes on, each relative
+to the 4 bytes that say so."""
 
 
 class LinkError(MetaphraseError):
@@ -50,6 +53,8 @@ class Image:
     symbols: dict[str, int]
     """Offsets in `code` of the defined global functions."""
     alignment: int = 16
+    faults: int = 0
+    """Offset in `code` of the table of faults, which 4 bytes of zero end; 0 if there is none."""
 
 
 @dataclass(slots=True)
@@ -83,13 +88,13 @@ def link(objects: Sequence[bytes]) -> Image:
     """
     try:
         parsed = [_parse(data) for data in objects]
-        blob, alignment = _lay_out(parsed)
+        blob, alignment, faults = _lay_out(parsed)
         exported, functions = _resolve(parsed)
         for item in parsed:
             _relocate(item, blob, exported)
     except (struct.error, IndexError, ValueError) as error:
         raise LinkError(f"damaged object file: {error}") from error
-    return Image(bytes(blob), functions, alignment)
+    return Image(bytes(blob), functions, alignment, faults)
 
 
 def _parse(data: bytes) -> _Object:
@@ -112,10 +117,14 @@ def _parse(data: bytes) -> _Object:
     return result
 
 
-def _lay_out(objects: Sequence[_Object]) -> tuple[bytearray, int]:
-    """Give every needed section its place: all code first, then the constants. Returns the blob and its alignment."""
+def _lay_out(objects: Sequence[_Object]) -> tuple[bytearray, int, int]:
+    """Give every needed section its place: all code first, then the constants, and the table of faults at the end.
+
+    Returns the blob, its alignment, and where that table begins, 0 if there is none.
+    """
     code: list[tuple[_Object, int]] = []
     constants: list[tuple[_Object, int]] = []
+    faults: list[tuple[_Object, int]] = []
     for item in objects:
         data, names = item.data, item.names
         item.places = [-1] * len(item.sections)
@@ -130,11 +139,13 @@ def _lay_out(objects: Sequence[_Object]) -> tuple[bytearray, int]:
                 )
             if flags & _SHF_EXECINSTR:
                 code.append((item, index))
+            elif item.text(names + name) == FAULT_SECTION:
+                faults.append((item, index))
             elif kind == _SHT_PROGBITS and not data.startswith(_EH_FRAME, names + name):
                 constants.append((item, index))
     blob = bytearray()
     alignment = 16
-    for item, index in code + constants:
+    for item, index in code + constants + faults:
         section = item.sections[index]
         offset, size, align = section[4], section[5], section[8] or 1
         if align > PAGE:
@@ -145,7 +156,10 @@ def _lay_out(objects: Sequence[_Object]) -> tuple[bytearray, int]:
         blob += item.data[offset : offset + size]
         if len(blob) != item.places[index] + size:
             raise LinkError(f"damaged object file: section {item.text(item.names + section[0])} is cut short")
-    return blob, alignment
+    first = faults[0][0].places[faults[0][1]] if faults else 0
+    if faults:
+        blob += bytes(4)
+    return blob, alignment, first
 
 
 def _resolve(objects: Sequence[_Object]) -> tuple[dict[str, int], dict[str, int]]:
@@ -235,4 +249,3 @@ def _unsupported(item: _Object, kind: int, symbol: int, target: int) -> LinkErro
         f"{section} refers to {item.symbol_name(symbol)} by {_NAMES.get(kind, f'relocation type {kind}')}, which needs "
         "an absolute address; emit the object with reloc='pic', codemodel='small', and no tables of pointers"
     )
-

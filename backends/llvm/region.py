@@ -4,22 +4,27 @@ A region is entered through its entry record, which tells the guest address that
 left through exit records, which follow that one and are chained like records of tier 0. Every slot of the state that
 the region touches becomes a stack cell that LLVM turns into SSA values; cells that may have changed are written back
 where the region is left, but for the carried registers of the guest, which go on to the next region as arguments.
+
+In an exact region, each cell has a shadow: what it held at the last checkpoint. Only faults read the shadows, each in a
+block of its own that writes them back (see `guarded`); what cannot be guarded is preceded by writing them back.
 """
 
 from __future__ import annotations
 
 from metaphrase.backends.llvm import context
+from metaphrase.backends.llvm.guarded import Form, form_of, guarded_load, guarded_store
 from metaphrase.backends.llvm.lower import CONVENTION, NOTHING, SIGNATURE, FunctionLowering, ModuleWriter
 from metaphrase.backends.llvm.pure import Lines, llvm_type, operand
 from metaphrase.ir import record
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.ir.graph import Block, Function, Terminator, Value
 from metaphrase.ir.layout import Slot
+from metaphrase.ir.ops import MAY_FAULT
 from metaphrase.ir.passes.checkpoints import CHECKPOINT, register_slots
 from metaphrase.ir.passes.dead_state import needs_present, visible_at_checkpoints, visible_outside
 from metaphrase.ir.schedule import Dominators
 from metaphrase.ir.types import Type
-from metaphrase.ir.window import large_part
+from metaphrase.ir.window import WINDOW_BITS, large_part
 from metaphrase.translator.mechanisms import uses
 
 _RARELY = {"rarely": 0, "carefully": 1}
@@ -54,6 +59,10 @@ class RegionLowering(FunctionLowering):
             if effect.op.name in ("get", "put") and effect.imm in self.carried.keys() - self.cells.keys():
                 raise MetaphraseError(f"{name}: a carried register is accessed in part: {effect!r}")
         self.dirty_before, self.dirty = _dirty(function, self.cells)
+        self.last_checkpoint = _last_checkpoints(function) if exact else {}
+        self.guards: dict[object, tuple[str, frozenset[int]]] = {}
+        """Blocks that faults of an exact region go on at, and the cells whose shadows may have been written there: one
+        for all accesses that have the same checkpoint before them."""
         self.visible = visible_outside(function)
         self.visible_at = visible_at_checkpoints(function)
         for block, visible in self.visible.items():
@@ -76,7 +85,8 @@ class RegionLowering(FunctionLowering):
 
     def entry(self) -> Lines:
         out: Lines = ["%counted = alloca i64", "store i64 0, ptr %counted"]
-        self.store_context(context.EXIT_RECORD, "%op" if self.exact else "null", out, "ptr")
+        if not self.exact:
+            self.store_context(context.EXIT_RECORD, "null", out, "ptr")
         out.append(f"%base.p = getelementptr i8, ptr %op, i64 {record.PC}")
         out.append("%base = load i64, ptr %base.p")
         out += [f"%cell{slot.offset} = alloca {llvm_type(slot.type)}" for slot in self.cells.values()]
@@ -91,6 +101,12 @@ class RegionLowering(FunctionLowering):
             else:
                 out.append(f"{first} = load {text}, ptr %slot{slot.offset}, align 1")
             out.append(f"store {text} {first}, ptr %cell{slot.offset}")
+            if self.exact:
+                out.append(f"%shadow{slot.offset} = alloca {text}")
+                out.append(f"store {text} {first}, ptr %shadow{slot.offset}")
+        if self.exact:
+            out += ["%checkpoint = alloca i64", "store i64 0, ptr %checkpoint"]
+            out += ["%checkpoint.counted = alloca i64", "store i64 0, ptr %checkpoint.counted"]
         return out
 
     def _settle(self, out: Lines) -> None:
@@ -133,10 +149,21 @@ class RegionLowering(FunctionLowering):
         if root is None or root in self.checked or value.op.name in ("near_load", "near_store"):
             return self.unchecked_pointer(address, result, out)
         self.checked.add(root)
-        return self.checked_pointer(value, address, result, write, out)
+        if not self.exact:
+            return self.checked_pointer(value, address, result, write, out)
+        label = f"checked{value.id}"
+        out.append(f"{result}.in = icmp ult i64 {address}, {1 << WINDOW_BITS}")
+        out += [f"br i1 {result}.in, label %{label}, label %{self._guard(value)}, !prof !0", f"{label}:"]
+        self.current = label
+        return self.unchecked_pointer(address, result, out)
+
+    def unchecked_pointer(self, address: str, result: str, out: Lines) -> str:
+        if self.exact:
+            out.append(f"{result}.m = inttoptr i64 {address} to ptr")
+        return super().unchecked_pointer(address, result, out)
 
     def last_blocks(self) -> Lines:
-        return [*self._rare_block(), *self._fault_block()]
+        return [*self._rare_block(), *(self._guard_blocks() if self.exact else self._fault_block())]
 
     def _fault_block(self) -> Lines:
         out: Lines = []
@@ -148,34 +175,120 @@ class RegionLowering(FunctionLowering):
             self.store_context(context.FAULT_ADDRESS, "%fault.address", out)
             self.store_context(context.FAULT_WRITE, "%fault.write", out)
             self.store_context(context.FAULT_HOST_PC, "0", out)
-            self.exit_to("%fault.pc", context.Reasons.FAULT, out)  # the state is that at the last checkpoint
+            self.exit_to("%fault.pc", context.Reasons.FAULT, out)
+        return out
+
+    # --- exact regions ---------------------------------------------------------------------------------------------
+    def guard_load(self, value: Value, result: str, out: Lines) -> bool:
+        form = self._form(value.type, value, out)
+        if form is not None:
+            label = f"loaded{value.id}"
+            out += guarded_load(form, value.type, f"{result}.m", result, label, self._guard(value))
+            self.current = label
+        return form is not None
+
+    def guard_store(self, value: Value, source: str, result: str, out: Lines) -> bool:
+        type = value.args[1].type
+        form = self._form(type, value, out)
+        if form is not None:
+            label = f"stored{value.id}"
+            out += guarded_store(form, type, f"{result}.m", source, result, label, self._guard(value))
+            self.current = label
+        return form is not None
+
+    def _form(self, type: Type, value: Value, out: Lines) -> Form | None:
+        """How a guarded access moves a type; None, with the shadows written back, if it cannot be guarded."""
+        if not self.exact:
+            return None
+        form = form_of(type, avx=self.module.host.avx)
+        if form is None:
+            self.write_back_shadows(value, out)
+        return form
+
+    def _guard(self, value: Value) -> str:
+        """The block to go on at where an access faults."""
+        label = f"guard{len(self.guards)}"
+        return self.guards.setdefault(self.last_checkpoint[value.id], (label, self.dirty_before[value.id]))[0]
+
+    def _checkpoint(self, value: Value, out: Lines) -> None:
+        """Note the state at the start of an instruction, and which that is."""
+        for offset in sorted(self.dirty_before[value.id]):
+            text, held = llvm_type(self.cells[offset].type), "poison"
+            if self.visible_at[value.id] >> offset & 1:
+                held = self.fresh("w")
+                out.append(f"{held} = load {text}, ptr %cell{offset}")
+            out.append(f"store {text} {held}, ptr %shadow{offset}")
+        out.append(f"store i64 {record.SIZE * self._exit_number(value.imm)}, ptr %checkpoint")
+        counted = self.fresh("n")
+        out.append(f"{counted} = load i64, ptr %counted")
+        out.append(f"store i64 {counted}, ptr %checkpoint.counted")
+
+    def write_back_shadows(self, value: Value, out: Lines) -> None:
+        """Make the state that at the last checkpoint."""
+        if self.exact:
+            self._write_back(self.dirty_before[value.id], out)
+            counted, since = self.fresh("n"), self.fresh("n")
+            out.append(f"{counted} = load i64, ptr %counted")
+            out.append(f"{since} = sub i64 {counted}, {self._count('%checkpoint.counted', out)}")
+            out += [f"store i64 {since}, ptr %counted", "store i64 0, ptr %checkpoint.counted"]
+
+    def _write_back(self, shadows: frozenset[int], out: Lines) -> None:
+        """Write the shadows of some cells and all carried registers to the state, and say which checkpoint that is."""
+        assert self.ir.layout is not None
+        for offset in sorted(shadows | self.carried.keys()):
+            held, text = f"%g{self.carried.get(offset)}", "i64"
+            if offset in self.cells:
+                held, text = self.fresh("w"), llvm_type(self.cells[offset].type)
+                out.append(f"{held} = load {text}, ptr %shadow{offset}")
+            slot = self.pointer(self.fresh("c"), offset, out)
+            out.append(f"store {text} {held}, ptr {slot}, align 1")
+        at, pointer = self.fresh("n"), self.fresh("exit")
+        out.append(f"{at} = load i64, ptr %checkpoint")
+        out.append(f"{pointer} = getelementptr i8, ptr %op, i64 {at}")
+        self.store_context(context.EXIT_RECORD, pointer, out, "ptr")
+
+    def _guard_blocks(self) -> Lines:
+        """Where faults go on: tier 0 begins again at the last checkpoint, and finds the fault itself."""
+        if not self.guards:
+            return []
+        out: Lines = []
+        everything = frozenset[int]().union(*(shadows for _, shadows in self.guards.values()))
+        for label, shadows in self.guards.values():
+            # LLVM would have empty blocks share one, and then let all accesses before it hold the same registers
+            out += [f"{label}:", 'call void asm sideeffect "", ""()']
+            for offset in sorted(everything - shadows - self.carried.keys()):
+                text, held = llvm_type(self.cells[offset].type), self.fresh("w")
+                out.append(f"{held} = load {text}, ptr %slot{offset}, align 1")
+                out.append(f"store {text} {held}, ptr %shadow{offset}")
+            out.append("br label %fault")
+        out.append("fault:")
+        self._write_back(everything, out)
+        self._count("%checkpoint.counted", out)
+        self.store_context(context.FAULT_WRITE, "0", out)
+        self.store_context(context.FAULT_HOST_PC, "0", out)
+        self.exit_to("%base", context.Reasons.FAULT, out)
         return out
 
     # --- leaving ---------------------------------------------------------------------------------------------------
     def _commit(self, dirty: frozenset[int], out: Lines) -> None:
-        """Write back what may have changed, and the count of instructions.
-
-        Carried registers are only written where that makes the state a checkpoint.
-        """
-        for offset in sorted(dirty if self.exact else dirty - self.carried.keys()):
+        """Write back what may have changed, but for carried registers, and the count of instructions."""
+        for offset in sorted(dirty - self.carried.keys()):
             text = llvm_type(self.cells[offset].type)
             value = self.fresh("w")
             out.append(f"{value} = load {text}, ptr %cell{offset}")
             out.append(f"store {text} {value}, ptr %slot{offset}, align 1")
+        self._count("%counted", out)
+
+    def _count(self, cell: str, out: Lines) -> str:
+        """Add what a cell holds to the number of instructions that regions have executed; gives it."""
         counted, total = self.fresh("n"), self.fresh("n")
         pointer = self.pointer(self.fresh("c"), context.REGION_INSTRUCTIONS, out)
         before = self.fresh("n")
-        out.append(f"{counted} = load i64, ptr %counted")
+        out.append(f"{counted} = load i64, ptr {cell}")
         out.append(f"{before} = load i64, ptr {pointer}")
         out.append(f"{total} = add i64 {before}, {counted}")
         out.append(f"store i64 {total}, ptr {pointer}")
-
-    def _checkpoint(self, value: Value, out: Lines) -> None:
-        """Make the state that at the start of an instruction, and remember which."""
-        dirty = self.dirty_before[value.id]
-        self._commit(frozenset(o for o in dirty if self.visible_at[value.id] >> o & 1), out)
-        out.append("store i64 0, ptr %counted")
-        self.store_context(context.EXIT_RECORD, self._exit_record(value.imm, out), out, "ptr")
+        return counted
 
     def _carried(self, out: Lines) -> str:
         """The arguments that hand over the carried registers; those that the region does not touch pass through it."""
@@ -299,28 +412,50 @@ def _is_rare(terminator: Terminator) -> bool:
     return terminator.op.name == "leave" or (terminator.op.name == "goto" and terminator.imm in _RARELY)
 
 
-def _dirty(
-    function: Function, cells: dict[int, Slot]
-) -> tuple[dict[int, frozenset[int]], dict[Block, frozenset[int]]]:
-    """The cells that may have been written since the last checkpoint: before each (by its id), and at blocks' ends."""
+def _dirty(function: Function, cells: dict[int, Slot]) -> tuple[dict[int, frozenset[int]], dict[Block, frozenset[int]]]:
+    """The cells that may have been written: at each checkpoint and at blocks' ends, and before accesses, which are of
+    the state at the last checkpoint, as of that. By ids of effects, and by blocks."""
     nothing = frozenset[int]()
-    at_start = dict.fromkeys(function.blocks, nothing)
+    at_start = dict.fromkeys(function.blocks, (nothing, nothing))
     at_end: dict[Block, frozenset[int]] = {}
-    at_checkpoint: dict[int, frozenset[int]] = {}
+    before: dict[int, frozenset[int]] = {}
     work = list(function.blocks)
     while work:
         block = work.pop()
-        dirty = set(at_start[block])
+        dirty, noted = (set(one) for one in at_start[block])
         for effect in block.effects:
             if effect.op is CHECKPOINT:
-                at_checkpoint[effect.id] = frozenset(dirty)
-                dirty.clear()
+                noted |= dirty
+                before[effect.id] = frozenset(dirty)
+            elif effect.op in MAY_FAULT:
+                before[effect.id] = frozenset(noted)
             elif effect.op.name == "put" and effect.imm in cells:
                 dirty.add(effect.imm)
         at_end[block] = frozenset(dirty)
         for successor in block.successors:
-            more = at_start[successor] | dirty
+            more = (at_start[successor][0] | dirty, at_start[successor][1] | noted)
             if more != at_start[successor]:
                 at_start[successor] = more
                 work.append(successor)
-    return at_checkpoint, at_end
+    return before, at_end
+
+
+def _last_checkpoints(function: Function) -> dict[int, object]:
+    """For each access by its id: the last checkpoint before it, or the block where several come together."""
+    at_start: dict[Block, object] = {function.blocks[0]: function.blocks[0]}
+    found: dict[int, object] = {}
+    work = [function.blocks[0]]
+    while work:
+        block = work.pop()
+        last = at_start[block]
+        for effect in block.effects:
+            if effect.op is CHECKPOINT:
+                last = effect
+            elif effect.op in MAY_FAULT:
+                found[effect.id] = last
+        for successor in block.successors:
+            before = at_start.get(successor)
+            if before is not last and before is not successor:
+                at_start[successor] = last if before is None else successor
+                work.append(successor)
+    return found

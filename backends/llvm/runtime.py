@@ -106,7 +106,8 @@ def source(layout: Layout) -> str:
         _text(
             "signal",
             mark=c.ROOTS_MARK, threads=c.ROOT_THREADS, entries=c.ROOT_ENTRIES, previous=c.ROOT_PREVIOUS,
-            begin=c.CODE_BEGIN, end=c.CODE_END, window=c.WINDOW_BASE, address=c.FAULT_ADDRESS, host_pc=c.FAULT_HOST_PC,
+            begin=c.CODE_BEGIN, end=c.CODE_END, tables=c.CODE_FAULTS,
+            host_page_shift=_PAGE_SHIFT, window=c.WINDOW_BASE, address=c.FAULT_ADDRESS, host_pc=c.FAULT_HOST_PC,
             write=c.FAULT_WRITE, reason=c.EXIT_REASON, FAULT=c.Reasons.FAULT, FLOAT=c.FLOAT_FAULT, slot=c.RETURN_SLOT,
             pages=c.CODE_PAGES, pages_mask=c.CODE_PAGES_MASK, dirty=c.DIRTY_PAGES, dirty_head=c.DIRTY_HEAD,
             dirty_mask=c.DIRTY_LENGTH - 1, interrupt=c.INTERRUPT, page_shift=_PAGE_SHIFT, decoding=c.DECODING_PC,

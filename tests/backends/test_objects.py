@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import random
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +16,9 @@ import llvmlite.binding as llvm
 import pytest
 
 from metaphrase.backends.llvm.codecache import CodeCache, CodeCacheError, CodeCacheFull
+from metaphrase.backends.llvm.guarded import form_of, guarded_load
 from metaphrase.backends.llvm.objects import PAGE, Image, LinkError, link
+from metaphrase.ir.types import I64
 
 llvm.initialize_native_target()
 llvm.initialize_native_asmprinter()
@@ -151,6 +154,31 @@ def test_vector_constants_keep_their_alignment(cache: CodeCache) -> None:
     data, out = (ctypes.c_uint32 * 16)(*range(16)), (ctypes.c_uint32 * 16)()
     call(cache, image, "scale", ctypes.addressof(data), ctypes.addressof(out))
     assert list(out) == [i * (3 * i + 1) for i in range(16)]
+
+
+def test_the_table_of_faults(cache: CodeCache) -> None:
+    """It says where each guarded access lies and where it goes on, at any address, and is found by any page of code."""
+    load = guarded_load(form_of(I64, avx=False), I64, "%p", "%v", "done", "fault")  # type: ignore[arg-type]
+    padding = "\n".join(['call void asm sideeffect ".fill 3000, 1, 0x90", ""()'] * 3)
+    image = link([compile_object(f"""
+define i64 @guarded(ptr %p) nounwind {{
+{padding}
+{chr(10).join(load)}
+  ret i64 %v
+fault:
+  ret i64 77
+}}""")])
+    [to_access, to_resume, end] = struct.unpack_from("<iii", image.code, image.faults)
+    access, resume = image.faults + to_access, image.faults + 4 + to_resume
+    assert image.code[access] == 0x65, "a GS prefix"
+    assert image.code[resume : resume + 5] == b"\xb8\x4d\0\0\0", "mov eax, 77"
+    assert end == 0 and len(image.code) == image.faults + 12
+    base = cache.add(image)
+    page = (base - cache.base) // PAGE
+    words = (ctypes.c_uint64 * (page + 4)).from_address(cache.faults)
+    assert list(words[page : page + 4]) == [base + image.faults] * 3 + [0]
+    cache.release(base)
+    assert not any(words)
 
 
 def test_weak_functions_merge() -> None:

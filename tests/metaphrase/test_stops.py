@@ -52,8 +52,8 @@ inner:
 
 def run(
     tier: str, turns: int = 60_000, *, interrupts: bool = False, faults: bool = False
-) -> tuple[bytes, bytes, int, int]:
-    """The registers and memory that the program leaves, how many instructions it took, and how often it stopped."""
+) -> tuple[bytes, bytes, int, list[str]]:
+    """The registers and memory that the program leaves, how many instructions it took, and where it stopped how."""
     window = Window()
     window.map_anonymous(CODE, 0x1000, PROT_READ | PROT_WRITE)
     window.write(CODE, assemble("x86_64", PROGRAM, CODE))
@@ -61,7 +61,8 @@ def run(
     window.map_anonymous(STACK, 0x1000, PROT_READ | PROT_WRITE)
     window.map_anonymous(DATA, PAGES << 12, PROT_READ | PROT_WRITE)
     cpu = NativeCpu(guest("x86_64"), window, tier=tier, exact=faults)
-    generator, ended, stops = random.Random(tier), threading.Event(), 0
+    generator, ended = random.Random(1), threading.Event()
+    stops: list[str] = []
 
     def interrupt() -> None:
         while not ended.is_set():
@@ -81,22 +82,27 @@ def run(
         threading.Thread(target=interrupt, daemon=True).start()
     if faults:
         close()
+
+    def registers() -> str:
+        names = ("rax", "rbx", "rcx", "rbp", "rsp", "rdi", "r12", "rflags")
+        return ",".join(f"{cpu.get(name):x}" for name in names)
+
     while (end := cpu.run()).kind != "trap":
-        stops += 1
+        stops.append(f"{end} {registers()}")
         if end.kind == "fault":
             assert end.address is not None and DATA <= end.address < DATA + (PAGES << 12)
             window.protect(end.address & ~0xFFF, 0x1000, PROT_READ | PROT_WRITE)
-            if generator.random() < 0.9 and stops < 2000:
+            if generator.random() < 0.9 and len(stops) < 2000:
                 close()
     ended.set()
     assert end.trap == "invalid_opcode"
     window.protect(DATA, PAGES << 12, PROT_READ)
     left = window.read(DATA, PAGES << 12)
-    registers = ",".join(f"{cpu.get(name):x}" for name in ("rax", "rbx", "rcx", "rbp", "rsp", "rdi", "r12", "rflags"))
+    at_end = registers().encode()
     instructions = cpu.update_statistics().instructions
     cpu.close()
     window.close()
-    return registers.encode(), left, instructions, stops
+    return at_end, left, instructions, stops
 
 
 @isolated
@@ -106,16 +112,18 @@ def test_interrupts_change_nothing() -> None:
     for tier in ("0", "1", "auto"):
         result = run(tier, turns, interrupts=True)
         assert result[:2] == expected[:2], tier
-        assert result[3] > 0, "it was never interrupted"
+        assert result[3], "it was never interrupted"
 
 
 @isolated
 def test_mended_faults_change_nothing() -> None:
     expected = run("0")
+    stops = run("0", faults=True)[3]
+    assert len(stops) > 100, "it hardly faulted"
     for tier in ("0", "1", "auto"):
         result = run(tier, faults=True)
         assert result[:2] == expected[:2], tier
-        assert result[3] > 100, "it hardly faulted"
+        assert result[3] == stops, f"tier {tier} stopped elsewhere, or with other registers"
 
 
 @isolated

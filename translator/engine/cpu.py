@@ -422,7 +422,7 @@ class NativeCpu:
             c.HOT_THRESHOLD: {"0": _NEVER, "1": _EAGER, "auto": _HOT}[self.tier],
             c.HOT_WAITS: self.tier == "1",
             c.WINDOW_BASE: self.memory.base, c.CODE_BEGIN: code.base, c.CODE_END: code.base + code.capacity,
-            c.DIRTY_PAGES: self._pages.dirty.address, c.EXACT: self.exact,
+            c.CODE_FAULTS: code.faults, c.DIRTY_PAGES: self._pages.dirty.address, c.EXACT: self.exact,
         }.items():  # fmt: skip
             self._put(offset, value)
 

@@ -35,6 +35,8 @@ class Compiled:
     exits: list[int]
     blocks: list[tuple[int, int, str]]
     """(offset, bytes, digest) of the guest code it was made of."""
+    faults: int = 0
+    """Offset in the code of its table of faults, 0 if it has none."""
 
 
 class RegionStore:
@@ -69,12 +71,12 @@ class RegionStore:
                 return None
             if digest_of(now) != digest:
                 return None
-        return Compiled(code, header["entry"], header["exits"], header["blocks"]), origin
+        return Compiled(code, header["entry"], header["exits"], header["blocks"], header["faults"]), origin
 
     def store(self, compiled: Compiled, origin: int, offsets: Iterable[int], kind: str) -> None:
         """Store a region, and a note of it for the blocks at `offsets` from its origin."""
         header: dict[str, Any] = {
-            "entry": compiled.entry, "exits": compiled.exits, "blocks": compiled.blocks,
+            "entry": compiled.entry, "exits": compiled.exits, "blocks": compiled.blocks, "faults": compiled.faults,
         }  # fmt: skip
         name = f"{_FOLDER}/code-{digest_of(repr((kind, compiled.blocks)).encode())}"
         self.cache.store(name, header, compiled.code)

@@ -324,7 +324,7 @@ class Tier1:
         for block in region.blocks:
             code = self.cpu.memory.read(block.pc, block.end - block.pc)
             blocks.append((block.pc - region.origin, len(code), digest_of(code)))
-        return Compiled(image.code, image.symbols["region"], lowering.exits, blocks)
+        return Compiled(image.code, image.symbols["region"], lowering.exits, blocks, image.faults)
 
     # --- installing ------------------------------------------------------------------------------------------------
     def _install(self, compiled: Compiled, origin: int, header: int, generation: int) -> None:
@@ -362,7 +362,7 @@ class Tier1:
         sizes = self.cpu.sizes
         if self.next_record + size > sizes.records or self.code_bytes + pages > sizes.regions:
             raise CodeCacheFull(f"no room for a region with {pages} bytes of code and {size} of records")
-        base = code_cache().add(Image(compiled.code, {}, 64))
+        base = code_cache().add(Image(compiled.code, {}, 64, compiled.faults))
         self.code_bytes += pages
         at = self.next_record
         self.next_record += size

@@ -34,6 +34,37 @@ found:
   %inside = and i1 %above, %below
   br i1 %inside, label %guest, label %other
 guest:
+  ; an access of an exact region has a block of its own to go on at
+  %tables.p = getelementptr i8, ptr %state, i64 ${tables}
+  %tables = load ptr, ptr %tables.p
+  %distance = sub i64 %rip, %begin
+  %code.page = lshr i64 %distance, ${host_page_shift}
+  %table.p = getelementptr ptr, ptr %tables, i64 %code.page
+  %table = load ptr, ptr %table.p
+  %has.table = icmp ne ptr %table, null
+  br i1 %has.table, label %guarded, label %unguarded
+guarded:
+  %guard = phi ptr [%table, %guest], [%guard.next, %guard.other]
+  %to.access = load i32, ptr %guard
+  %ended = icmp eq i32 %to.access, 0
+  br i1 %ended, label %unguarded, label %guard.look
+guard.look:
+  %to.access.wide = sext i32 %to.access to i64
+  %access.p = getelementptr i8, ptr %guard, i64 %to.access.wide
+  %access = ptrtoint ptr %access.p to i64
+  %faulted = icmp eq i64 %access, %rip
+  br i1 %faulted, label %guard.found, label %guard.other
+guard.other:
+  %guard.next = getelementptr i8, ptr %guard, i64 8
+  br label %guarded
+guard.found:
+  %resume.p = getelementptr i8, ptr %guard, i64 4
+  %to.resume = load i32, ptr %resume.p
+  %to.resume.wide = sext i32 %to.resume to i64
+  %resume = getelementptr i8, ptr %resume.p, i64 %to.resume.wide
+  store ptr %resume, ptr %rip.p
+  ret void
+unguarded:
   %si.addr.p = getelementptr i8, ptr %info, i64 16
   %si.addr = load i64, ptr %si.addr.p
   %window.p = getelementptr i8, ptr %state, i64 ${window}
