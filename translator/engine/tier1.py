@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger("metaphrase.tier1")
 _PAGE = 4096
 _POLL_SECONDS = 0.001
+_REST_SECONDS = 0.02
 _WORTH_LOADING = 20_000
 """Runs of a block for which LLVM is loaded, if nothing else has needed it yet."""
 _NEAR = 1024
@@ -122,6 +123,8 @@ class Tier1:
         """Blocks that became hot though regions had them already, and how many those were then."""
         self.waiting: dict[int, int] = {}
         """Hot blocks that are not compiled yet, by their headers, in the order in which they became hot."""
+        self.rest_until = 0.0
+        """None of those was worth loading LLVM: when to look at them again, as the monotonic clock has it."""
 
     # --- the compiling thread --------------------------------------------------------------------------------------
     def start(self) -> None:
@@ -157,8 +160,11 @@ class Tier1:
             header = self._newly_hot()
             fresh = header != 0
             if not fresh:
-                header = max(self.waiting, key=self.cpu.blocks.runs, default=0)
-                if not header or not self._is_worth_it(header):
+                if not self.waiting or time.monotonic() < self.rest_until:
+                    return False
+                header = max(self.waiting, key=self.cpu.blocks.runs)
+                if not self._is_worth_it(header):
+                    self.rest_until = time.monotonic() + _REST_SECONDS
                     return False
                 header = self._leader(header)
                 del self.waiting[header]
