@@ -16,12 +16,12 @@ from typing import Final
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.translator.guest import Decoded, DecodeError, Description
 from metaphrase.translator.x86 import state as s
-from metaphrase.translator.x86.table import Encoding
+from metaphrase.translator.x86.table import IMMEDIATES, Encoding
 
-MAP_COUNT: Final = 4
-BY_PREFIX, BY_REG, BY_FORM, BY_RM, BY_W = 1, 2, 4, 8, 16
+MAP_COUNT: Final = 7
+BY_PREFIX, BY_REG, BY_FORM, BY_RM, BY_W, BY_L = 1, 2, 4, 8, 16, 64
 """Which fields select a row, in the order in which they index level two, as DIMENSIONS says."""
-DIMENSIONS: Final = ((BY_PREFIX, 4), (BY_REG, 8), (BY_FORM, 2), (BY_RM, 8), (BY_W, 2))
+DIMENSIONS: Final = ((BY_PREFIX, 4), (BY_REG, 8), (BY_FORM, 2), (BY_RM, 8), (BY_W, 2), (BY_L, 2))
 HAS_MODRM: Final = 32
 LEVEL_ONE: Final = 0
 LEVEL_TWO: Final = MAP_COUNT * 256 * 4
@@ -62,7 +62,7 @@ class Tables:
         encodings = [encoding_of(row) for row in members]
         selects = HAS_MODRM if any(e.modrm for e in encodings) else 0
         for flag, field in ((BY_PREFIX, "prefix"), (BY_REG, "extension"), (BY_FORM, "form"), (BY_RM, "exact_rm"),
-                            (BY_W, "wide")):  # fmt: skip
+                            (BY_W, "wide"), (BY_L, "length")):  # fmt: skip
             if any(getattr(e, field) is not None for e in encodings):
                 selects |= flag
         begin = len(self.level_two)
@@ -72,7 +72,9 @@ class Tables:
         self.level_two += [0] * size
         claims: dict[int, int] = {}
         for row, encoding in zip(members, encodings, strict=True):
-            fields = (encoding.prefix, encoding.extension, encoding.form, encoding.exact_rm, encoding.wide)
+            fields = (
+                encoding.prefix, encoding.extension, encoding.form, encoding.exact_rm, encoding.wide, encoding.length,
+            )  # fmt: skip
             strength = sum(field is not None for field in fields)
             for index in _combinations(selects, fields):
                 if claims.get(index) == strength:
@@ -100,10 +102,11 @@ class Tables:
 
 def row_facts(encoding: Encoding) -> int:
     """A row's facts as eight bytes: modrm, size rule, immediate, class of reg, class of rm, opcode register,
-    lock, repeat and addresses as bits."""
+    lock, repeat and addresses as bits, class of VEX.vvvv."""
     values = (
         encoding.modrm, encoding.size_rule, encoding.immediate, encoding.reg_class, encoding.rm_class,
-        encoding.opcode_register, encoding.lockable | encoding.repeatable << 1 | encoding.addresses << 2, 0,
+        encoding.opcode_register, encoding.lockable | encoding.repeatable << 1 | encoding.addresses << 2,
+        encoding.vex_class,
     )  # fmt: skip
     return int.from_bytes(bytes(int(value) for value in values), "little")
 
@@ -179,12 +182,18 @@ def decode(tables: Tables, code: bytes, pc: int) -> Decoded:
         else:
             break
         rex = 0
-    wide = rex >> 3 & 1
-    map_number = 0
-    if byte == 0x0F:
+    map_number = length = vex_register = 0
+    if byte in (0xC4, 0xC5):
+        if operand16 or repeat or lock or rex:
+            raise reader.error("a 66, F2, F3, LOCK or REX prefix before VEX")
+        rex, map_number, vex_register, length, prefix = _vex(reader, byte)
+        operand16, repeat = prefix == 1, prefix if prefix > 1 else 0
+        byte = reader.unsigned(1)
+    elif byte == 0x0F:
         byte, map_number = reader.unsigned(1), 1
         if byte in (0x38, 0x3A):
             byte, map_number = reader.unsigned(1), 2 if byte == 0x38 else 3
+    wide = rex >> 3 & 1
     cell = tables.cells.get((map_number, byte))
     if cell is None:
         raise reader.error("no such opcode")
@@ -192,7 +201,7 @@ def decode(tables: Tables, code: bytes, pc: int) -> Decoded:
     form = int(modrm >= 0xC0)
     prefix = repeat or int(operand16)
     index = 0
-    for (flag, count), field in zip(DIMENSIONS, (prefix, modrm >> 3 & 7, form, modrm & 7, wide), strict=True):
+    for (flag, count), field in zip(DIMENSIONS, (prefix, modrm >> 3 & 7, form, modrm & 7, wide, length), strict=True):
         if cell.selects & flag:
             index = index * count + field
     row = tables.level_two[cell.begin + index] - 1
@@ -204,7 +213,12 @@ def decode(tables: Tables, code: bytes, pc: int) -> Decoded:
     reg = (modrm >> 3 & 7) | (rex >> 2 & 1) << 3
     if encoding.opcode_register:
         reg = (byte & 7) | (rex & 1) << 3
-    registers = [register_offset(encoding.reg_class, reg, bool(rex)), 0, s.ZERO, s.ZERO, 0, segment or s.ZERO, 0, 0]
+    if vex_register and not encoding.vex_class:
+        raise reader.error("VEX.vvvv names a register where there is none")
+    registers = [
+        register_offset(encoding.reg_class, reg, bool(rex)), 0, s.ZERO, s.ZERO, 0, segment or s.ZERO,
+        register_offset(encoding.vex_class, vex_register, True), 0,
+    ]  # fmt: skip
     memory = displacement = 0
     relative = False
     if encoding.modrm and form:
@@ -223,6 +237,8 @@ def decode(tables: Tables, code: bytes, pc: int) -> Decoded:
     if lock and not (encoding.lockable and memory):
         raise reader.error("LOCK prefix where it is not allowed")
     immediate = _immediate(reader, encoding.immediate, size, pc)
+    if encoding.immediate == IMMEDIATES["is4"]:
+        registers[7] = s.XMM[immediate >> 4]
     if relative:
         displacement += pc + reader.at
     repeat_static = repeat if encoding.repeatable else 0
@@ -231,6 +247,20 @@ def decode(tables: Tables, code: bytes, pc: int) -> Decoded:
         immediate += pc + reader.at
     mask = (1 << 64) - 1
     return Decoded(row, statics, tuple(registers), immediate & mask, displacement & mask, pc, reader.at)
+
+
+def _vex(reader: _Reader, first: int) -> tuple[int, int, int, int, int]:
+    """The rest of a VEX prefix (SDM volume 2, 2.3.5): as a REX prefix, map, vvvv, L and index of the prefix."""
+    last = reader.unsigned(1)
+    rex, map_number = 0x40 | (~last >> 7 & 1) << 2, 1
+    if first == 0xC4:
+        map_number = last & 31
+        rex = 0x40 | ~last >> 5 & 7
+        if not 1 <= map_number <= 3:
+            raise reader.error("no such opcode map")
+        last = reader.unsigned(1)
+        rex |= last >> 7 << 3
+    return rex, 3 + map_number, ~last >> 3 & 15, last >> 2 & 1, last & 3
 
 
 def _operand_size(rule: int, wide: int, operand16: bool) -> int:
@@ -269,7 +299,7 @@ def _immediate(reader: _Reader, kind: int, size: int, pc: int) -> int:
     match kind:
         case 1 | 6:
             return reader.signed(1)
-        case 2:
+        case 2 | 14:
             return reader.unsigned(1)
         case 3:
             return reader.unsigned(2)

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from metaphrase.ir.graph import Function, Operand, Value
-from metaphrase.ir.types import F80, I8, I64, Type, integer
+from metaphrase.ir.types import F80, I8, I64, Type, integer, vector
 from metaphrase.translator.emitter import Emitter, Offset
 from metaphrase.translator.x86 import state as s
 
-REG, RM, BASE, INDEX, SCALE, SEGMENT = range(6)
+REG, RM, BASE, INDEX, SCALE, SEGMENT, VVVV, IS4 = range(8)
 """Numbers of the register fields of a decoded record."""
 
 MEMORY_NONE, MEMORY_BASE, MEMORY_INDEX, MEMORY_BASE_SEGMENT, MEMORY_INDEX_SEGMENT, MEMORY_32 = range(6)
@@ -52,6 +52,11 @@ class Register:
 @dataclass(frozen=True, slots=True)
 class MmxRegister(Register):
     """An MMX register, the low 64 bits of the physical x87 register at a state offset (SDM volume 1, 9.2.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class VexRegister(Register):
+    """A vector register of a VEX form: what is above a value written is cleared (SDM volume 2, 2.3.10)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +109,11 @@ class Flags:
 _FLAG_SLOTS = (s.CF, s.PARITY, s.ADJUST, s.ZF, s.SF, s.OF)
 
 
+def _half(type: Type) -> Type:
+    """The vector type of half the lanes."""
+    return vector(type.element, type.lanes // 2)
+
+
 class X86Emitter(Emitter):
     """See the module."""
 
@@ -133,6 +143,9 @@ class X86Emitter(Emitter):
         if isinstance(operand, MmxRegister):
             return self.get_state(operand.offset, F80).bitcast(integer(80)).trunc(type.bits).bitcast(type)
         if isinstance(operand, Register):
+            if type.bits == 256:
+                low, high = (self.get_state(operand.offset + by, _half(type)) for by in (0, s.YMM_HIGH))
+                return low.shuffle(high, range(type.lanes))
             return self.get_state(operand.offset, type)
         if operand.aligned:
             self.check_aligned(operand)
@@ -147,10 +160,24 @@ class X86Emitter(Emitter):
         elif isinstance(operand, MmxRegister):  # sign and exponent of the x87 register become ones
             bits = value.bitcast(I64).zext(80) | 0xFFFF << 64
             self.put_state(operand.offset, bits.bitcast(F80))
+        elif isinstance(operand, VexRegister):
+            self._put_vex(operand, value)
         else:
             if operand.width == 32 and value.type.is_int:
                 value = value.zext(64)
             self.put_state(operand.offset, value)
+
+    def _put_vex(self, operand: VexRegister, value: Value) -> None:
+        low, high = value, self.function.const(vector(I64, 2), 0)
+        if value.type.bits == 256:
+            count = value.type.lanes
+            low, high = (value.shuffle(value, range(at, at + count // 2)) for at in (0, count // 2))
+        elif value.type.bits < 128:
+            if value.type.is_vector:
+                value = value.bitcast(integer(value.type.bits))
+            low = self.function.const(vector(value.type, 128 // value.type.bits), 0).insert(0, value)
+        self.put_state(operand.offset, low)
+        self.put_state(operand.offset + s.YMM_HIGH, high)
 
     def put_xmm(self, operand: Register, value: Value) -> None:
         """Write the low bits of an XMM register and leave the rest."""

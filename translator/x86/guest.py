@@ -10,13 +10,24 @@ from metaphrase.ir.graph import Function, Value
 from metaphrase.translator.guest import Decoded, Guest
 from metaphrase.translator.x86 import decoder, native_decoder, services
 from metaphrase.translator.x86 import state as s
-from metaphrase.translator.x86.emitter import REG, RM, Memory, MmxRegister, Register, Statics, X86Emitter
+from metaphrase.translator.x86.emitter import (
+    IS4,
+    REG,
+    RM,
+    VVVV,
+    Memory,
+    MmxRegister,
+    Register,
+    Statics,
+    VexRegister,
+    X86Emitter,
+)  # fmt: skip
 from metaphrase.translator.x86.instructions import ROWS
 from metaphrase.translator.x86.settle import settler
-from metaphrase.translator.x86.table import OperandKind, Row
+from metaphrase.translator.x86.table import Encoding, OperandKind, Row
 
 _NAMED = {"AL": (0, 8), "AX": (0, 16), "CL": (1, 8), "DX": (2, 16), "rAX": (0, 0)}
-_WIDTHS = {"b": 8, "w": 16, "d": 32, "q": 64, "dq": 128, "x": 128, "ss": 32, "sd": 64}
+_WIDTHS = {"b": 8, "w": 16, "d": 32, "q": 64, "dq": 128, "qq": 256, "ss": 32, "sd": 64}
 
 
 class X86Guest(Guest):
@@ -81,7 +92,7 @@ class X86Guest(Guest):
         description = self.rows[row]
         detail: Row = description.detail
         emitter.statics = Statics.unpack(statics)
-        operands = [self._operand(emitter, kind) for kind in description.operands]
+        operands = [self._operand(emitter, kind, detail.encoding) for kind in description.operands]
         description.semantics(emitter, *detail.static, *operands)
         if any(isinstance(operand, MmxRegister) for operand in operands):
             emitter.enter_mmx()
@@ -89,7 +100,7 @@ class X86Guest(Guest):
     def restarts(self, decoded: Decoded) -> bool:
         return Statics.unpack(decoded.statics).repeat != 0
 
-    def _operand(self, m: X86Emitter, kind: OperandKind) -> Register | Memory | Value:
+    def _operand(self, m: X86Emitter, kind: OperandKind, encoding: Encoding) -> Register | Memory | Value:
         letter, size = kind.letter, kind.size
         if letter in _NAMED:
             number, width = _NAMED[letter]
@@ -99,7 +110,8 @@ class X86Guest(Guest):
             return (m.const(index, 8) if isinstance(index, int) else index.trunc(8)) & 7
         if letter == "1":
             return m.const(1, 8)
-        width = _WIDTHS.get(size) or m.size
+        width = encoding.vector_width if size == "x" else _WIDTHS.get(size) or m.size
+        vectors = VexRegister if encoding.vex else Register
         match letter:
             case "J":
                 return m.binding.target()
@@ -120,14 +132,22 @@ class X86Guest(Guest):
                 return MmxRegister(m.binding.register(REG), width)
             case "N":
                 return MmxRegister(m.binding.register(RM), width)
-            case "U" | "R":  # a register whatever else the form addresses
+            case "U":  # a register whatever else the form addresses
+                return vectors(m.binding.register(RM), width)
+            case "R":
                 return Register(m.binding.register(RM), width)
-            case "G" | "V" | "Z" | "S":
+            case "V":
+                return vectors(m.binding.register(REG), width)
+            case "G" | "Z" | "S":
                 return Register(m.binding.register(REG), width)
+            case "H" | "L":
+                return VexRegister(m.binding.register(VVVV if letter == "H" else IS4), width)
+            case "B":
+                return Register(m.binding.register(VVVV), width)
             case "E" | "W" | "Q":
                 if m.statics.memory:
-                    return Memory(m.effective_address(), width, aligned=letter == "W" and size == "dq")
+                    return Memory(m.effective_address(), width, aligned=letter == "W" and size in ("dq", "qq"))
                 if letter == "Q":
                     return MmxRegister(m.binding.register(RM), width)
-                return Register(m.binding.register(RM), width)
+                return (vectors if letter == "W" else Register)(m.binding.register(RM), width)
         raise AssertionError(kind)

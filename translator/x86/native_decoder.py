@@ -14,6 +14,7 @@ from metaphrase.translator.emitter import Emitter, Local
 from metaphrase.translator.x86 import state as s
 from metaphrase.translator.x86.decoder import (
     BY_FORM,
+    BY_L,
     BY_PREFIX,
     BY_REG,
     BY_RM,
@@ -23,6 +24,7 @@ from metaphrase.translator.x86.decoder import (
     LONGEST,
     Tables,
 )  # fmt: skip
+from metaphrase.translator.x86.table import IMMEDIATES
 
 STATIC_BITS = 8
 
@@ -65,13 +67,22 @@ def build(tables: Tables) -> Function:
     segment = m.variable(s.ZERO)
     opcode = m.variable()
     _prefixes(m, opcode, operand16, address32, lock, repeat, rex, segment)
-    map_number = m.variable()
-    with m.if_(opcode.get().eq(0x0F)):
-        opcode.set(m.fetch(1, signed=False))
-        map_number.set(1)
-        with m.if_((opcode.get() | 2).eq(0x3A)):
-            map_number.set((opcode.get() & 2).lshr(1) + 2)
+    map_number, length_bit, vex_register = (m.variable() for _ in range(3))
+
+    def escape() -> None:
+        with m.if_(opcode.get().eq(0x0F)):
             opcode.set(m.fetch(1, signed=False))
+            map_number.set(1)
+            with m.if_((opcode.get() | 2).eq(0x3A)):
+                map_number.set((opcode.get() & 2).lshr(1) + 2)
+                opcode.set(m.fetch(1, signed=False))
+
+    def vex() -> None:
+        with m.if_((operand16.get() | lock.get() | repeat.get() | rex.get()).ne(0)):
+            m.fail()
+        _vex(m, opcode, map_number, rex, vex_register, length_bit, operand16, repeat)
+
+    m.if_else((opcode.get() | 1).eq(0xC5), vex, escape)
 
     cell = m.variable(m.peek_table(((map_number.get() << 8) + opcode.get()) << 2, I32))
     with m.if_(cell.get().eq(0)):
@@ -79,7 +90,7 @@ def build(tables: Tables) -> Function:
     modrm = m.variable()
     with m.if_((cell.get() & HAS_MODRM).ne(0)):
         modrm.set(m.fetch(1, signed=False))
-    row = _select_row(m, cell.get(), operand16, repeat, modrm, rex)
+    row = _select_row(m, cell.get(), operand16, repeat, modrm, rex, length_bit)
     with m.if_(row.eq(0)):
         m.fail()
     facts = m.variable(m.peek_table((row - 1 << 3) + tables.facts_offset, I64))
@@ -90,6 +101,10 @@ def build(tables: Tables) -> Function:
     with m.if_(_fact(facts, 5).ne(0)):
         reg.set((opcode.get() & 7) | (rex.get() & 1) << 3)
     m.poke_field(r.REGISTERS, _register_offset(m, _fact(facts, 3), reg.get(), rex), I16)
+
+    with m.if_(_fact(facts, 7).eq(0) & vex_register.get().ne(0)):
+        m.fail()
+    m.poke_field(r.REGISTERS + 12, _register_offset(m, _fact(facts, 7), vex_register.get(), rex), I16)
 
     memory, base, index, displacement, relative = (m.variable() for _ in range(5))
     scale = m.variable()
@@ -115,6 +130,8 @@ def build(tables: Tables) -> Function:
             m.fail()
 
     immediate = _immediate(m, facts, size)
+    is_is4 = _fact(facts, 2).eq(IMMEDIATES["is4"])
+    m.poke_field(r.REGISTERS + 14, is_is4.select((immediate.get().lshr(4) << 6) + s.XMM[0], 0), I16)
     following = m.cursor.get()
     length = following - m.start
     with m.if_(m.const(LONGEST, 64).ult(length)):
@@ -169,7 +186,30 @@ def _prefixes(m: _Writer, opcode: Local, operand16: Local, address32: Local, loc
             more.set(0)
 
 
-def _select_row(m: _Writer, cell: Value, operand16: Local, repeat: Local, modrm: Local, rex: Local) -> Value:
+def _vex(m: _Writer, opcode: Local, map_number: Local, rex: Local, register: Local, length: Local, operand16: Local,
+         repeat: Local) -> None:  # fmt: skip
+    """The rest of a VEX prefix (SDM volume 2, 2.3.5); `opcode` becomes the first byte behind it."""
+    last = m.variable(m.fetch(1, signed=False))
+    map_number.set(4)
+    rex.set((~last.get()).lshr(5) & 4 | 0x40)
+    with m.if_(opcode.get().eq(0xC4)):
+        number = last.get() & 31
+        with m.if_(m.const(2, 64).ult(number - 1)):
+            m.fail()
+        map_number.set(number + 3)
+        rex.set((~last.get()).lshr(5) & 7 | 0x40)
+        last.set(m.fetch(1, signed=False))
+        rex.set(rex.get() | last.get().lshr(4) & 8)
+    register.set((~last.get()).lshr(3) & 15)
+    length.set(last.get().lshr(2) & 1)
+    prefix = last.get() & 3
+    operand16.set(prefix.eq(1).zext(64))
+    repeat.set(m.const(1, 64).ult(prefix).select(prefix, 0))
+    opcode.set(m.fetch(1, signed=False))
+
+
+def _select_row(m: _Writer, cell: Value, operand16: Local, repeat: Local, modrm: Local, rex: Local,
+                length: Local) -> Value:  # fmt: skip
     """Index level two by the fields that the cell says select; gives row + 1, or 0."""
     index = m.variable()
     prefix = repeat.get().ne(0).select(repeat.get(), operand16.get())
@@ -181,6 +221,7 @@ def _select_row(m: _Writer, cell: Value, operand16: Local, repeat: Local, modrm:
         (BY_FORM, 1, form),
         (BY_RM, 3, byte & 7),
         (BY_W, 1, rex.get().lshr(3) & 1),
+        (BY_L, 1, length.get()),
     ):
         with m.if_((cell & flag).ne(0)):
             index.set((index.get() << bits) + field)
@@ -262,7 +303,7 @@ def _immediate(m: _Writer, facts: Local, size: Local) -> Local:
             kind.set(size.get() + 9)
         for kinds, width, signed in (
             ((1, 6), 1, True),
-            ((2,), 1, False),
+            ((2, 14), 1, False),
             ((3, 9, 10), 2, False),
             ((7,), 4, True),
             ((11,), 4, False),

@@ -29,10 +29,24 @@ def _set_mxcsr(cpu: Any, value: int) -> None:
     cpu.set_slot("fenv", value)
 
 
+def _ymm(number: int) -> tuple[Callable[[Any], int], Callable[[Any, int], None]]:
+    """How to get and set a YMM register, 256 bits."""
+
+    def get(cpu: Any) -> int:
+        return int(cpu.get_slot(f"xmm{number}") | cpu.get_slot(f"ymm{number}h") << 128)
+
+    def set(cpu: Any, value: int) -> None:
+        cpu.set_slot(f"xmm{number}", value)
+        cpu.set_slot(f"ymm{number}h", value >> 128)
+
+    return get, set
+
+
 REGISTERS: Final[Mapping[str, tuple[Callable[[Any], int], Callable[[Any, int], None]]]] = {
     "rflags": (_get_rflags, _set_rflags),
     "eflags": (_get_rflags, _set_rflags),
     "mxcsr": (_get_mxcsr, _set_mxcsr),
+    **{f"ymm{number}": _ymm(number) for number in range(16)},
 }
 
 

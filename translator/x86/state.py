@@ -37,7 +37,12 @@ LAYOUT.add("fsw", I16)
 """The x87 status word without TOP, which is the slot `top`."""
 LAYOUT.add("ftw", I16)
 """The x87 tag word, abridged as FXSAVE stores it: one bit a physical register, set if not empty."""
-XMM: Final = [LAYOUT.add(f"xmm{n}", vector(I64, 2), align=64, size=64) for n in range(16)]
+XMM: Final[list[int]] = []
+for _number in range(16):  # 64 bytes apart, for a vector length to come
+    XMM.append(LAYOUT.add(f"xmm{_number}", vector(I64, 2), align=64))
+    LAYOUT.add(f"ymm{_number}h", vector(I64, 2))
+YMM_HIGH: Final = 16
+"""How far the high half of a YMM register lies behind the XMM register."""
 X87: Final = [LAYOUT.add(f"st_physical{n}", F80, align=16, size=16, group=INDEXED) for n in range(8)]
 
 DEFERRED: Final = LAYOUT.add("deferred", I8, group="deferred")

@@ -3,24 +3,28 @@
 A pattern is written as the manual's opcode column, SDM volume 2, section 3.1.1.1:
 
     NP 66 F3 F2     the mandatory prefix (none of the three; that one); without it the prefix does not select
+    VEX.256.66.0F38.W0   a VEX prefix: vector length (128, L0 or LZ; 256 or L1; LIG: either), mandatory prefix (if any),
+                    opcode map, W (W0, W1; WIG: either); opcode bytes, ModRM and immediates follow as elsewhere
     REX.W  W0       REX.W must be set; must be clear
     0F 38 DC        opcode bytes              B8+r     the low three bits of the opcode name a register
     /r  /3          a ModRM byte, with a register or an opcode extension in its reg field
     mem  reg        the ModRM operand must be memory; must be a register
     (D0)            a ModRM byte of exactly this value
     ib iw iz iv     an immediate: byte, word, 16 or 32 bits by operand size, 16/32/64 bits by operand size
+    is4             an immediate byte of which the high four bits name a register
     cb cz           a relative branch target: byte, 32 bits          mo     a 64-bit absolute address
 
 Operands are written in the codes of the opcode maps, SDM volume 2, appendix A.2.1: a letter for where the operand is,
 and one or two for its size. E: ModRM r/m, general register or memory; R: ModRM r/m, general register only; G: ModRM
-reg, general; Z: register in the opcode; M: memory only, passed as its address; W: ModRM r/m, XMM or memory; V: ModRM
-reg, XMM; U: ModRM r/m, XMM only; N, P, Q: MMX; S: ModRM reg, segment register; I: immediate; J: branch target; O:
+reg, general; Z: register in the opcode; B: VEX.vvvv, general; M: memory only, passed as its address; W: ModRM r/m,
+vector register or memory; V: ModRM reg, vector register; U: ModRM r/m, vector register only; H: VEX.vvvv, vector
+register; L: is4, vector register; N, P, Q: MMX; S: ModRM reg, segment register; I: immediate; J: branch target; O:
 absolute address; X, Y: memory at rSI (its segment may be overridden), at rDI; F: ModRM r/m, x87 register, passed as its
 distance from the top (i8).
 Sizes: b w d q (8 to 64 bits), v (16, 32 or 64 by operand size), y (32 or 64), z (v for a register; the immediate 32
-bits sign-extended), dq (128 bits, for W: must be aligned), x (128 bits, alignment not checked), ss sd (the scalar at
-the bottom: 32, 64 bits). A general register by name (AL, AX, CL, DX, rAX of size v) and the constant 1 stand for
-themselves.
+bits sign-extended), dq qq (128, 256 bits, for W: must be aligned), x (128 bits, with VEX the vector length; alignment
+not checked), ss sd (the scalar at the bottom: 32, 64 bits). A general register by name (AL, AX, CL, DX, rAX of size v)
+and the constant 1 stand for themselves.
 """
 
 from __future__ import annotations
@@ -34,12 +38,18 @@ from metaphrase.ir.errors import MetaphraseError
 from metaphrase.translator.guest import Description
 
 PREFIXES: Final = {"NP": 0, "66": 1, "F3": 2, "F2": 3}
-IMMEDIATES: Final = {"": 0, "ib": 1, "iub": 2, "iw": 3, "iz": 4, "iv": 5, "cb": 6, "cz": 7, "mo": 8, "iw ib": 9}
+IMMEDIATES: Final = {
+    "": 0, "ib": 1, "iub": 2, "iw": 3, "iz": 4, "iv": 5, "cb": 6, "cz": 7, "mo": 8, "iw ib": 9, "is4": 14,
+}  # fmt: skip
 SIZE_RULES: Final = {"none": 0, "v": 1, "d64": 2, "f64": 3, "y": 4}
 CLASSES: Final = {"none": 0, "gpr": 1, "byte": 2, "xmm": 3, "mmx": 4, "segment": 5, "control": 6}
 CONDITIONS: Final = ("o", "no", "b", "ae", "e", "ne", "be", "a", "s", "ns", "p", "np", "l", "ge", "le", "g")
 """Suffixes of Jcc, SETcc and CMOVcc by their code (SDM volume 1, appendix B)."""
 MAPS: Final = {(): 0, (0x0F,): 1, (0x0F, 0x38): 2, (0x0F, 0x3A): 3}
+VEX_MAPS: Final = {"0F": 4, "0F38": 5, "0F3A": 6}
+"""Behind VEX: 3 more than without."""
+_VEX: Final = re.compile(r"VEX\.(128|256|L0|L1|LZ|LIG)(?:\.(66|F3|F2))?\.(0F|0F38|0F3A)\.(W0|W1|WIG)$")
+_LENGTHS: Final = {"128": 0, "L0": 0, "LZ": 0, "256": 1, "L1": 1, "LIG": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,17 @@ class Encoding:
     lockable: bool
     repeatable: bool
     addresses: bool  # memory without a ModRM byte: address size and segment select the form
+    length: int | None = None  # VEX.L: 0, 1, or None
+    vex_class: int = 0  # of the register in VEX.vvvv
+
+    @property
+    def vex(self) -> bool:
+        return self.map > 3
+
+    @property
+    def vector_width(self) -> int:
+        """Bits of operands of size x."""
+        return 256 if self.length == 1 else 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +99,7 @@ class OperandKind:
 
 ROWS: list[Description] = []
 
-_OPERAND = re.compile(r"([A-Z])(b|w|d|q|v|y|z|dq|x|ss|sd|bs|)$")
+_OPERAND = re.compile(r"([A-Z])(b|w|d|q|v|y|z|dq|qq|x|ss|sd|bs|)$")
 _NAMED = {"AL", "CL", "DX", "rAX", "1", "AX"}
 _IMPLICIT_SIZE_RULES = {"v": "v", "z": "v", "y": "y"}
 
@@ -97,13 +118,16 @@ def parse(
     pattern: str, operands: tuple[OperandKind, ...], size: str, lock: bool, repeat: bool, addresses: bool = False
 ) -> Encoding:
     """Parse a pattern; raises MetaphraseError naming it if a token is unknown."""
-    prefix = wide = extension = form = exact_rm = None
+    prefix = wide = extension = form = exact_rm = length = vex_map = None
     opcode: list[int] = []
     opcode_register = modrm = False
     immediates: list[str] = []
     for token in pattern.split():
-        if token in PREFIXES and not opcode:
+        if token in PREFIXES and not opcode and vex_map is None:
             prefix = PREFIXES[token]
+        elif vex := _VEX.match(token):
+            length, prefix = _LENGTHS[vex[1]], PREFIXES[vex[2] or "NP"]
+            vex_map, wide = VEX_MAPS[vex[3]], {"W0": 0, "W1": 1, "WIG": None}[vex[4]]
         elif token in ("REX.W", "W0"):
             wide = int(token == "REX.W")
         elif token == "/r" or re.fullmatch(r"/[0-7]", token):
@@ -113,14 +137,14 @@ def parse(
         elif re.fullmatch(r"\([0-9A-F]{2}\)", token):
             byte = int(token[1:3], 16)
             modrm, form, extension, exact_rm = True, 1, byte >> 3 & 7, byte & 7
-        elif token in ("ib", "iub", "iw", "iz", "iv", "cb", "cz", "mo"):
+        elif token in ("ib", "iub", "iw", "iz", "iv", "cb", "cz", "mo", "is4"):
             immediates.append(token)
         elif re.fullmatch(r"[0-9A-F]{2}(\+r)?", token):
             opcode.append(int(token[:2], 16))
             opcode_register |= token.endswith("+r")
         else:
             raise MetaphraseError(f"x86 table: unknown token {token!r} in the pattern {pattern!r}")
-    map_number = MAPS.get(tuple(opcode[:-1]))
+    map_number = MAPS.get(tuple(opcode[:-1])) if vex_map is None else vex_map
     immediate = IMMEDIATES.get(" ".join(immediates))
     if map_number is None or immediate is None:
         raise MetaphraseError(f"x86 table: the pattern {pattern!r} has an opcode map or immediates that do not exist")
@@ -128,13 +152,13 @@ def parse(
         prefix, wide, map_number, opcode[-1], opcode_register, modrm, extension, form, exact_rm, immediate,
         SIZE_RULES[size or _size_rule(operands)],
         _register_class(operands, "GVPZS"), _register_class(operands, "EWUQNMR"), lock, repeat,
-        addresses or any(kind.letter in ("X", "Y") for kind in operands),
+        addresses or any(kind.letter in ("X", "Y") for kind in operands), length, _register_class(operands, "HB"),
     )  # fmt: skip
 
 
 def _size_rule(operands: tuple[OperandKind, ...]) -> str:
     for kind in operands:
-        if (kind.size in _IMPLICIT_SIZE_RULES and kind.letter in "EGZIMXYR") or kind.letter == "rAX":
+        if (kind.size in _IMPLICIT_SIZE_RULES and kind.letter in "EGZIMXYRB") or kind.letter == "rAX":
             return _IMPLICIT_SIZE_RULES.get(kind.size, "v")
     return "none"
 
@@ -142,7 +166,7 @@ def _size_rule(operands: tuple[OperandKind, ...]) -> str:
 def _register_class(operands: tuple[OperandKind, ...], letters: str) -> int:
     for kind in operands:
         if len(kind.letter) == 1 and kind.letter in letters:
-            if kind.letter in "VWU":
+            if kind.letter in "VWUH":
                 return CLASSES["xmm"]
             if kind.letter in "PQN":
                 return CLASSES["mmx"]

@@ -12,9 +12,11 @@ from typing import Final
 
 from metaphrase.translator.guest import Decoded, Description
 from metaphrase.translator.x86 import state as s
+from metaphrase.translator.x86.decoder import encoding_of
 from metaphrase.translator.x86.emitter import (
     BASE,
     INDEX,
+    IS4,
     MEMORY_32,
     MEMORY_INDEX,
     MEMORY_INDEX_SEGMENT,
@@ -22,6 +24,7 @@ from metaphrase.translator.x86.emitter import (
     RM,
     SCALE,
     SEGMENT,
+    VVVV,
     Statics,
 )
 from metaphrase.translator.x86.table import OperandKind
@@ -30,8 +33,8 @@ _LEGACY: Final = ("ax", "cx", "dx", "bx", "sp", "bp", "si", "di")
 _LOW: Final = ("al", "cl", "dl", "bl", "spl", "bpl", "sil", "dil")
 _HIGH: Final = ("ah", "ch", "dh", "bh")
 _SEGMENTS: Final = ("es", "cs", "ss", "ds", "fs", "gs", "?", "?")
-_WIDTHS: Final = {"b": 8, "w": 16, "d": 32, "q": 64, "dq": 128, "x": 128, "ss": 32, "sd": 64}
-_POINTERS: Final = {8: "byte", 16: "word", 32: "dword", 64: "qword", 80: "tbyte", 128: "xmmword"}
+_WIDTHS: Final = {"b": 8, "w": 16, "d": 32, "q": 64, "dq": 128, "qq": 256, "ss": 32, "sd": 64}
+_POINTERS: Final = {8: "byte", 16: "word", 32: "dword", 64: "qword", 80: "tbyte", 128: "xmmword", 256: "ymmword"}
 _LETTERS: Final = {8: "b", 16: "w", 32: "d", 64: "q"}
 _REPEATS: Final = ("", "", "rep ", "repne ")
 _MASK64: Final = (1 << 64) - 1
@@ -53,7 +56,7 @@ def _at_offset(offset: int, width: int) -> str:
             return _HIGH[number]
     for number, start in enumerate(s.XMM):
         if offset == start:
-            return f"xmm{number}"
+            return f"{'ymm' if width == 256 else 'xmm'}{number}"
     raise AssertionError(f"no register lies at offset {offset}")
 
 
@@ -67,7 +70,7 @@ def disassemble(rows: Sequence[Description], decoded: Decoded) -> str:
     if _is_nop(row, decoded):
         return "nop"
     statics = Statics.unpack(decoded.statics)
-    words = "" if "/" in row.asm else ", ".join(_operand(decoded, statics, kind) for kind in row.operands)
+    words = "" if "/" in row.asm else ", ".join(_operand(decoded, statics, kind, row) for kind in row.operands)
     if row.name == "enter":
         words += f", {decoded.immediate >> 16:#x}"
     prefix = "lock " if statics.lock else _REPEATS[statics.repeat]
@@ -86,19 +89,21 @@ def mnemonic(row: Description, statics: Statics) -> str:
     if "/" in text:
         text = text.split("/")[(16, 32, 64).index(statics.size)]
     if "{" in text:
-        width = _width(row.operands[0], statics) if row.operands else 0
+        width = _width(row.operands[0], statics, row) if row.operands else 0
         address = "e" if statics.memory == MEMORY_32 else "r"
         text = text.format(s=_LETTERS.get(width, ""), a=address)
     return text
 
 
-def _width(kind: OperandKind, statics: Statics) -> int:
+def _width(kind: OperandKind, statics: Statics, row: Description) -> int:
+    if kind.size == "x":
+        return encoding_of(row).vector_width
     named = {"AL": 8, "CL": 8, "AX": 16, "DX": 16}.get(kind.letter)
     return named or _WIDTHS.get(kind.size) or statics.size
 
 
-def _operand(decoded: Decoded, statics: Statics, kind: OperandKind) -> str:
-    width = _width(kind, statics)
+def _operand(decoded: Decoded, statics: Statics, kind: OperandKind, row: Description) -> str:
+    width = _width(kind, statics, row)
     letter = kind.letter
     match letter:
         case "AL" | "CL" | "AX" | "DX":
@@ -116,6 +121,10 @@ def _operand(decoded: Decoded, statics: Statics, kind: OperandKind) -> str:
             return f"{_POINTERS[width]} ptr {_segment(decoded) if letter == 'X' else ''}[{name}]"
         case "G" | "Z" | "V":
             return _at_offset(decoded.registers[REG], width)
+        case "H" | "B":
+            return _at_offset(decoded.registers[VVVV], width)
+        case "L":
+            return _at_offset(decoded.registers[IS4], width)
         case "S":
             return _SEGMENTS[decoded.registers[REG] & 7]
         case "P":

@@ -12,7 +12,7 @@ from metaphrase.translator.guest import Description
 from metaphrase.translator.x86.decoder import encoding_of
 from metaphrase.translator.x86.table import Encoding
 
-_MAP_BYTES = (b"", b"\x0f", b"\x0f\x38", b"\x0f\x3a")
+_MAP_BYTES = (b"", b"\x0f", b"\x0f\x38", b"\x0f\x3a", b"", b"", b"")
 _SEGMENTS = (0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65)
 _MASK64 = (1 << 64) - 1
 EDGES = (0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 0x7F, 0x80, 0x81, 0xFF)
@@ -104,6 +104,7 @@ def draw_encoding(rng: random.Random, row: Description, target: int, entry: int,
         low = rng.randrange(8)
         opcode += low
         out.reg = low | (rex & 1) << 3
+    vex = _draw_vex(rng, e, rex) if e.vex else b""
     body, patch = bytearray(_MAP_BYTES[e.map] + bytes([opcode])), None
     if e.modrm:
         reg = e.extension if e.extension is not None else rng.randrange(8)
@@ -121,7 +122,7 @@ def draw_encoding(rng: random.Random, row: Description, target: int, entry: int,
     if out.memory:
         out.memory.segment = out.segment
     size = out.register_width(e.size_rule)
-    head = bytes(prefixes) + (bytes([rex]) if rex else b"")
+    head = bytes(prefixes) + (vex or (bytes([rex]) if rex else b""))
     if e.immediate == 8:
         out.memory = MemoryOperand(target, address32=out.address32, segment=out.segment)
         out.memory.displacement = target
@@ -140,7 +141,7 @@ def draw_encoding(rng: random.Random, row: Description, target: int, entry: int,
 
 def _draw_prefixes(rng: random.Random, e: Encoding, has_address: bool, out: Encoded) -> list[int]:
     prefixes = []
-    if e.prefix:
+    if e.prefix and not e.vex:
         prefixes.append((0, 0x66, 0xF3, 0xF2)[e.prefix])
     narrow = e.size_rule in (1, 2) and e.prefix in (None, 2, 3) and rng.random() < 0.25
     if narrow or (e.size_rule == 3 and e.prefix is None and rng.random() < 0.05):
@@ -162,6 +163,16 @@ def _draw_rex(rng: random.Random, e: Encoding) -> int:
     wide = e.wide if e.wide is not None else int(rng.random() < 0.35)
     extensions = rng.getrandbits(3) if rng.random() < 0.5 else 0
     return 0x40 | wide << 3 | extensions if wide or extensions or rng.random() < 0.15 else 0
+
+
+def _draw_vex(rng: random.Random, e: Encoding, rex: int) -> bytes:
+    """A VEX prefix with the W, R, X and B of `rex`, in two bytes where they do."""
+    register = rng.randrange(16) if e.vex_class else 0
+    length = e.length if e.length is not None else rng.getrandbits(1)
+    last = (~register & 15) << 3 | length << 2 | (e.prefix or 0)
+    if e.map == 4 and not rex & 0b1011 and rng.random() < 0.7:
+        return bytes([0xC5, (~rex & 4) << 5 | last])
+    return bytes([0xC4, (~rex & 7) << 5 | e.map - 3, (rex & 8) << 4 | last])
 
 
 def _draw_memory(rng: random.Random, operand: MemoryOperand, rex: int) -> tuple[bytes, int | None]:
@@ -204,7 +215,7 @@ def _draw_memory(rng: random.Random, operand: MemoryOperand, rex: int) -> tuple[
 def _draw_immediate(
     rng: random.Random, kind: int, size: int, at: int, entry: int, area: tuple[int, int], out: Encoded
 ) -> bytes:
-    width = {0: 0, 1: 1, 2: 1, 3: 2, 4: 2 if size == 16 else 4, 5: size // 8, 6: 1, 7: 4, 9: 3}[kind]
+    width = {0: 0, 1: 1, 2: 1, 3: 2, 4: 2 if size == 16 else 4, 5: size // 8, 6: 1, 7: 4, 9: 3, 14: 1}[kind]
     if kind in (6, 7):
         end = at + width
         low, high = (end - 128, end + 127) if kind == 6 else area

@@ -109,10 +109,12 @@ def shrink(current: Callable[[], Drawn], attempt: Callable[[Drawn], bool]) -> No
     for name in REGISTERS:
         default = ARENA + ARENA_SIZE // 2 if name == "rsp" else 0
         change(registers={**current().state.registers, name: default})
-    for name, value in (("rflags", 0), ("fs_base", 0), ("gs_base", 0), ("xmm", []), ("mxcsr", 0x1F80)):
+    zeroes = dict.fromkeys(("rflags", "fs_base", "gs_base"), 0)
+    for name, value in {**zeroes, "xmm": [], "ymm_high": [], "mxcsr": 0x1F80}.items():
         change(**{name: value})
-    for number in range(len(current().state.xmm)):
-        change(xmm=[0 if n == number else value for n, value in enumerate(current().state.xmm)])
+    for half in ("xmm", "ymm_high"):
+        for number in range(len(getattr(current().state, half))):
+            change(**{half: [0 if n == number else value for n, value in enumerate(getattr(current().state, half))]})
     _shrink_x87(current, change)
     for at in range(0, ARENA_SIZE, 64):
         block = current().arena[at : at + 64]

@@ -65,6 +65,7 @@ def pack_state(case: Case) -> bytearray:
     values |= {"fs_base": state.fs_base, "gs_base": state.gs_base, "fenv": state.mxcsr}
     values |= s.flag_slots(state.rflags & FLAGS | 0x202)
     values |= {f"xmm{number}": value for number, value in enumerate(state.xmm)}
+    values |= {f"ymm{number}h": value for number, value in enumerate(state.ymm_high)}
     values |= x87_slots(state.x87)
     data = bytearray(LAYOUT.size)
     for name, value in values.items():
@@ -99,9 +100,10 @@ def observe(data: bytes, arena: bytes, mxcsr: int, event: str, address: int | No
     """The guest state and memory behind a run, for comparison."""
     read = {slot.name: int.from_bytes(data[slot.offset : slot.end], "little") for slot in LAYOUT}
     assert read["zero"] == read["zero_pc"] == 0, "a hidden slot was written"
+    ymm = tuple(read[f"xmm{n}"] | read[f"ymm{n}h"] << 128 for n in range(16))
     return Observed(
         {name: read[name] for name in REGISTERS}, rip, s.rflags(read) & FLAGS, (read["fs_base"], read["gs_base"]),
-        tuple(read[f"xmm{n}"] for n in range(16)), mxcsr, x87_image(read), arena, event, address,
+        ymm, mxcsr, x87_image(read), arena, event, address,
     )  # fmt: skip
 
 

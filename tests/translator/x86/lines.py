@@ -17,6 +17,7 @@ def show_case(case: Case, undefined: int = 0) -> str:
     if state.mxcsr != 0x1F80:
         words.append(f"mxcsr={state.mxcsr:#x}")
     words += [f"xmm{n}={value:#x}" for n, value in enumerate(state.xmm) if value]
+    words += [f"ymm{n}h={value:#x}" for n, value in enumerate(state.ymm_high) if value]
     if state.x87 != State().x87:
         words.append(f"x87={state.x87.hex()}")
     if undefined:
@@ -29,13 +30,15 @@ def parse_case(line: str) -> tuple[Case, int]:
     """The case that a line of `show_case` describes, and what is not compared."""
     parts = [part.split() for part in line.split("|")] + [[], []]
     state = State({"rsp": ARENA + ARENA_SIZE // 2}, ENTRY)
-    vectors, undefined = [0] * 16, 0
+    vectors, high, undefined = [0] * 16, [0] * 16, 0
     for word in parts[1]:
         name, text = word.split("=")
         if name == "x87":
             state.x87 = bytes.fromhex(text)
         elif name.startswith("xmm"):
             vectors[int(name[3:])] = int(text, 0)
+        elif name.startswith("ymm"):
+            high[int(name[3:-1])] = int(text, 0)
         elif name == "undefined":
             undefined = int(text, 0)
         elif name in REGISTERS:
@@ -43,5 +46,6 @@ def parse_case(line: str) -> tuple[Case, int]:
         else:
             setattr(state, name, int(text, 0))
     state.xmm = vectors if any(vectors) else []
+    state.ymm_high = high if any(high) else []
     memory = {int(a, 0): bytes.fromhex(d) for a, d in (word.split("=") for word in parts[2])}
     return Case(bytes.fromhex("".join(parts[0])), state, memory, ENTRY), undefined

@@ -30,7 +30,7 @@ class Observed:
     rip: int
     rflags: int
     bases: tuple[int, int]
-    xmm: tuple[int, ...]
+    ymm: tuple[int, ...]
     mxcsr: int
     x87: bytes
     arena: bytes
@@ -55,10 +55,11 @@ def observe_hardware(result: Result) -> Observed:
         assert fault.signal is not SIGVTALRM, "the snippet does not end"
         event = "syscall" if fault.signal is SIGSYS else _VECTORS.get(fault.vector, f"vector {fault.vector}")
         address = fault.address
-    xmm = tuple(state.xmm) + (0,) * (16 - len(state.xmm))
+    halves = ((*half, *(0,) * (16 - len(half))) for half in (state.xmm, state.ymm_high))
+    ymm = tuple(low | high << 128 for low, high in zip(*halves, strict=True))
     return Observed(
         {name: state.registers.get(name, 0) for name in REGISTERS}, state.rip, state.rflags & FLAGS,
-        (state.fs_base, state.gs_base), xmm, state.mxcsr, state.x87, result.arena, event, address,
+        (state.fs_base, state.gs_base), ymm, state.mxcsr, state.x87, result.arena, event, address,
     )  # fmt: skip
 
 
@@ -87,9 +88,9 @@ def differences(expected: Observed, actual: Observed, undefined: int) -> list[st
     for name, wanted, got in zip(("fs_base", "gs_base"), expected.bases, actual.bases, strict=True):
         if wanted != got:
             found.append(f"{name} {got:#x} instead of {wanted:#x}")
-    for number, (wanted, got) in enumerate(zip(expected.xmm, actual.xmm, strict=True)):
+    for number, (wanted, got) in enumerate(zip(expected.ymm, actual.ymm, strict=True)):
         if wanted != got and not (undefined & APPROXIMATE and close(wanted, got)):
-            found.append(f"xmm{number} {got:#034x} instead of {wanted:#034x}")
+            found.append(f"ymm{number} {got:#066x} instead of {wanted:#066x}")
     if expected.event in ("memory", "general_protection"):
         undefined |= X87_FLAGS
     if not _x87_agrees(expected.x87, actual.x87, undefined):
@@ -125,8 +126,8 @@ def _ordinal(bits: int) -> int:
 
 def close(wanted: int, got: int) -> bool:
     """Whether each single of two vectors agrees within the error that RCPPS and RSQRTPS are allowed."""
-    pairs = zip(*(struct.unpack("<4f", value.to_bytes(16, "little")) for value in (wanted, got)), strict=True)
-    singles = zip(*(struct.unpack("<4I", value.to_bytes(16, "little")) for value in (wanted, got)), strict=True)
+    pairs = zip(*(struct.unpack("<8f", value.to_bytes(32, "little")) for value in (wanted, got)), strict=True)
+    singles = zip(*(struct.unpack("<8I", value.to_bytes(32, "little")) for value in (wanted, got)), strict=True)
     return all(
         bits[0] == bits[1] or abs(value[0] - value[1]) <= 3 * 2**-12 * abs(value[0])
         for bits, value in zip(singles, pairs, strict=True)

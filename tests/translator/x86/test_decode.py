@@ -193,6 +193,11 @@ def cell_codes() -> Iterator[tuple[str, bytes]]:
                 for modrm in (*range(0, 64, 8), *range(0xC0, 256, 8)):
                     code = prefix + map_bytes + bytes([opcode, modrm])
                     yield f"{(map_bytes + bytes([opcode])).hex()}", code
+    for map_number in (1, 2, 3):
+        for opcode in range(256):
+            for last in (0x78, 0x79, 0x7A, 0x7B, 0x7D, 0xF8, 0xF9, 0xFA, 0xFB, 0xFD, 0x41, 0x45):
+                for modrm in (*range(0, 64, 8), 0xC0, 0xE8):
+                    yield f"vex {map_number} {opcode:02x}", bytes([0xC4, 0xE0 | map_number, last, opcode, modrm])
 
 
 _NOT_OPCODES = {0x0F, 0x26, 0x2E, 0x36, 0x3E, *range(0x40, 0x50), 0x62, *range(0x64, 0x68), 0xC4, 0xC5, 0xF0, 0xF2,

@@ -39,7 +39,7 @@ def forms(row: Description) -> Iterator[int]:
 @pytest.mark.parametrize("row", GUEST.rows, ids=row_id)
 def test_every_form_is_well_formed(row: Description) -> None:
     for statics in forms(row):
-        registers = (s.GPR[1], s.GPR[2], s.GPR[3], s.GPR[6], 1, s.FS_BASE, 0, 0)
+        registers = (s.GPR[1], s.GPR[2], s.GPR[3], s.GPR[6], 1, s.FS_BASE, s.GPR[7], s.XMM[5])
         decoded = Decoded(row.row, statics, registers, 0x12, 0x34, 0x1000, 4)
         for constant in (False, True):
             function = Function("form", GUEST.layout, simplify=simplify)

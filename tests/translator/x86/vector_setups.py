@@ -78,9 +78,10 @@ def environment(rng: random.Random) -> int:
 def vectors(drawn: Drawn) -> None:
     rng, state, memory = drawn.rng, drawn.state, drawn.encoded.memory
     state.xmm = [vector(rng) for _ in range(16)]
+    state.ymm_high = [vector(rng) for _ in range(16)]
     state.mxcsr = environment(rng)
     if memory:
-        drawn.poke(memory.target, vector(rng).to_bytes(16, "little"))
+        drawn.poke(memory.target, vector(rng).to_bytes(16, "little") + vector(rng).to_bytes(16, "little"))
     elif drawn.encoded.rm is not None and drawn.encoded.rm < len(REGISTERS):
         drawn.set_register(REGISTERS[drawn.encoded.rm], double(rng))
 

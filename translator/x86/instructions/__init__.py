@@ -5,6 +5,7 @@ from __future__ import annotations
 from metaphrase.translator.x86.instructions import (
     arithmetic,
     bits,
+    bmi,
     control,
     conversions,
     data_transfer,
@@ -26,7 +27,7 @@ from metaphrase.translator.x86.instructions import (
 from metaphrase.translator.x86.table import ROWS
 
 CHAPTERS = (
-    data_transfer, stack, arithmetic, multiplication, shifts, bits, strings, control, flags, system,
+    data_transfer, stack, arithmetic, multiplication, shifts, bits, bmi, strings, control, flags, system,
     sse_transfer, sse_float, conversions, sse_integer, mmx, x87_transfer, x87_arithmetic, x87_transcendental,
     x87_state,
 )  # fmt: skip
