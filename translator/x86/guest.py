@@ -27,7 +27,7 @@ from metaphrase.translator.x86.settle import settler
 from metaphrase.translator.x86.table import Encoding, OperandKind, Row
 
 _NAMED = {"AL": (0, 8), "AX": (0, 16), "CL": (1, 8), "DX": (2, 16), "rAX": (0, 0)}
-_WIDTHS = {"b": 8, "w": 16, "d": 32, "q": 64, "dq": 128, "qq": 256, "ss": 32, "sd": 64}
+_WIDTHS = {"b": 8, "w": 16, "d": 32, "q": 64, "dq": 128, "o": 128, "ss": 32, "sd": 64}
 
 
 class X86Guest(Guest):
@@ -110,7 +110,7 @@ class X86Guest(Guest):
             return (m.const(index, 8) if isinstance(index, int) else index.trunc(8)) & 7
         if letter == "1":
             return m.const(1, 8)
-        width = encoding.vector_width if size == "x" else _WIDTHS.get(size) or m.size
+        width = encoding.vector_width if size in ("x", "xa") else _WIDTHS.get(size) or m.size
         vectors = VexRegister if encoding.vex else Register
         match letter:
             case "J":
@@ -146,7 +146,7 @@ class X86Guest(Guest):
                 return Register(m.binding.register(VVVV), width)
             case "E" | "W" | "Q":
                 if m.statics.memory:
-                    return Memory(m.effective_address(), width, aligned=letter == "W" and size in ("dq", "qq"))
+                    return Memory(m.effective_address(), width, aligned=letter == "W" and size in ("dq", "xa"))
                 if letter == "Q":
                     return MmxRegister(m.binding.register(RM), width)
                 return (vectors if letter == "W" else Register)(m.binding.register(RM), width)

@@ -22,9 +22,9 @@ register; L: is4, vector register; N, P, Q: MMX; S: ModRM reg, segment register;
 absolute address; X, Y: memory at rSI (its segment may be overridden), at rDI; F: ModRM r/m, x87 register, passed as its
 distance from the top (i8).
 Sizes: b w d q (8 to 64 bits), v (16, 32 or 64 by operand size), y (32 or 64), z (v for a register; the immediate 32
-bits sign-extended), dq qq (128, 256 bits, for W: must be aligned), x (128 bits, with VEX the vector length; alignment
-not checked), ss sd (the scalar at the bottom: 32, 64 bits). A general register by name (AL, AX, CL, DX, rAX of size v)
-and the constant 1 stand for themselves.
+bits sign-extended), o (128 bits), x (128 bits, with VEX the vector length), dq xa (as o and x, but memory must be
+aligned), ss sd (the scalar at the bottom: 32, 64 bits). A general register by name (AL, AX, CL, DX, rAX of size v) and
+the constant 1 stand for themselves.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class OperandKind:
 
 ROWS: list[Description] = []
 
-_OPERAND = re.compile(r"([A-Z])(b|w|d|q|v|y|z|dq|qq|x|ss|sd|bs|)$")
+_OPERAND = re.compile(r"([A-Z])(b|w|d|q|v|y|z|dq|o|x|xa|ss|sd|)$")
 _NAMED = {"AL", "CL", "DX", "rAX", "1", "AX"}
 _IMPLICIT_SIZE_RULES = {"v": "v", "z": "v", "y": "y"}
 

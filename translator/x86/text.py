@@ -33,7 +33,7 @@ _LEGACY: Final = ("ax", "cx", "dx", "bx", "sp", "bp", "si", "di")
 _LOW: Final = ("al", "cl", "dl", "bl", "spl", "bpl", "sil", "dil")
 _HIGH: Final = ("ah", "ch", "dh", "bh")
 _SEGMENTS: Final = ("es", "cs", "ss", "ds", "fs", "gs", "?", "?")
-_WIDTHS: Final = {"b": 8, "w": 16, "d": 32, "q": 64, "dq": 128, "qq": 256, "ss": 32, "sd": 64}
+_WIDTHS: Final = {"b": 8, "w": 16, "d": 32, "q": 64, "dq": 128, "o": 128, "ss": 32, "sd": 64}
 _POINTERS: Final = {8: "byte", 16: "word", 32: "dword", 64: "qword", 80: "tbyte", 128: "xmmword", 256: "ymmword"}
 _LETTERS: Final = {8: "b", 16: "w", 32: "d", 64: "q"}
 _REPEATS: Final = ("", "", "rep ", "repne ")
@@ -96,7 +96,7 @@ def mnemonic(row: Description, statics: Statics) -> str:
 
 
 def _width(kind: OperandKind, statics: Statics, row: Description) -> int:
-    if kind.size == "x":
+    if kind.size in ("x", "xa"):
         return encoding_of(row).vector_width
     named = {"AL": 8, "CL": 8, "AX": 16, "DX": 16}.get(kind.letter)
     return named or _WIDTHS.get(kind.size) or statics.size

@@ -22,7 +22,7 @@ DOUBLES: Final = vector(F64, 2)
 
 
 def lanes(operand: Register | Memory, lane: int) -> Type:
-    """The vector of lanes of `lane` bits that fills an operand: 128 bits of an XMM register, 64 of an MMX register."""
+    """The vector of lanes of `lane` bits that fills an operand: an MMX, XMM or YMM register, or so much memory."""
     return vector(integer(lane), operand.width // lane)
 
 
@@ -31,6 +31,19 @@ def put_zero_extended(m: X86Emitter, target: Register, value: Value) -> None:
     if value.type.is_vector:
         value = value.bitcast(F64)
     m.put_xmm(target, m.function.const(vector(value.type, 128 // value.type.bits), 0).insert(0, value))
+
+
+def halves(a: Value) -> list[Value]:
+    """A vector's 128-bit parts, the low one first."""
+    count = 128 // a.type.element.bits
+    return [a.shuffle(a, range(at, at + count)) for at in range(0, a.type.lanes, count)]
+
+
+def by_halves(meaning: Callable[..., Value], *vectors: Value) -> Value:
+    """A meaning over 128-bit vectors, applied to each such part of longer ones, as VEX forms of 256 bits do."""
+    if vectors[0].type.bits <= 128:
+        return meaning(*vectors)
+    return joined(*(meaning(*parts) for parts in zip(*(halves(vector) for vector in vectors), strict=True)))
 
 
 def low_half(a: Value) -> Value:

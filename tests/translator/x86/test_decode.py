@@ -31,7 +31,8 @@ UNKNOWN_TO_CAPSTONE = {
     "sfence": "forms with another rm field than 0",
 }
 WITHOUT_OPERANDS = frozenset(
-    {"xlatb", "in", "out", "ins", "outs", "mov_cr", "mov_dr", "sysret", "sysexit", "sldt", "str", "smsw", "pinsrw"}
+    {"xlatb", "in", "out", "ins", "outs", "mov_cr", "mov_dr", "sysret", "sysexit", "sldt", "str", "smsw"}
+    | {"pinsrw", "vpinsrw"}
 )
 """Rows of which only the length is compared: capstone shows what is implied, or names privileged forms."""
 PREDICATES = ("eq", "lt", "le", "unord", "neq", "nlt", "nle", "ord")
@@ -55,7 +56,7 @@ def normal(text: str) -> str:
         text = f"cmp{predicate[2]} {predicate[3]}, {PREDICATES.index(predicate[1])}"
     text = re.sub(r"^(rc[lr] .*), (?:0x)?1$", r"\1", text)
     text = re.sub(r"^repn?e? (?=movs)", "", text)
-    text = text.replace(" - ", " + -")
+    text = text.replace(" - ", " + -").replace("[]", "[0]")
     return re.sub(r"(?<![\w(])-?(?:0x[0-9a-f]+|\d+)\b(?!\))", lambda m: hex(int(m[0], 0) & _MASK64), text)
 
 

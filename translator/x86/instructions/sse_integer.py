@@ -1,29 +1,62 @@
-"""Integer arithmetic, logic, shifts and shuffles on MMX and XMM registers (SDM volume 1, 5.4, 5.5.2 and 5.6.3).
+"""Integer arithmetic, logic, shifts and shuffles on vector registers (SDM volume 1, 5.4, 5.5.2, 5.6.3, 5.13 and 5.15).
 
-Most came with MMX, some with SSE; SSE2 gave each a form on XMM registers, of the same encoding after a 66 prefix. So a
-described meaning is over vectors of lanes, and their number is the operand's.
+Most came with MMX, some with SSE; SSE2 gave each a form on XMM registers, of the same encoding after a 66 prefix, AVX
+one with three operands behind VEX, and AVX2 the same on YMM registers. So a described meaning is over vectors of lanes,
+and their number is the operand's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from metaphrase.ir.graph import Value
+from metaphrase.ir.graph import Operand, Value
 from metaphrase.ir.types import I64, vector
 from metaphrase.translator.x86.emitter import Memory, Register, X86Emitter
 from metaphrase.translator.x86.table import insn
-from metaphrase.translator.x86.vectors import LANES, bytes_moved, interleaved, joined, lanes, permuted, pick, with_lane
+from metaphrase.translator.x86.vectors import (
+    LANES,
+    by_halves,
+    bytes_moved,
+    interleaved,
+    joined,
+    lanes,
+    permuted,
+    pick,
+    with_lane,
+)
 
 Meaning = Callable[[Value, Value], Value]
 
 
+VEX_LENGTHS = (("128", "avx"), ("256", "avx2"))
+"""Vector lengths, and the extension that brought integer instructions of that length."""
+
+
+def vex_forms(name: str, encoding: str, operands: str, semantics: Callable[..., None], *static: object) -> None:
+    """Describe VEX.128 and VEX.256 forms: `encoding` is what follows on the length, `operands` have the size x."""
+    upper = name.upper()
+    for length, extension in VEX_LENGTHS:
+        insn(
+            f"VEX.{length}.{encoding}", operands, name=f"v{name}", extension=extension, static=static,
+            manual=f"V{upper}: {upper} with three operands. SDM volume 2, {upper}.",
+        )(semantics)  # fmt: skip
+
+
 def lanewise(
-    name: str, opcode: int, lane: int, what: str, meaning: Meaning, mmx: str = "mmx", source: str = "Qq"
-) -> None:
+    name: str, opcode: int, lane: int, what: str, meaning: Meaning, mmx: str = "mmx", source: str = "Qq",
+    *, crosses: bool = False,
+) -> None:  # fmt: skip
     """`target = meaning(target, source)` over lanes of `lane` bits, at 66 0F `opcode`; on MMX registers at 0F `opcode`.
 
     `mmx` is the extension that brought the form on MMX registers (nothing if there is none), `source` its operand.
+    `crosses` says that lanes come to lie elsewhere.
+    Behind VEX, `target = meaning(first, source)`, for each 128 bits.
     """
+
+    def vex(m: X86Emitter, target: Register, first: Register, source: Register | Memory) -> None:
+        type = lanes(target, lane)
+        b = m.get(source, type)
+        m.put(target, by_halves(meaning, m.get(first, type), b) if crosses else meaning(m.get(first, type), b))
 
     def semantics(m: X86Emitter, target: Register, source: Register | Memory) -> None:
         type = lanes(target, lane)
@@ -34,6 +67,7 @@ def lanewise(
     insn(f"66 0F {opcode:02X} /r", "Vx, Wdq", name=name, extension="sse2", manual=manual)(semantics)
     if mmx:
         insn(f"NP 0F {opcode:02X} /r", f"Pq, {source}", name=name, extension=mmx, manual=manual)(semantics)
+    vex_forms(name, f"66.0F.WIG {opcode:02X} /r", "Vx, Hx, Wx", vex)
 
 
 # --- arithmetic -------------------------------------------------------------------------------------------------------
@@ -108,17 +142,17 @@ def _packed(signed: bool) -> Meaning:
     return meaning
 
 
-lanewise("packsswb", 0x63, 16, "words to signed bytes, clamped", _packed(signed=True))
-lanewise("packssdw", 0x6B, 32, "doublewords to signed words, clamped", _packed(signed=True))
-lanewise("packuswb", 0x67, 16, "words to unsigned bytes, clamped", _packed(signed=False))
+lanewise("packsswb", 0x63, 16, "words to signed bytes, clamped", _packed(signed=True), crosses=True)
+lanewise("packssdw", 0x6B, 32, "doublewords to signed words, clamped", _packed(signed=True), crosses=True)
+lanewise("packuswb", 0x67, 16, "words to unsigned bytes, clamped", _packed(signed=False), crosses=True)
 for _name, _lane, _low, _high in (
     ("bw", 8, 0x60, 0x68), ("wd", 16, 0x61, 0x69), ("dq", 32, 0x62, 0x6A), ("qdq", 64, 0x6C, 0x6D),
 ):  # fmt: skip
     _mmx = "mmx" if _lane < 64 else ""
     lanewise("punpckl" + _name, _low, _lane, "low lanes interleaved",
-             lambda a, b: interleaved(a, b, high=False), _mmx, "Qd")  # fmt: skip
+             lambda a, b: interleaved(a, b, high=False), _mmx, "Qd", crosses=True)  # fmt: skip
     lanewise("punpckh" + _name, _high, _lane, "high lanes interleaved",
-             lambda a, b: interleaved(a, b, high=True), _mmx)  # fmt: skip
+             lambda a, b: interleaved(a, b, high=True), _mmx, crosses=True)  # fmt: skip
 
 
 # --- shuffle, insert, extract -----------------------------------------------------------------------------------------
@@ -126,22 +160,28 @@ for _name, _lane, _low, _high in (
 @insn("NP 0F 70 /r ib", "Pq, Qq, Ib", name="pshufw", static=(16,), extension="sse")
 def shuffle(m: X86Emitter, lane: int, target: Register, source: Register | Memory, order: Value) -> None:
     """PSHUFD, PSHUFW: the four lanes of the source in the order of the immediate. SDM volume 2B, each."""
-    a = m.get(source, lanes(source, lane))
-    m.put(target, permuted(a, a, [(0, 4, order.lshr(2 * n) & 3) for n in range(4)]))
+    choices = [(0, 4, order.lshr(2 * n) & 3) for n in range(4)]
+    m.put(target, by_halves(lambda a: permuted(a, a, choices), m.get(source, lanes(source, lane))))
 
 
 @insn("F2 0F 70 /r ib", "Vx, Wdq, Ib", name="pshuflw", static=(0,), extension="sse2")
 @insn("F3 0F 70 /r ib", "Vx, Wdq, Ib", name="pshufhw", static=(4,), extension="sse2")
 def shuffle_words(m: X86Emitter, first: int, target: Register, source: Register | Memory, order: Value) -> None:
     """PSHUFLW, PSHUFHW: words of one half reordered; the other half is copied. SDM volume 2B, each."""
-    a = m.get(source, LANES[16])
     moved = [(first, 4, order.lshr(2 * n) & 3) for n in range(4)]
     kept = [((4 - first) + n, 1, 0) for n in range(4)]
-    m.put_xmm(target, permuted(a, a, [*kept, *moved] if first else [*moved, *kept]))
+    choices: list[tuple[int, int, Operand]] = [*kept, *moved] if first else [*moved, *kept]
+    m.put(target, by_halves(lambda a: permuted(a, a, choices), m.get(source, lanes(source, 16))))
+
+
+vex_forms("pshufd", "66.0F.WIG 70 /r ib", "Vx, Wx, Ib", shuffle, 32)
+vex_forms("pshuflw", "F2.0F.WIG 70 /r ib", "Vx, Wx, Ib", shuffle_words, 0)
+vex_forms("pshufhw", "F3.0F.WIG 70 /r ib", "Vx, Wx, Ib", shuffle_words, 4)
 
 
 @insn("66 0F C5 /r reg ib", "Gd, Ux, Ib", extension="sse2")
 @insn("NP 0F C5 /r reg ib", "Gd, Nq, Ib", extension="sse")
+@insn("VEX.128.66.0F.W0 C5 /r reg ib", "Gd, Ux, Ib", name="vpextrw", extension="avx")
 def pextrw(m: X86Emitter, target: Register, source: Register, index: Value) -> None:
     """PEXTRW: a word, zero-extended, to a general register. SDM volume 2B, PEXTRW."""
     a = m.get(source, lanes(source, 16))
@@ -156,6 +196,13 @@ def pinsrw(m: X86Emitter, target: Register, source: Register | Memory, index: Va
     m.put(target, with_lane(m.get(target, lanes(target, 16)), index.zext(16), word))
 
 
+@insn("VEX.128.66.0F.W0 C4 /r ib", "Vx, Hx, Ew, Ib", extension="avx")
+def vpinsrw(m: X86Emitter, target: Register, first: Register, source: Register | Memory, index: Value) -> None:
+    """VPINSRW: PINSRW with three operands. SDM volume 2B, PINSRW."""
+    word = m.get(source)
+    m.put(target, with_lane(m.get(first, LANES[16]), index.zext(16), word))
+
+
 # --- shifts -----------------------------------------------------------------------------------------------------------
 def _shift(name: str, lane: int, opcode: int, extension: int, op: str) -> None:
     """A shift of each lane: by a register or memory at 0F `opcode`, by an immediate at 0F 7x /`extension`."""
@@ -165,11 +212,17 @@ def _shift(name: str, lane: int, opcode: int, extension: int, op: str) -> None:
         return a.binary(op, amount.splat(a.type.lanes))
 
     def by_register(m: X86Emitter, target: Register, source: Register | Memory) -> None:
+        by_vector(m, target, target, source)
+
+    def by_vector(m: X86Emitter, target: Register, first: Register, source: Register | Memory) -> None:
         count = m.get(source, lanes(source, 64)).extract(0)
-        m.put(target, shifted(m.get(target, lanes(target, lane)), count))
+        m.put(target, shifted(m.get(first, lanes(target, lane)), count))
 
     def by_immediate(m: X86Emitter, target: Register, count: Value) -> None:
-        m.put(target, shifted(m.get(target, lanes(target, lane)), count))
+        vex_by_immediate(m, target, target, count)
+
+    def vex_by_immediate(m: X86Emitter, target: Register, first: Register, count: Value) -> None:
+        m.put(target, shifted(m.get(first, lanes(target, lane)), count))
 
     upper = name.upper()
     manual = f"{upper}: shift each lane; counts of the width or more shift all out. SDM volume 2B, {upper}."
@@ -178,6 +231,8 @@ def _shift(name: str, lane: int, opcode: int, extension: int, op: str) -> None:
     insn(f"NP 0F {opcode:02X} /r", "Pq, Qq", name=name, extension="mmx", manual=manual)(by_register)
     insn(f"66 {group}", "Ux, Ib", name=name, extension="sse2", manual=manual)(by_immediate)
     insn(f"NP {group}", "Nq, Ib", name=name, extension="mmx", manual=manual)(by_immediate)
+    vex_forms(name, f"66.0F.WIG {opcode:02X} /r", "Vx, Hx, Wo", by_vector)
+    vex_forms(name, f"66.0F.WIG {group.removeprefix('0F ')}", "Hx, Ux, Ib", vex_by_immediate)
 
 
 for _letter, _lane, _low in (("w", 16, 1), ("d", 32, 2), ("q", 64, 3)):
@@ -191,4 +246,12 @@ for _letter, _lane, _low in (("w", 16, 1), ("d", 32, 2), ("q", 64, 3)):
 @insn("66 0F 73 /7 reg ib", "Ux, Ib", name="pslldq", static=(True,), extension="sse2")
 def shift_bytes(m: X86Emitter, up: bool, target: Register, count: Value) -> None:
     """PSRLDQ, PSLLDQ: shift the register by bytes; more than 15 clear it. SDM volume 2B, each."""
-    m.put_xmm(target, bytes_moved(m.get(target, LANES[64]), count, up))
+    vex_shift_bytes(m, up, target, target, count)
+
+
+def vex_shift_bytes(m: X86Emitter, up: bool, target: Register, source: Register, count: Value) -> None:
+    m.put(target, by_halves(lambda a: bytes_moved(a, count, up), m.get(source, lanes(source, 64))))
+
+
+vex_forms("psrldq", "66.0F.WIG 73 /3 reg ib", "Hx, Ux, Ib", vex_shift_bytes, False)
+vex_forms("pslldq", "66.0F.WIG 73 /7 reg ib", "Hx, Ux, Ib", vex_shift_bytes, True)
