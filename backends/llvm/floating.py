@@ -9,12 +9,14 @@ the host's MXCSR holds the guest's control bits, which it does from the runtime'
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, cast
 
 from metaphrase.backends.llvm import context, extended, relations
 from metaphrase.backends.llvm.pure import Lines, llvm_type
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.ir.graph import Value
+from metaphrase.ir.ops import Op
 from metaphrase.ir.types import Type, vector
 
 if TYPE_CHECKING:
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
 Lowering = Callable[["FunctionLowering", Value, str, list[str], Lines], None]
 
 _ARITHMETIC = {"fadd": "add", "fsub": "sub", "fmul": "mul", "fdiv": "div", "fmin": "min", "fmax": "max"}
-_PREDICATES = {"feq": 0, "flt": 1, "fle": 2, "funord": 3}
-"""Of CMPPS and CMPPD, which signal and are quiet as the ops of these numbers."""
+_PREDICATES = {"feq": 0, "flt": 1, "fle": 2, "funord": 3, "flt_quiet": 17}
+"""Of CMPPS and CMPPD, which signal and are quiet as the ops of these numbers; those from 8 on are AVX's."""
 _CONDITIONS = {"flt": ("comi", "a"), "flt_quiet": ("ucomi", "a"), "fle": ("comi", "ae"), "funord": ("ucomi", "p")}
 """Instruction and condition of comparing the second scalar with the first. (a < b is "above" the other way round, since
 unordered sets CF and ZF.)"""
@@ -78,7 +80,7 @@ def float_compare(f: FunctionLowering, value: Value, result: str, args: list[str
         out.append(f"{result}.b = call i8 {call}")
         out.append(f"{result} = trunc i8 {result}.b to i1")
         return
-    if name not in _PREDICATES:
+    if name == "flt_quiet" and not prefix:
         raise _no_lowering(value)
     mnemonic, predicate = f"{prefix}cmp{_floating_suffix(type)}", _PREDICATES[name]
     if prefix:
@@ -127,7 +129,7 @@ def _packed(
 ) -> None:
     """A packed conversion. What has 64 bits is the low half of a register; with `clear`, the rest of it is zero."""
     source, target = value.args[0].type, value.type
-    wide_source, wide_target = (vector(t.element, 128 // t.element.bits) for t in (source, target))
+    wide_source, wide_target = (vector(t.element, max(128, t.bits) // t.element.bits) for t in (source, target))
     if source is not wide_source:
         text, lanes = llvm_type(source), ", ".join(f"i32 {lane}" for lane in range(wide_source.lanes))
         rest = "zeroinitializer" if clear else "poison"
@@ -153,7 +155,7 @@ def _merging(f: FunctionLowering, mnemonic: str, value: Value, operand: str = "x
 def float_convert(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
     source, target = value.args[0].type, value.type
     sizes = [_SIZES.get(type.element.bits, "") for type in (source, target)]
-    if not all(sizes) or source.element is target.element or source.lanes not in (1, 2):
+    if not all(sizes) or source.element is target.element or source.lanes not in (1, 2, 4):
         raise _no_lowering(value)
     if source.is_vector:
         _packed(f, f"cvtp{sizes[0]}2p{sizes[1]}", value, args[0], out, result)
@@ -166,7 +168,7 @@ def float_to_int(f: FunctionLowering, value: Value, result: str, args: list[str]
     source, target = value.args[0].type, value.type
     how = "t" if value.op.name == "ftosi_trunc" else ""
     if source.is_vector:
-        if target.element.bits != 32 or source.bits > 128:
+        if target.element.bits != 32:
             raise _no_lowering(value)
         _packed(f, f"cvt{how}{_floating_suffix(source)}2dq", value, args[0], out, result, clear=True)
     elif target.bits in (32, 64):
@@ -195,7 +197,7 @@ def _narrowed(result: str, bits: int, out: Lines) -> None:
 def int_to_float(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
     source, target = value.args[0].type, value.type
     size = _SIZES.get(target.element.bits)
-    if size is None or source.element.bits not in ((32,) if source.is_vector else (32, 64)) or target.bits > 128:
+    if size is None or source.element.bits not in ((32,) if source.is_vector else (32, 64)):
         raise _no_lowering(value)
     if source.is_vector:
         _packed(f, f"cvtdq2p{size}", value, args[0], out, result, clear=True)
@@ -249,12 +251,50 @@ def take_f80_flags(f: FunctionLowering, value: Value, result: str, args: list[st
 
 
 def _floating(narrow: Lowering) -> Lowering:
-    """The lowering of a floating-point op: `narrow`, but for f80."""
+    """The lowering of a floating-point op: `narrow`, but for f80, and for 256 bits on a host that has no AVX."""
 
     def lowering(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
-        (extended.lower if extended.concerns(value) else narrow)(f, value, result, args, out)
+        if extended.concerns(value):
+            extended.lower(f, value, result, args, out)
+        elif not f.module.host.avx and max(type.bits for type in (value.type, *(a.type for a in value.args))) > 128:
+            _by_halves(narrow, f, value, result, args, out)
+        else:
+            narrow(f, value, result, args, out)
 
     return lowering
+
+
+@dataclass(frozen=True)
+class _Half:
+    """What a lowering asks of a value, for half the lanes."""
+
+    op: Op
+    type: Type
+    args: tuple[_Half, ...]
+    imm: object = None
+
+
+def _by_halves(
+    narrow: Lowering, f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines
+) -> None:
+    def half_type(type: Type) -> Type:
+        return vector(type.element, type.lanes // 2)
+
+    operands = tuple(_Half(arg.op, half_type(arg.type), ()) for arg in value.args)
+    half = _Half(value.op, half_type(value.type), operands, value.imm)
+    for number in range(2):
+        parts = []
+        for index, (arg, text) in enumerate(zip(value.args, args, strict=True)):
+            lanes = range(number * arg.type.lanes // 2, (number + 1) * arg.type.lanes // 2)
+            parts.append(f"{result}.h{number}.a{index}")
+            out.append(_shuffled(parts[-1], arg.type, text, text, lanes))
+        narrow(f, cast(Value, half), f"{result}.h{number}", parts, out)
+    out.append(_shuffled(result, half.type, f"{result}.h0", f"{result}.h1", range(value.type.lanes)))
+
+
+def _shuffled(result: str, type: Type, a: str, b: str, lanes: range) -> str:
+    text, mask = llvm_type(type), ", ".join(f"i32 {lane}" for lane in lanes)
+    return f"{result} = shufflevector {text} {a}, {text} {b}, <{len(lanes)} x i32> <{mask}>"
 
 
 EFFECTS: Final[dict[str, Lowering]] = {

@@ -30,7 +30,7 @@ def put_zero_extended(m: X86Emitter, target: Register, value: Value) -> None:
     """Write a scalar or a 64-bit vector to the bottom of an XMM register and zeroes above it."""
     if value.type.is_vector:
         value = value.bitcast(F64)
-    m.put_xmm(target, m.function.const(vector(value.type, 128 // value.type.bits), 0).insert(0, value))
+    m.put(target, m.function.const(vector(value.type, 128 // value.type.bits), 0).insert(0, value))
 
 
 def halves(a: Value) -> list[Value]:

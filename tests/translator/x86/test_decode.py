@@ -35,7 +35,12 @@ WITHOUT_OPERANDS = frozenset(
     | {"pinsrw", "vpinsrw"}
 )
 """Rows of which only the length is compared: capstone shows what is implied, or names privileged forms."""
-PREDICATES = ("eq", "lt", "le", "unord", "neq", "nlt", "nle", "ord")
+PREDICATES = (
+    "eq", "lt", "le", "unord", "neq", "nlt", "nle", "ord",
+    "eq_uq", "nge", "ngt", "false", "neq_oq", "ge", "gt", "true",
+    "eq_os", "lt_oq", "le_oq", "unord_s", "neq_us", "nlt_uq", "nle_uq", "ord_s",
+    "eq_us", "nge_uq", "ngt_uq", "false_os", "neq_os", "ge_oq", "gt_oq", "true_us",
+)  # fmt: skip
 
 
 def capstone_text(code: bytes) -> tuple[int, str] | None:
@@ -51,9 +56,9 @@ def normal(text: str) -> str:
     text = re.sub(r"(?<=\[)[re]iz(\*\d)?( \+ |(?=\]))|( \+ )[re]iz(\*\d)?", "", text)
     text = re.sub(r"(\b(?:x?mm|y|t|[fdq])?(?:byte|word) )?ptr ", "", text)
     text = re.sub(r"^(lock |rep |repn?e )?(sal|movabs|fxsave64|fxrstor64)\b", _unalias, text)
-    predicate = re.match(rf"cmp({'|'.join(PREDICATES)})([ps][sd]) (.*)", text)
+    predicate = re.match(rf"(v?)cmp({'|'.join(PREDICATES)})([ps][sd]) (.*)", text)
     if predicate:
-        text = f"cmp{predicate[2]} {predicate[3]}, {PREDICATES.index(predicate[1])}"
+        text = f"{predicate[1]}cmp{predicate[3]} {predicate[4]}, {PREDICATES.index(predicate[2])}"
     text = re.sub(r"^(rc[lr] .*), (?:0x)?1$", r"\1", text)
     text = re.sub(r"^repn?e? (?=movs)", "", text)
     text = text.replace(" - ", " + -").replace("[]", "[0]")

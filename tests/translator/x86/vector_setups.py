@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 from typing import Final
 
-from metaphrase.translator.x86.instructions import conversions, sse_float, sse_integer, sse_transfer
+from metaphrase.translator.x86.instructions import avx, conversions, sse_float, sse_integer, sse_transfer
 from tests.oracle.native import ARENA, ARENA_SIZE, REGISTERS
 from tests.translator.x86.differential import UNDEFINED, Drawn, rows_of, setup
 from tests.translator.x86.observed import APPROXIMATE
 
-ROWS: Final = rows_of(sse_transfer, sse_float, conversions, sse_integer)
+ROWS: Final = rows_of(sse_transfer, sse_float, conversions, sse_integer, avx)
 ESTIMATES: Final = frozenset(row.name for row in ROWS if row.detail.undefined == "approximate")
 
 _SINGLES: Final = (
@@ -86,7 +86,7 @@ def vectors(drawn: Drawn) -> None:
         drawn.set_register(REGISTERS[drawn.encoded.rm], double(rng))
 
 
-@setup("maskmovdqu", "maskmovq")
+@setup("maskmovdqu", "vmaskmovdqu", "maskmovq")
 def destination(drawn: Drawn) -> None:
     """Somewhere in the arena: which faults are seen first is left to the processor (SDM volume 2B, MASKMOVDQU)."""
     rng, state = drawn.rng, drawn.state

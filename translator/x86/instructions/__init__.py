@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from metaphrase.translator.x86.instructions import (
     arithmetic,
+    avx,
     bits,
     bmi,
     control,
@@ -28,7 +29,7 @@ from metaphrase.translator.x86.table import ROWS
 
 CHAPTERS = (
     data_transfer, stack, arithmetic, multiplication, shifts, bits, bmi, strings, control, flags, system,
-    sse_transfer, sse_float, conversions, sse_integer, mmx, x87_transfer, x87_arithmetic, x87_transcendental,
+    sse_transfer, sse_float, conversions, sse_integer, avx, mmx, x87_transfer, x87_arithmetic, x87_transcendental,
     x87_state,
 )  # fmt: skip
 

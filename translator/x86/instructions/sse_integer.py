@@ -24,22 +24,9 @@ from metaphrase.translator.x86.vectors import (
     pick,
     with_lane,
 )
+from metaphrase.translator.x86.vex import INTEGER, vex_forms
 
 Meaning = Callable[[Value, Value], Value]
-
-
-VEX_LENGTHS = (("128", "avx"), ("256", "avx2"))
-"""Vector lengths, and the extension that brought integer instructions of that length."""
-
-
-def vex_forms(name: str, encoding: str, operands: str, semantics: Callable[..., None], *static: object) -> None:
-    """Describe VEX.128 and VEX.256 forms: `encoding` is what follows on the length, `operands` have the size x."""
-    upper = name.upper()
-    for length, extension in VEX_LENGTHS:
-        insn(
-            f"VEX.{length}.{encoding}", operands, name=f"v{name}", extension=extension, static=static,
-            manual=f"V{upper}: {upper} with three operands. SDM volume 2, {upper}.",
-        )(semantics)  # fmt: skip
 
 
 def lanewise(
@@ -67,7 +54,7 @@ def lanewise(
     insn(f"66 0F {opcode:02X} /r", "Vx, Wdq", name=name, extension="sse2", manual=manual)(semantics)
     if mmx:
         insn(f"NP 0F {opcode:02X} /r", f"Pq, {source}", name=name, extension=mmx, manual=manual)(semantics)
-    vex_forms(name, f"66.0F.WIG {opcode:02X} /r", "Vx, Hx, Wx", vex)
+    vex_forms(name, INTEGER, "66", f"{opcode:02X} /r", "Vx, Hx, Wx", vex)
 
 
 # --- arithmetic -------------------------------------------------------------------------------------------------------
@@ -174,9 +161,9 @@ def shuffle_words(m: X86Emitter, first: int, target: Register, source: Register 
     m.put(target, by_halves(lambda a: permuted(a, a, choices), m.get(source, lanes(source, 16))))
 
 
-vex_forms("pshufd", "66.0F.WIG 70 /r ib", "Vx, Wx, Ib", shuffle, 32)
-vex_forms("pshuflw", "F2.0F.WIG 70 /r ib", "Vx, Wx, Ib", shuffle_words, 0)
-vex_forms("pshufhw", "F3.0F.WIG 70 /r ib", "Vx, Wx, Ib", shuffle_words, 4)
+vex_forms("pshufd", INTEGER, "66", "70 /r ib", "Vx, Wx, Ib", shuffle, 32)
+vex_forms("pshuflw", INTEGER, "F2", "70 /r ib", "Vx, Wx, Ib", shuffle_words, 0)
+vex_forms("pshufhw", INTEGER, "F3", "70 /r ib", "Vx, Wx, Ib", shuffle_words, 4)
 
 
 @insn("66 0F C5 /r reg ib", "Gd, Ux, Ib", extension="sse2")
@@ -231,8 +218,8 @@ def _shift(name: str, lane: int, opcode: int, extension: int, op: str) -> None:
     insn(f"NP 0F {opcode:02X} /r", "Pq, Qq", name=name, extension="mmx", manual=manual)(by_register)
     insn(f"66 {group}", "Ux, Ib", name=name, extension="sse2", manual=manual)(by_immediate)
     insn(f"NP {group}", "Nq, Ib", name=name, extension="mmx", manual=manual)(by_immediate)
-    vex_forms(name, f"66.0F.WIG {opcode:02X} /r", "Vx, Hx, Wo", by_vector)
-    vex_forms(name, f"66.0F.WIG {group.removeprefix('0F ')}", "Hx, Ux, Ib", vex_by_immediate)
+    vex_forms(name, INTEGER, "66", f"{opcode:02X} /r", "Vx, Hx, Wo", by_vector)
+    vex_forms(name, INTEGER, "66", group.removeprefix("0F "), "Hx, Ux, Ib", vex_by_immediate)
 
 
 for _letter, _lane, _low in (("w", 16, 1), ("d", 32, 2), ("q", 64, 3)):
@@ -253,5 +240,5 @@ def vex_shift_bytes(m: X86Emitter, up: bool, target: Register, source: Register,
     m.put(target, by_halves(lambda a: bytes_moved(a, count, up), m.get(source, lanes(source, 64))))
 
 
-vex_forms("psrldq", "66.0F.WIG 73 /3 reg ib", "Hx, Ux, Ib", vex_shift_bytes, False)
-vex_forms("pslldq", "66.0F.WIG 73 /7 reg ib", "Hx, Ux, Ib", vex_shift_bytes, True)
+vex_forms("psrldq", INTEGER, "66", "73 /3 reg ib", "Hx, Ux, Ib", vex_shift_bytes, False)
+vex_forms("pslldq", INTEGER, "66", "73 /7 reg ib", "Hx, Ux, Ib", vex_shift_bytes, True)

@@ -11,11 +11,12 @@ from metaphrase.ir.types import F32, F64, Type, integer
 from metaphrase.translator.x86.emitter import Memory, Register, X86Emitter
 from metaphrase.translator.x86.table import insn
 from metaphrase.translator.x86.vectors import DOUBLES, WHOLE, lanes, put_zero_extended
+from metaphrase.translator.x86.vex import FLOAT, INTEGER, SCALAR, SHORT, vex_forms, with_scalar
 
 
 def move(m: X86Emitter, target: Register | Memory, source: Register | Memory) -> None:
-    """A move of 128 bits."""
-    m.put(target, m.get(source, WHOLE))
+    """A move of a whole vector register."""
+    m.put(target, m.get(source, lanes(source, 64)))
 
 
 ALIGNED = "an aligned move of 128 bits; memory that is not aligned to 16 bytes raises #GP"
@@ -31,6 +32,9 @@ for _name, _prefix, _load, _store, _memory, _volume in (
         extension="sse2" if _prefix != "NP" else "sse",
         manual=f"{_name.upper()}: {ALIGNED if _memory == 'Wdq' else UNALIGNED}. SDM volume {_volume}, {_name.upper()}.",
     )(move)  # fmt: skip
+    _memory = _memory.replace("dq", "xa")
+    vex_forms(_name, FLOAT, _prefix, f"{_load} /r", f"Vx, {_memory}", move)
+    vex_forms(_name, FLOAT, _prefix, f"{_store} /r", f"{_memory}, Vx", move)
 
 for _name, _pattern in (("movntps", "NP 0F 2B /r mem"), ("movntpd", "66 0F 2B /r mem"), ("movntdq", "66 0F E7 /r mem")):
     insn(
@@ -38,6 +42,8 @@ for _name, _pattern in (("movntps", "NP 0F 2B /r mem"), ("movntpd", "66 0F 2B /r
         manual=f"{_name.upper()}: store 128 aligned bits; the hint to pass by the caches is not needed. "
         f"SDM volume 2B, {_name.upper()}.",
     )(move)  # fmt: skip
+    _prefix, _, _opcode = _pattern.split()[:3]
+    vex_forms(_name, FLOAT, _prefix, f"{_opcode} /r mem", "Wxa, Vx", move)
 
 
 @insn("NP 0F C3 /r mem", "Ey, Gy", extension="sse2")
@@ -61,6 +67,23 @@ def move_scalar(m: X86Emitter, type: Type, target: Register | Memory, source: Re
         m.put_xmm(target, value)
 
 
+vex_forms("movss", SCALAR, "F3", "10 /r mem", "Vss, Wss", move_scalar, F32)
+vex_forms("movss", SCALAR, "F3", "11 /r mem", "Wss, Vss", move_scalar, F32)
+vex_forms("movsd", SCALAR, "F2", "10 /r mem", "Vsd, Wsd", move_scalar, F64)
+vex_forms("movsd", SCALAR, "F2", "11 /r mem", "Wsd, Vsd", move_scalar, F64)
+
+
+def vex_move_scalar(m: X86Emitter, type: Type, target: Register, first: Register, source: Register) -> None:
+    m.put(target, with_scalar(m, first, m.get(source, type)))
+
+
+for _name, _prefix, _type in (("movss", "F3", F32), ("movsd", "F2", F64)):
+    vex_forms(_name, SCALAR, _prefix, "10 /r reg", "Vx, Hx, Ux", vex_move_scalar, _type)
+    vex_forms(_name, SCALAR, _prefix, "11 /r reg", "Ux, Hx, Vx", vex_move_scalar, _type)
+
+
+@insn("VEX.128.66.0F.W0 6E /r", "Vx, Ed", name="vmovd", extension="avx")
+@insn("VEX.128.66.0F.W1 6E /r", "Vx, Eq", name="vmovq", extension="avx")
 @insn("66 W0 0F 6E /r", "Vx, Ed", name="movd", extension="sse2")
 @insn("66 REX.W 0F 6E /r", "Vx, Eq", name="movq", extension="sse2")
 def movd_load(m: X86Emitter, target: Register, source: Register | Memory) -> None:
@@ -68,6 +91,8 @@ def movd_load(m: X86Emitter, target: Register, source: Register | Memory) -> Non
     put_zero_extended(m, target, m.get(source))
 
 
+@insn("VEX.128.66.0F.W0 7E /r", "Ed, Vx", name="vmovd", extension="avx")
+@insn("VEX.128.66.0F.W1 7E /r", "Eq, Vx", name="vmovq", extension="avx")
 @insn("66 W0 0F 7E /r", "Ed, Vx", name="movd", extension="sse2")
 @insn("66 REX.W 0F 7E /r", "Eq, Vx", name="movq", extension="sse2")
 def movd_store(m: X86Emitter, target: Register | Memory, source: Register) -> None:
@@ -75,6 +100,7 @@ def movd_store(m: X86Emitter, target: Register | Memory, source: Register) -> No
     m.put(target, m.get(source, integer(target.width)))
 
 
+@insn("VEX.128.F3.0F.WIG 7E /r | VEX.128.66.0F.WIG D6 /r", "Vq, Wq | Wq, Vq", name="vmovq", extension="avx")
 @insn("F3 0F 7E /r | 66 0F D6 /r", "Vq, Wq | Wq, Vq", extension="sse2")
 def movq(m: X86Emitter, target: Register | Memory, source: Register | Memory) -> None:
     """MOVQ: move the low quadword; a register's high quadword is cleared. SDM volume 2B, MOVQ."""
@@ -95,6 +121,17 @@ def load_half(m: X86Emitter, half: int, target: Register, source: Memory) -> Non
     m.put_xmm(target, m.get(target, DOUBLES).insert(half, value))
 
 
+def vex_load_half(m: X86Emitter, half: int, target: Register, first: Register, source: Memory) -> None:
+    value = m.get(source, F64)
+    m.put(target, m.get(first, DOUBLES).insert(half, value))
+
+
+for _name, _prefix, _opcode, _half in (
+    ("movlps", "NP", "12", 0), ("movlpd", "66", "12", 0), ("movhps", "NP", "16", 1), ("movhpd", "66", "16", 1),
+):  # fmt: skip
+    vex_forms(_name, SHORT, _prefix, f"{_opcode} /r mem", "Vx, Hx, Wq", vex_load_half, _half)
+
+
 @insn("NP 0F 13 /r mem", "Wq, Vx", name="movlps", static=(0,), extension="sse")
 @insn("66 0F 13 /r mem", "Wq, Vx", name="movlpd", static=(0,), extension="sse2")
 @insn("NP 0F 17 /r mem", "Wq, Vx", name="movhps", static=(1,), extension="sse")
@@ -104,21 +141,31 @@ def store_half(m: X86Emitter, half: int, target: Memory, source: Register) -> No
     m.store(target.address, m.get(source, DOUBLES).extract(half))
 
 
-@insn("NP 0F 12 /r reg", "Vx, Ux", extension="sse")
-def movhlps(m: X86Emitter, target: Register, source: Register) -> None:
-    """MOVHLPS: the high quadword to the low one. SDM volume 2B, MOVHLPS."""
-    m.put_xmm(target, m.get(target, WHOLE).insert(0, m.get(source, WHOLE).extract(1)))
+for _name, _prefix, _opcode, _half in (
+    ("movlps", "NP", "13", 0), ("movlpd", "66", "13", 0), ("movhps", "NP", "17", 1), ("movhpd", "66", "17", 1),
+):  # fmt: skip
+    vex_forms(_name, SHORT, _prefix, f"{_opcode} /r mem", "Wq, Vx", store_half, _half)
 
 
-@insn("NP 0F 16 /r reg", "Vx, Ux", extension="sse")
-def movlhps(m: X86Emitter, target: Register, source: Register) -> None:
-    """MOVLHPS: the low quadword to the high one. SDM volume 2B, MOVLHPS."""
-    m.put_xmm(target, m.get(target, WHOLE).insert(1, m.get(source, WHOLE).extract(0)))
+@insn("NP 0F 12 /r reg", "Vx, Ux", name="movhlps", static=(0, 1), extension="sse")
+@insn("NP 0F 16 /r reg", "Vx, Ux", name="movlhps", static=(1, 0), extension="sse")
+def move_half(m: X86Emitter, to: int, half: int, target: Register, source: Register) -> None:
+    """MOVHLPS, MOVLHPS: the high quadword to the low one, and the low one to the high one. SDM volume 2B, each."""
+    vex_move_half(m, to, half, target, target, source)
+
+
+def vex_move_half(m: X86Emitter, to: int, half: int, target: Register, first: Register, source: Register) -> None:
+    m.put(target, m.get(first, WHOLE).insert(to, m.get(source, WHOLE).extract(half)))
+
+
+vex_forms("movhlps", SHORT, "NP", "12 /r reg", "Vx, Hx, Ux", vex_move_half, 0, 1)
+vex_forms("movlhps", SHORT, "NP", "16 /r reg", "Vx, Hx, Ux", vex_move_half, 1, 0)
 
 
 def sign_mask(a: Value) -> Value:
     """The signs of a vector's lanes as bits, lane 0 lowest, in 32 bits."""
-    return a.slt(0).bitcast(integer(a.type.lanes)).zext(32)
+    mask = a.slt(0).bitcast(integer(a.type.lanes))
+    return mask if mask.width == 32 else mask.zext(32)
 
 
 @insn("NP 0F 50 /r reg", "Gd, Ux", name="movmskps", static=(32,), extension="sse")
@@ -130,6 +177,12 @@ def move_mask(m: X86Emitter, lane: int, target: Register, source: Register) -> N
     m.put(target, sign_mask(m.get(source, lanes(source, lane))))
 
 
+vex_forms("movmskps", FLOAT, "NP", "50 /r reg", "Gd, Ux", move_mask, 32)
+vex_forms("movmskpd", FLOAT, "66", "50 /r reg", "Gd, Ux", move_mask, 64)
+vex_forms("pmovmskb", INTEGER, "66", "D7 /r reg", "Gd, Ux", move_mask, 8)
+
+
+@insn("VEX.128.66.0F.WIG F7 /r reg", "Vx, Ux", name="vmaskmovdqu", addresses=True, extension="avx")
 @insn("66 0F F7 /r reg", "Vx, Ux", name="maskmovdqu", addresses=True, extension="sse2")
 @insn("NP 0F F7 /r reg", "Pq, Nq", name="maskmovq", addresses=True, extension="sse")
 def masked_move(m: X86Emitter, source: Register, mask: Register) -> None:
