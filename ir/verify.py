@@ -22,7 +22,8 @@ TARGETS = {"jump": 1, "branch": 2}
 """How many blocks a terminator names, where it names a fixed number of them."""
 
 FLOAT_OPS = (
-    "fadd", "fsub", "fmul", "fdiv", "fsqrt", "fma", "fmin", "fmax", "fround",
+    "fadd", "fsub", "fmul", "fdiv", "fsqrt", "fma", "fms", "fnma", "fnms", "fmaddsub", "fmsubadd", "fmin",
+    "fmax", "fround",
     "feq", "flt", "flt_quiet", "fle", "funord", "fcompare", "fcompare_quiet",
 )  # fmt: skip
 """Ops whose operands are floating point, all of one format."""
@@ -219,8 +220,8 @@ _EXTRA: dict[str, Callable[[Op, Type, Sequence[Type], Imm], str | None]] = {
     "fconvert": _converts(True, True), "ftosi": _converts(True, False), "ftosi_trunc": _converts(True, False),
     "sitof": _converts(False, True),
     **dict.fromkeys(
-        ("fadd", "fsub", "fmul", "fdiv", "fsqrt", "fmin", "fmax", "fma", "feq", "flt", "flt_quiet", "fle", "funord",
-         "fround"), _floats
+        ("fadd", "fsub", "fmul", "fdiv", "fsqrt", "fmin", "fmax", "fma", "fms", "fnma", "fnms", "fmaddsub",
+         "fmsubadd", "feq", "flt", "flt_quiet", "fle", "funord", "fround"), _floats
     ),
     **dict.fromkeys(("fcompare", "fcompare_quiet"), _float_scalars),
 }  # fmt: skip

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Lowering = Callable[["FunctionLowering", Value, str, list[str], Lines], None]
 
 _ARITHMETIC = {"fadd": "add", "fsub": "sub", "fmul": "mul", "fdiv": "div", "fmin": "min", "fmax": "max"}
+_FUSED = {"fma": "fmadd", "fms": "fmsub", "fnma": "fnmadd", "fnms": "fnmsub",
+          "fmaddsub": "fmaddsub", "fmsubadd": "fmsubadd"}  # fmt: skip
 _PREDICATES = {"feq": 0, "flt": 1, "fle": 2, "funord": 3, "flt_quiet": 17}
 """Of CMPPS and CMPPD, which signal and are quiet as the ops of these numbers; those from 8 on are AVX's."""
 _CONDITIONS = {"flt": ("comi", "a"), "flt_quiet": ("ucomi", "a"), "fle": ("comi", "ae"), "funord": ("ucomi", "p")}
@@ -65,7 +67,8 @@ def float_fma(f: FunctionLowering, value: Value, result: str, args: list[str], o
     text = llvm_type(value.type)
     if not f.module.host.fma or value.type.element.bits == 80:
         raise MetaphraseError("fma: this host has no fused multiply-add; run this guest on one that has FMA3")
-    code = f'asm sideeffect "vfmadd213{_floating_suffix(value.type)} $3, $2, $0", "=x,0,x,x"'
+    # of several NaNs, the first factor's counts: the operand that comes first in the mnemonic's digits
+    code = f'asm sideeffect "v{_FUSED[value.op.name]}213{_floating_suffix(value.type)} $3, $1, $0", "=x,x,0,x"'
     out.append(f"{result} = call {text} {code}({text} {args[0]}, {text} {args[1]}, {text} {args[2]})")
 
 
@@ -301,7 +304,7 @@ EFFECTS: Final[dict[str, Lowering]] = {
     **dict.fromkeys(_ARITHMETIC, _floating(float_arithmetic)),
     **dict.fromkeys((*_PREDICATES, *_CONDITIONS), _floating(float_compare)),
     **dict.fromkeys(("fcompare", "fcompare_quiet"), _floating(float_relation)),
-    "fsqrt": _floating(float_sqrt), "fma": _floating(float_fma), "fconvert": _floating(float_convert),
+    "fsqrt": _floating(float_sqrt), **dict.fromkeys(_FUSED, _floating(float_fma)), "fconvert": _floating(float_convert),
     "ftosi": _floating(float_to_int), "ftosi_trunc": _floating(float_to_int), "sitof": _floating(int_to_float),
     "fround": _floating(float_round), "get_fenv": get_fenv, "set_fenv": set_fenv,
     "f80_function": extended.function, "set_f80_control": set_f80_control, "take_f80_flags": take_f80_flags,

@@ -7,6 +7,7 @@ Each function takes the operands' element type, the result's, the immediate, the
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from metaphrase.ir import f80_functions, softfloat
@@ -98,7 +99,9 @@ def _function(source: Type, target: Type, imm: str, environment: int, x: int, y:
     return f80_functions.evaluate(imm, x, y, environment)
 
 
-FLOAT_OPS: dict[str, LaneOp] = {
+_FMA, _FMS = _arithmetic(softfloat.fma), _arithmetic(partial(softfloat.fma, negate_addend=True))
+
+FLOAT_OPS: dict[str, LaneOp | tuple[LaneOp, LaneOp]] = {
     "fadd": _arithmetic(softfloat.add),
     "fsub": _arithmetic(softfloat.sub),
     "fmul": _arithmetic(softfloat.mul),
@@ -106,7 +109,12 @@ FLOAT_OPS: dict[str, LaneOp] = {
     "fsqrt": _arithmetic(softfloat.sqrt),
     "fmin": _extreme(Relation.LESS),
     "fmax": _extreme(Relation.GREATER),
-    "fma": _arithmetic(softfloat.fma),
+    "fma": _FMA,
+    "fms": _FMS,
+    "fnma": _arithmetic(partial(softfloat.fma, negate_product=True)),
+    "fnms": _arithmetic(partial(softfloat.fma, negate_product=True, negate_addend=True)),
+    "fmaddsub": (_FMS, _FMA),
+    "fmsubadd": (_FMA, _FMS),
     "feq": _comparison(frozenset({Relation.EQUAL}), signalling=False),
     "flt": _comparison(frozenset({Relation.LESS}), signalling=True),
     "flt_quiet": _comparison(frozenset({Relation.LESS}), signalling=False),
@@ -121,3 +129,4 @@ FLOAT_OPS: dict[str, LaneOp] = {
     "fround": _round,
     "f80_function": _function,
 }
+"""What each op does to a lane; a pair is of even and odd ones."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from metaphrase.backends.reference.floats import FLOAT_OPS, extended_environment
+from metaphrase.backends.reference.floats import FLOAT_OPS, LaneOp, extended_environment
 from metaphrase.backends.reference.memory import Memory, MemoryFault
 from metaphrase.ir.bits import Bits
 from metaphrase.ir.errors import MetaphraseError
@@ -143,14 +143,15 @@ class Interpreter:
             assert result is not None
             self._values[value.id] = result
 
-    def _float(self, operation: Callable[..., tuple[int, int]], value: Value, operands: list[Raw]) -> Raw:
+    def _float(self, operation: LaneOp | tuple[LaneOp, LaneOp], value: Value, operands: list[Raw]) -> Raw:
         source, target = value.args[0].type, value.type
         extended = F80 in (source, target)
         environment = extended_environment(self.f80_control) if extended else self.fenv
         results = []
         for lane in range(target.lanes):
             inputs = [a if isinstance(a, int) else a[lane] for a in operands]
-            bits, flags = operation(source.element, target.element, value.imm, environment, *inputs)
+            on_lane = operation[lane % 2] if isinstance(operation, tuple) else operation
+            bits, flags = on_lane(source.element, target.element, value.imm, environment, *inputs)
             results.append((bits, flags))
         raised = 0
         for _, flags in results:

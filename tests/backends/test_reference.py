@@ -253,6 +253,9 @@ INVALID, DIVIDE, INEXACT = 1, 4, 32
         ("fdiv", (1.0, 0.0), float("inf"), DIVIDE),
         ("fsqrt", (2.0,), 2.0**0.5, INEXACT),
         ("fma", (1.5, 2.0, 1.0), 4.0, 0),
+        ("fms", (1.5, 2.0, 1.0), 2.0, 0),
+        ("fnma", (1.5, 2.0, 1.0), -2.0, 0),
+        ("fnms", (1.5, 2.0, 1.0), -4.0, 0),
     ],
 )
 def test_float_arithmetic(name: str, operands: tuple[float, ...], result: float, flags: int) -> None:

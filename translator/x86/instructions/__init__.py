@@ -11,6 +11,7 @@ from metaphrase.translator.x86.instructions import (
     conversions,
     data_transfer,
     flags,
+    fma,
     mmx,
     multiplication,
     shifts,
@@ -29,7 +30,7 @@ from metaphrase.translator.x86.table import ROWS
 
 CHAPTERS = (
     data_transfer, stack, arithmetic, multiplication, shifts, bits, bmi, strings, control, flags, system,
-    sse_transfer, sse_float, conversions, sse_integer, avx, mmx, x87_transfer, x87_arithmetic, x87_transcendental,
+    sse_transfer, sse_float, conversions, sse_integer, avx, fma, mmx, x87_transfer, x87_arithmetic, x87_transcendental,
     x87_state,
 )  # fmt: skip
 
