@@ -119,6 +119,23 @@ op("ctz", "T -> T", PURE, lambda a: a.ctz(), "trailing zeros; of zero, the width
 op("bswap", "T -> T", PURE, lambda a: a.bswap(), "bytes in reverse order; width a multiple of 16")
 
 
+def _crc32c(crc: Any, data: Any) -> Any:
+    """Bit by bit, the lowest first, in parts as wide as the checksum."""
+    polynomial, one, zero = (crc.constant(value) for value in (0x82F63B78, 1, 0))
+    for start in range(0, data.width, crc.width):
+        rest = data.lshr(data.constant(start))
+        crc = crc ^ (rest.zext(crc.width) if data.width <= crc.width else rest.trunc(crc.width))
+        for _ in range(min(data.width, crc.width)):
+            crc = crc.lshr(one) ^ (crc & one).eq(one).ite(polynomial, zero)
+    return crc
+
+
+op(
+    "crc32c", "i32 T -> i32", PURE, _crc32c,
+    "a checksum carried on over i8 to i64: CRC32C (Castagnoli's polynomial), bits reflected, inverted nowhere",
+)
+
+
 def _saturate(wide: Any, low: int, high: int, width: int) -> Any:
     """`wide` (signed, with room) clamped to low..high."""
     least, most = wide.constant(low), wide.constant(high)
@@ -210,7 +227,8 @@ op("ftosi_trunc", "T -> R", EFFECT, None, "to signed integer, towards zero; out 
 op("sitof", "T -> R", EFFECT, None, "from signed integer, rounded by the environment")
 op(
     "fround", "T -> T", EFFECT, None,
-    "to an integral value; imm: 0 nearest even, 1 down, 2 up, 3 to zero, 4 by environment", imm="rounding",
+    "to an integral value; imm: 0 nearest even, 1 down, 2 up, 3 to zero, 4 by environment; 8 more if it is not to tell "
+    "of a change", imm="rounding",
 )
 op(
     "f80_function", "f80 f80 -> i96", EFFECT, None,

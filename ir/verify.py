@@ -111,7 +111,7 @@ def _immediate(op: Op, imm: Imm) -> str | None:
         case "distance":
             good = isinstance(imm, int)
         case "rounding":
-            good = isinstance(imm, int) and 0 <= imm <= 4
+            good = isinstance(imm, int) and imm & ~8 in range(5)
         case "lanes":
             good = isinstance(imm, tuple) and all(isinstance(lane, int) and lane >= 0 for lane in imm)
         case "operation":
@@ -176,6 +176,11 @@ def _bswap(op: Op, type: Type, arg_types: Sequence[Type], imm: Imm) -> str | Non
     return wrong or (None if whole else f"bswap needs an even number of bytes, not {type}")
 
 
+def _checksum(op: Op, type: Type, arg_types: Sequence[Type], imm: Imm) -> str | None:
+    data = arg_types[1]
+    return None if data.is_int and data.bits in (8, 16, 32, 64) else f"{op.name} works on i8 to i64, not {data}"
+
+
 def _rotate(op: Op, type: Type, arg_types: Sequence[Type], imm: Imm) -> str | None:
     power = type.element.bits.bit_count() == 1
     return _integers(op, type, arg_types, imm) or (None if power else f"{op.name} of {type}, no power of two wide")
@@ -213,7 +218,7 @@ def _atomic(op: Op, type: Type, arg_types: Sequence[Type], imm: Imm) -> str | No
 
 
 _EXTRA: dict[str, Callable[[Op, Type, Sequence[Type], Imm], str | None]] = {
-    "const": _constant, "bitcast": _bitcast, "bswap": _bswap, "rotl": _rotate, "rotr": _rotate,
+    "const": _constant, "bitcast": _bitcast, "bswap": _bswap, "crc32c": _checksum, "rotl": _rotate, "rotr": _rotate,
     "zext": _wider, "sext": _wider, "trunc": _wider,
     "splat": _splat, "extract": _lane, "insert": _lane, "shuffle": _shuffle,
     "rmw": _atomic, "cmpxchg": _atomic,

@@ -38,16 +38,16 @@ def host_flags() -> frozenset[str]:
 def host() -> Host:
     """What the lowering may use of this host."""
     flags = host_flags()
-    return Host(avx="avx" in flags, fma="fma" in flags)
+    return Host(avx="avx" in flags, fma="fma" in flags, crc32="sse4_2" in flags)
 
 
 @cache
 def features() -> str:
     """LLVM's feature string: what the host has of the extensions that pay (256-bit vectors at most)."""
     names = {
-        "sse3": "pni", "ssse3": "ssse3", "sse4.1": "sse4_1", "sse4.2": "sse4_2", "popcnt": "popcnt", "avx": "avx",
-        "avx2": "avx2", "bmi": "bmi1", "bmi2": "bmi2", "lzcnt": "abm", "movbe": "movbe", "cx16": "cx16", "fma": "fma",
-        "f16c": "f16c", "adx": "adx",
+        "sse3": "pni", "ssse3": "ssse3", "sse4.1": "sse4_1", "sse4.2": "sse4_2", "crc32": "sse4_2", "popcnt": "popcnt",
+        "avx": "avx", "avx2": "avx2", "bmi": "bmi1", "bmi2": "bmi2", "lzcnt": "abm", "movbe": "movbe", "cx16": "cx16",
+        "fma": "fma", "f16c": "f16c", "adx": "adx",
     }  # fmt: skip
     flags = host_flags()
     return ",".join(f"+{llvm_name}" for llvm_name, flag in names.items() if flag in flags)

@@ -47,6 +47,7 @@ class Host:
 
     avx: bool = True
     fma: bool = True
+    crc32: bool = True
 
 
 class ModuleWriter:
@@ -97,7 +98,7 @@ class FunctionLowering:
 
     def __init__(self, module: ModuleWriter, function: Function, name: str, *, repeat: bool = False) -> None:
         self.module, self.ir, self.name, self.repeat = module, function, name, repeat
-        self.pure = PureLowering(module.declare, module.need_wide_division)
+        self.pure = PureLowering(module.declare, module.need_wide_division, crc32=module.host.crc32)
         self.prologue: Lines = []
         self.labels: dict[Block, str] = {}
         self.faults: list[tuple[str, str, bool, int]] = []

@@ -81,10 +81,12 @@ def _is_narrow_load(value: Value) -> bool:
 
 
 class PureLowering:
-    """Writes pure values; `declare` is told each intrinsic that is used."""
+    """Writes pure values; `declare` is told each intrinsic that is used, `crc32` is whether the host has SSE4.2."""
 
-    def __init__(self, declare: Callable[[str], None], need_wide_division: Callable[[], None]) -> None:
-        self.declare, self.need_wide_division = declare, need_wide_division
+    def __init__(
+        self, declare: Callable[[str], None], need_wide_division: Callable[[], None], *, crc32: bool = True
+    ) -> None:
+        self.declare, self.need_wide_division, self.crc32 = declare, need_wide_division, crc32
 
     def lower(self, value: Value, out: Lines) -> None:
         """Append the instructions that compute `value` as %v<id>."""
@@ -169,6 +171,31 @@ class PureLowering:
         name = "ctlz" if value.op.name == "clz" else "cttz"
         self._intrinsic(result, name, value.type, args, out, "i1 false")
 
+    def _checksum(self, value: Value, result: str, args: list[str], out: Lines) -> None:
+        bits = value.args[1].type.bits
+        if not self.crc32:
+            self._checksum_by_bits(bits, result, args, out)
+        elif bits < 64:
+            self.declare(f"declare i32 @llvm.x86.sse42.crc32.32.{bits}(i32, i{bits})")
+            out.append(f"{result} = call i32 @llvm.x86.sse42.crc32.32.{bits}(i32 {args[0]}, i{bits} {args[1]})")
+        else:
+            self.declare("declare i64 @llvm.x86.sse42.crc32.64.64(i64, i64)")
+            out.append(f"{result}.from = zext i32 {args[0]} to i64")
+            out.append(f"{result}.to = call i64 @llvm.x86.sse42.crc32.64.64(i64 {result}.from, i64 {args[1]})")
+            out.append(f"{result} = trunc i64 {result}.to to i32")
+
+    def _checksum_by_bits(self, bits: int, result: str, args: list[str], out: Lines) -> None:
+        """As a remainder: of data and checksum added, in 64 bits, each lowest bit that is set takes the polynomial."""
+        out.append(f"{result}.crc = zext i32 {args[0]} to i64")
+        out.append(f"{result}.data = {'zext' if bits < 64 else 'bitcast'} i{bits} {args[1]} to i64")
+        out.append(f"{result}.0 = xor i64 {result}.crc, {result}.data")
+        for bit in range(bits):
+            out.append(f"{result}.low{bit} = and i64 {result}.{bit}, 1")
+            out.append(f"{result}.half{bit} = lshr i64 {result}.{bit}, 1")
+            out.append(f"{result}.by{bit} = mul i64 {result}.low{bit}, {0x82F63B78}")
+            out.append(f"{result}.{bit + 1} = xor i64 {result}.half{bit}, {result}.by{bit}")
+        out.append(f"{result} = trunc i64 {result}.{bits} to i32")
+
     def _splat(self, value: Value, result: str, args: list[str], out: Lines) -> None:
         text, element = llvm_type(value.type), llvm_type(value.type.element)
         out.append(f"{result}.one = insertelement {text} poison, {element} {args[0]}, i32 0")
@@ -217,6 +244,7 @@ _SPECIAL: Final[dict[str, Callable[[PureLowering, Value, str, list[str], Lines],
     "urem": PureLowering._divide,
     "sdiv": PureLowering._divide,
     "srem": PureLowering._divide,
+    "crc32c": PureLowering._checksum,
     "clz": PureLowering._zeros,
     "ctz": PureLowering._zeros,
     "splat": PureLowering._splat,

@@ -18,6 +18,8 @@ from metaphrase.ir.types import Type
 LaneOp = Callable[..., tuple[int, int]]
 BY_ENVIRONMENT = 4
 """The immediate of `fround` that leaves the direction to the environment."""
+QUIETLY = 8
+"""What is added to it so that a precision exception is not raised."""
 
 
 def format_of(type: Type) -> Format:
@@ -92,7 +94,8 @@ def _from_integer(source: Type, target: Type, imm: None, environment: int, x: in
 
 
 def _round(source: Type, target: Type, imm: int, environment: int, x: int) -> tuple[int, int]:
-    return softfloat.round_to_integral(format_of(source), x, environment, None if imm == BY_ENVIRONMENT else imm)
+    direction = None if imm & BY_ENVIRONMENT else imm & 3
+    return softfloat.round_to_integral(format_of(source), x, environment, direction, exact=not imm & QUIETLY)
 
 
 def _function(source: Type, target: Type, imm: str, environment: int, x: int, y: int) -> tuple[int, int]:

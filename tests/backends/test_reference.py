@@ -294,6 +294,8 @@ def test_float_conversion_obeys_the_environment() -> None:
     assert single("fround", F64, D[1.5], imm=1) == (double(1.0), 0x1F80 | INEXACT)
     assert single("fround", F64, D[2.5], imm=4, fenv=down) == (double(2.0), down | INEXACT)
     assert single("fround", F64, D[2.5], imm=2, fenv=down) == (double(3.0), down | INEXACT)
+    assert single("fround", F64, D[2.5], imm=2 | 8, fenv=down) == (double(3.0), down)
+    assert single("fround", F64, D[2.5], imm=4 | 8, fenv=down) == (double(2.0), down)
 
 
 def test_float_lanes_collect_their_flags() -> None:

@@ -151,6 +151,7 @@ FOUR = vector(I32, 4)
         ("shuffle", FOUR, [FOUR, FOUR], (0, 1, 8, 2), "shuffle names lane 8 of 8"),
         ("shuffle", FOUR, [FOUR, FOUR], (0, 1), "shuffle of <4 x i32> by 2 lanes"),
         ("bswap", I8, [I8], None, "bswap needs an even number of bytes, not i8"),
+        ("crc32c", I32, [I32, FOUR], None, "crc32c works on i8 to i64, not <4 x i32>"),
         ("const", I8, [], 256, "256 is no value of i8"),
         ("const", FOUR, [], (1, 2), "(1, 2) is no value of <4 x i32>"),
         ("fround", F32, [F32], 5, "the immediate rounding of fround cannot be 5"),

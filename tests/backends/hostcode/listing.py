@@ -30,7 +30,9 @@ from metaphrase.translator.guest import Guest
 
 CPU: Final = "x86-64-v3"
 HOST: Final = Host(avx=True, fma=True)
-EXTENSIONS: Final = "+sse3,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16,+avx,+avx2,+bmi,+bmi2,+lzcnt,+movbe,+fma,+f16c"
+EXTENSIONS: Final = (
+    "+sse3,+ssse3,+sse4.1,+sse4.2,+crc32,+popcnt,+cx16,+avx,+avx2,+bmi,+bmi2,+lzcnt,+movbe,+fma,+f16c"
+)
 """What that level of the psABI (AMD64, table 3.1) has beyond the baseline, as far as the engine asks hosts for it."""
 
 _ROLES: Final = frozenset({("r12", "state"), ("r13", "record")})
