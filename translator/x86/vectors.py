@@ -95,6 +95,20 @@ def permuted(a: Value, b: Value, choices: Sequence[tuple[int, int, Operand]]) ->
     return result
 
 
+def by_halves(a: Value, b: Value, order: Sequence[int]) -> Value:
+    """The same shuffle in every 128 bits: its lane i is lane `order[i]` of those of `a` and then those of `b`."""
+    count, total = 128 // a.width, a.type.lanes
+    places = [(index // count * total + index % count) for index in order]
+    return a.shuffle(b, [first + place for first in range(0, total, count) for place in places])
+
+
+def bit_lanes(bits: Value, type: Type) -> Value:
+    """A mask with a lane for each of `type`: set where bit i of an integer (of 8 bits, or as wide as a lane) is."""
+    count = type.lanes
+    numbers = bits.function.const(vector(integer(bits.width), count), tuple(1 << lane for lane in range(count)))
+    return (bits.splat(count) & numbers).ne(0)
+
+
 def with_lane(a: Value, index: Value, value: Value) -> Value:
     """`a` with lane `index` (modulo the number of lanes) replaced."""
     count = a.type.lanes

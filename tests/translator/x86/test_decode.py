@@ -53,7 +53,7 @@ def capstone_text(code: bytes) -> tuple[int, str] | None:
 def normal(text: str) -> str:
     """Both sides' text without their liberties: aliases, null segments, signs and radix of numbers, defaults."""
     text = re.sub(r"\b[ecsd]s:\[", "[", text)
-    text = re.sub(r"(?<=\[)[re]iz(\*\d)?( \+ |(?=\]))|( \+ )[re]iz(\*\d)?", "", text)
+    text = re.sub(r"(?<=\[)[re]iz(\*\d)?( \+ |(?=\]))|( \+ )[re]iz(\*\d)?", "", text).replace("[]", "[0]")
     text = re.sub(r"(\b(?:x?mm|y|t|[fdq])?(?:byte|word) )?ptr ", "", text)
     text = re.sub(r"^(lock |rep |repn?e )?(sal|movabs|fxsave64|fxrstor64)\b", _unalias, text)
     predicate = re.match(rf"(v?)cmp({'|'.join(PREDICATES)})([ps][sd]) (.*)", text)
@@ -61,7 +61,8 @@ def normal(text: str) -> str:
         text = f"{predicate[1]}cmp{predicate[3]} {predicate[4]}, {PREDICATES.index(predicate[2])}"
     text = re.sub(r"^(rc[lr] .*), (?:0x)?1$", r"\1", text)
     text = re.sub(r"^repn?e? (?=movs)", "", text)
-    text = text.replace(" - ", " + -").replace("[]", "[0]")
+    text = re.sub(r"^((?:p?blendv|sha256rnds2)\w* [^,]*, [^,]*), xmm0$", r"\1", text)  # implied
+    text = text.replace(" - ", " + -")
     return re.sub(r"(?<![\w(])-?(?:0x[0-9a-f]+|\d+)\b(?!\))", lambda m: hex(int(m[0], 0) & _MASK64), text)
 
 
@@ -103,6 +104,8 @@ def test_text_and_length(row: Description) -> None:
             continue  # hardware pauses where capstone exchanges R8, and counts in ECX where it tests RCX
         if row.name == "nop" and (encoding_of(row).opcode == 0x19 or not text.startswith("nop")):
             continue  # a hint of an extension that is not announced
+        if row.name == "crc32" and text.startswith("movbe"):
+            continue  # F2 wins over 66, wherever it stands
         ours, theirs = normal(disassemble(GUEST.rows, decoded)), normal(text)
         assert same(ours, theirs, _width(row, decoded)), f"{shown}: {ours} | {theirs}"
 

@@ -1,4 +1,4 @@
-"""The SSE and SSE2 chapters are complete."""
+"""The SSE chapters are complete."""
 
 from __future__ import annotations
 
@@ -12,3 +12,11 @@ def test_the_chapters_are_complete() -> None:
     integer = set(range(0x60, 0x77)) | {0x7E, 0x7F, 0xC4, 0xC5} | set(range(0xD1, 0xFF)) - {0xF0}
     described = {row.detail.encoding.opcode for row in ROWS}
     assert everywhere | both | integer <= described
+
+
+def test_the_floats_of_sse3_and_sse4_1_are_described() -> None:
+    """By their opcodes in the maps 0F, 0F 38 and 0F 3A (SDM volume 2, tables A-3 to A-5)."""
+    encodings = [row.detail.encoding for row in ROWS if row.extension in ("sse3", "sse4.1")]
+    described = {(encoding.map, encoding.opcode) for encoding in encodings}
+    assert {(1, opcode) for opcode in (0x12, 0x16, 0x7C, 0x7D, 0xD0)} <= described
+    assert {(2, 0x14), (2, 0x15), *((3, op) for op in (8, 9, 0xA, 0xB, 0xC, 0xD, 0x17, 0x21, 0x40, 0x41))} <= described

@@ -5,12 +5,20 @@ from __future__ import annotations
 import random
 from typing import Final
 
-from metaphrase.translator.x86.instructions import avx, conversions, fma, sse_float, sse_integer, sse_transfer
+from metaphrase.translator.x86.instructions import (
+    avx,
+    conversions,
+    fma,
+    sse4_float,
+    sse_float,
+    sse_integer,
+    sse_transfer,
+)
 from tests.oracle.native import ARENA, ARENA_SIZE, REGISTERS
 from tests.translator.x86.differential import UNDEFINED, Drawn, rows_of, setup
 from tests.translator.x86.observed import APPROXIMATE
 
-ROWS: Final = rows_of(sse_transfer, sse_float, conversions, sse_integer, avx, fma)
+ROWS: Final = rows_of(sse_transfer, sse_float, conversions, sse_integer, sse4_float, avx, fma)
 ESTIMATES: Final = frozenset(row.name for row in ROWS if row.detail.undefined == "approximate")
 
 _SINGLES: Final = (

@@ -15,6 +15,7 @@ from metaphrase.translator.x86.instructions import (
     mmx,
     multiplication,
     shifts,
+    sse4_float,
     sse_float,
     sse_integer,
     sse_transfer,
@@ -30,8 +31,8 @@ from metaphrase.translator.x86.table import ROWS
 
 CHAPTERS = (
     data_transfer, stack, arithmetic, multiplication, shifts, bits, bmi, strings, control, flags, system,
-    sse_transfer, sse_float, conversions, sse_integer, avx, fma, mmx, x87_transfer, x87_arithmetic, x87_transcendental,
-    x87_state,
+    sse_transfer, sse_float, conversions, sse_integer, sse4_float, avx, fma,
+    mmx, x87_transfer, x87_arithmetic, x87_transcendental, x87_state,
 )  # fmt: skip
 
 __all__ = ["CHAPTERS", "ROWS"]

@@ -1,0 +1,192 @@
+"""SSE3 and SSE4.1 floating point (SDM volume 1, 5.7.2 to 5.7.4, 5.10.2 to 5.10.7).
+
+Where an instruction does several operations, each lane that does not take part is kept from raising exceptions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from metaphrase.ir.graph import Value
+from metaphrase.ir.types import F32, F64, Type
+from metaphrase.translator.x86 import state as s
+from metaphrase.translator.x86.emitter import Memory, Register, X86Emitter
+from metaphrase.translator.x86.table import insn
+from metaphrase.translator.x86.vectors import DOUBLES, LANES, SINGLES, bit_lanes, by_halves, chosen, pick, with_lane
+
+Binary = Callable[[X86Emitter, Value, Value], Value]
+WithImmediate = Callable[[X86Emitter, Value, Value, Value], Value]
+
+
+# --- SSE3 -------------------------------------------------------------------------------------------------------------
+def sse3_binary(opcode: int) -> Callable[[Binary], Binary]:
+    """`target = meaning(m, target, source)` at 66 0F `opcode` for doubles, F2 0F `opcode` for singles."""
+
+    def describe(meaning: Binary) -> Binary:
+        def semantics(m: X86Emitter, type: Type, target: Register, source: Register | Memory) -> None:
+            b = m.get(source, type)
+            m.put_xmm(target, meaning(m, m.get(target, type), b))
+
+        semantics.__doc__ = meaning.__doc__
+        for suffix, prefix, type in (("ps", "F2", SINGLES), ("pd", "66", DOUBLES)):
+            insn(f"{prefix} 0F {opcode:02X} /r", "Vx, Wdq", name=meaning.__name__ + suffix, extension="sse3",
+                 static=(type,))(semantics)  # fmt: skip
+        return meaning
+
+    return describe
+
+
+@sse3_binary(0xD0)
+def addsub(m: X86Emitter, a: Value, b: Value) -> Value:
+    """ADDSUBPS, ADDSUBPD: differences in even lanes, sums in odd ones. SDM volume 2A, each.
+
+    One addition, of the negated number in even lanes; a NaN keeps its sign, as in a subtraction.
+    """
+    integers = a.type.as_int
+    sign, infinity = 1 << a.width - 1, {32: 0x7F800000, 64: 0x7FF << 52}[a.width]
+    even = m.function.const(integers, tuple(0 if lane & 1 else sign for lane in range(a.type.lanes)))
+    bits = b.bitcast(integers)
+    is_nan = m.function.const(integers, infinity).slt(bits & sign - 1)
+    return m.effect("fadd", a.type, a, (bits ^ (even & ~is_nan.sext(a.width))).bitcast(a.type))
+
+
+def horizontal(m: X86Emitter, op: str, a: Value, b: Value) -> Value:
+    """`op` of the even and the odd lanes of `a`, then of those of `b`, in every 128 bits."""
+    lanes = range(256 // a.width)
+    return m.effect(op, a.type, by_halves(a, b, lanes[0::2]), by_halves(a, b, lanes[1::2]))
+
+
+@sse3_binary(0x7C)
+def hadd(m: X86Emitter, a: Value, b: Value) -> Value:
+    """HADDPS, HADDPD: sums of neighbouring lanes. SDM volume 2A, each."""
+    return horizontal(m, "fadd", a, b)
+
+
+@sse3_binary(0x7D)
+def hsub(m: X86Emitter, a: Value, b: Value) -> Value:
+    """HSUBPS, HSUBPD: differences of neighbouring lanes. SDM volume 2A, each."""
+    return horizontal(m, "fsub", a, b)
+
+
+@insn("F2 0F 12 /r", "Vx, Wq", name="movddup", static=(64, 0), extension="sse3")
+@insn("F3 0F 12 /r", "Vx, Wdq", name="movsldup", static=(32, 0), extension="sse3")
+@insn("F3 0F 16 /r", "Vx, Wdq", name="movshdup", static=(32, 1), extension="sse3")
+def duplicate(m: X86Emitter, lane: int, odd: int, target: Register, source: Register | Memory) -> None:
+    """MOVDDUP, MOVSLDUP, MOVSHDUP: the even lanes twice each, or the odd ones. SDM volume 2B, each."""
+    if source.width == 64:
+        m.put_xmm(target, m.get(source, F64).splat(2))
+        return
+    a = m.get(source, LANES[lane])
+    m.put_xmm(target, by_halves(a, a, [number & ~1 | odd for number in range(128 // lane)]))
+
+
+# --- SSE4.1: rounding -------------------------------------------------------------------------------------------------
+def rounded(m: X86Emitter, a: Value, how: Value) -> Value:
+    """`a` to integral values; bit 2 of `how` leaves the direction to MXCSR, bit 3 keeps precision exceptions away."""
+
+    def by(number: int) -> Value:
+        direction = 4 if number & 4 else number & 3
+        return m.effect("fround", a.type, a, imm=number & 8 | direction)
+
+    return chosen(m, a.type, how, 16, by)
+
+
+@insn("66 0F 3A 08 /r ib", "Vx, Wdq, Ib", name="roundps", static=(SINGLES,), extension="sse4.1")
+@insn("66 0F 3A 09 /r ib", "Vx, Wdq, Ib", name="roundpd", static=(DOUBLES,), extension="sse4.1")
+@insn("66 0F 3A 0A /r ib", "Vss, Wss, Ib", name="roundss", static=(F32,), extension="sse4.1")
+@insn("66 0F 3A 0B /r ib", "Vsd, Wsd, Ib", name="roundsd", static=(F64,), extension="sse4.1")
+def round_(m: X86Emitter, type: Type, target: Register, source: Register | Memory, how: Value) -> None:
+    """ROUNDPS, ROUNDPD, ROUNDSS, ROUNDSD: to integral values, as the immediate says. SDM volume 2B, each."""
+    m.put_xmm(target, rounded(m, m.get(source, type), how))
+
+
+# --- SSE4.1: dot products and blends ----------------------------------------------------------------------------------
+def with_immediate(opcode: int, name: str, type: Type) -> Callable[[WithImmediate], WithImmediate]:
+    """`target = meaning(m, target, source, immediate)` at 66 0F 3A `opcode`."""
+
+    def describe(meaning: WithImmediate) -> WithImmediate:
+        def semantics(m: X86Emitter, target: Register, source: Register | Memory, immediate: Value) -> None:
+            b = m.get(source, type)
+            m.put_xmm(target, meaning(m, m.get(target, type), b, immediate))
+
+        semantics.__doc__ = meaning.__doc__
+        insn(f"66 0F 3A {opcode:02X} /r ib", "Vx, Wdq, Ib", name=name, extension="sse4.1")(semantics)
+        return meaning
+
+    return describe
+
+
+def _repeated(bits: Value, type: Type) -> Value:
+    """`bit_lanes`, the same bits for every 128 bits of `type`."""
+    mask = bit_lanes(bits, LANES[type.element.bits])
+    return mask.shuffle(mask, [lane % mask.type.lanes for lane in range(type.lanes)])
+
+
+@with_immediate(0x40, "dpps", SINGLES)
+@with_immediate(0x41, "dppd", DOUBLES)
+def dot_product(m: X86Emitter, a: Value, b: Value, which: Value) -> Value:
+    """DPPS, DPPD: the sum of the products that bits 4 and up of the immediate choose, in the lanes that its low bits
+    choose; +0 for the others. SDM volume 2A, each.
+
+    Products that are not chosen are those of zeroes. Four of them are added in pairs, then the sums of the pairs. Each
+    lane adds for itself: of several NaNs it is the order of operands that tells, which differs between lanes.
+    """
+    zero = m.function.const(a.type, 0)
+    takes_part = _repeated(which.lshr(4), a.type)
+    total = m.effect("fmul", a.type, takes_part.select(a, zero), takes_part.select(b, zero))
+    if a.width == 32:
+        total = m.effect("fadd", a.type, by_halves(total, total, (1, 0, 3, 2)), total)
+    other = by_halves(total, total, (2, 3, 0, 1) if a.width == 32 else (1, 0))
+    total = m.effect("fadd", a.type, total, other)
+    return _repeated(which, a.type).select(total, zero)
+
+
+@with_immediate(0x0C, "blendps", SINGLES)
+@with_immediate(0x0D, "blendpd", DOUBLES)
+def blend(m: X86Emitter, a: Value, b: Value, which: Value) -> Value:
+    """BLENDPS, BLENDPD: lanes of the source where the immediate has a bit set. SDM volume 2A, each."""
+    return bit_lanes(which, a.type).select(b, a)
+
+
+XMM0: Final = Register(s.XMM[0], 128)
+
+
+def blended_by_sign(a: Value, b: Value, mask: Value) -> Value:
+    """Lanes of `b` where those of `mask` (integers) have their sign set, else of `a`."""
+    return mask.slt(0).select(b, a)
+
+
+@insn("66 0F 38 14 /r", "Vx, Wdq", name="blendvps", static=(32,), extension="sse4.1")
+@insn("66 0F 38 15 /r", "Vx, Wdq", name="blendvpd", static=(64,), extension="sse4.1")
+def blend_by_register(m: X86Emitter, lane: int, target: Register, source: Register | Memory) -> None:
+    """BLENDVPS, BLENDVPD: lanes of the source where those of XMM0 have their sign set. SDM volume 2A, each."""
+    b = m.get(source, LANES[lane])
+    m.put_xmm(target, blended_by_sign(m.get(target, LANES[lane]), b, m.get(XMM0, LANES[lane])))
+
+
+# --- SSE4.1: insert and extract ---------------------------------------------------------------------------------------
+def inserted(a: Value, single: Value, where: Value) -> Value:
+    """`a` with `single` in the lane of bits 4 and 5 of `where`, then zeroes in the lanes that its low bits tell."""
+    result = with_lane(a, where.lshr(4).zext(32) & 3, single)
+    return bit_lanes(where, a.type).select(a.function.const(a.type, 0), result)
+
+
+@insn("66 0F 3A 21 /r mem ib", "Vx, Wss, Ib", name="insertps", extension="sse4.1")
+@insn("66 0F 3A 21 /r reg ib", "Vx, Ux, Ib", name="insertps", extension="sse4.1")
+def insertps(m: X86Emitter, target: Register, source: Register | Memory, where: Value) -> None:
+    """INSERTPS: a single of a register (of the lane that bits 6 and 7 choose) or memory into a lane; zeroes into those
+    of the immediate's low bits. SDM volume 2A, INSERTPS."""
+    if isinstance(source, Memory):
+        single = m.get(source, F32)
+    else:
+        b = m.get(source, SINGLES)
+        single = pick([b.extract(lane) for lane in range(4)], where.lshr(6))
+    m.put_xmm(target, inserted(m.get(target, SINGLES), single, where))
+
+
+@insn("66 0F 3A 17 /r ib", "Ed, Vx, Ib", extension="sse4.1")
+def extractps(m: X86Emitter, target: Register | Memory, source: Register, index: Value) -> None:
+    """EXTRACTPS: a single, as its bits, to a general register or memory. SDM volume 2A, EXTRACTPS."""
+    a = m.get(source, LANES[32])
+    m.put(target, pick([a.extract(lane) for lane in range(4)], index))
