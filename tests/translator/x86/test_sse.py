@@ -20,3 +20,9 @@ def test_the_floats_of_sse3_and_sse4_1_are_described() -> None:
     described = {(encoding.map, encoding.opcode) for encoding in encodings}
     assert {(1, opcode) for opcode in (0x12, 0x16, 0x7C, 0x7D, 0xD0)} <= described
     assert {(2, 0x14), (2, 0x15), *((3, op) for op in (8, 9, 0xA, 0xB, 0xC, 0xD, 0x17, 0x21, 0x40, 0x41))} <= described
+
+
+def test_sse4_2_is_described() -> None:
+    """The comparison of strings and CRC32; PCMPGTQ stands with the integers."""
+    names = {row.name for row in ROWS if row.extension == "sse4.2"}
+    assert names >= {"pcmpestri", "pcmpestrm", "pcmpistri", "pcmpistrm", "crc32"}

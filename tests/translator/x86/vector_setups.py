@@ -10,6 +10,7 @@ from metaphrase.translator.x86.instructions import (
     conversions,
     fma,
     sse4_float,
+    sse4_strings,
     sse_float,
     sse_integer,
     sse_transfer,
@@ -18,7 +19,9 @@ from tests.oracle.native import ARENA, ARENA_SIZE, REGISTERS
 from tests.translator.x86.differential import UNDEFINED, Drawn, rows_of, setup
 from tests.translator.x86.observed import APPROXIMATE
 
-ROWS: Final = rows_of(sse_transfer, sse_float, conversions, sse_integer, sse4_float, avx, fma)
+ROWS: Final = rows_of(
+    sse_transfer, sse_float, conversions, sse_integer, sse4_float, sse4_strings, avx, fma
+)  # fmt: skip
 ESTIMATES: Final = frozenset(row.name for row in ROWS if row.detail.undefined == "approximate")
 
 _SINGLES: Final = (
@@ -104,6 +107,42 @@ def destination(drawn: Drawn) -> None:
         setattr(state, f"{drawn.encoded.segment}_base", base)
         address -= base
     state.registers["rdi"] = address | (rng.getrandbits(32) << 32 if drawn.encoded.address32 else 0)
+
+
+_ALPHABETS: Final = ((1, 2), (0x61, 0x62, 0x63, 0x64), (0x7F, 0x80, 0x81), (0xFF, 0, 1), (0x100, 0x200, 0x8000, 0x7FFF))
+
+
+def _string(rng: random.Random, width: int, needle: list[int]) -> list[int]:
+    """Elements of so many bits, few different ones, perhaps with a needle in them, or less of it at the end."""
+    alphabet = rng.choice(_ALPHABETS)
+    elements = [rng.choice(alphabet) & (1 << width) - 1 for _ in range(128 // width)]
+    if needle and rng.random() < 0.6:
+        at = rng.randrange(len(elements))
+        elements[at : at + len(needle)] = needle
+    if rng.random() < 0.6:
+        elements[rng.randrange(len(elements) + 1) :] = [0] * rng.choice((1, len(elements)))
+    elements += [rng.choice(alphabet) & (1 << width) - 1 for _ in elements]
+    return elements[: 128 // width]
+
+
+@setup("pcmpestri", "pcmpestrm", "pcmpistri", "pcmpistrm")
+def strings(drawn: Drawn) -> None:
+    """Strings that share elements, and lengths around the number of elements, of either sign."""
+    rng, encoded = drawn.rng, drawn.encoded
+    assert encoded.immediate is not None and encoded.reg is not None
+    width = 16 if encoded.immediate & 1 else 8
+    first = _string(rng, width, [])
+    second = _string(rng, width, first[: rng.randrange(1, 6)])
+    values = [sum(element << width * lane for lane, element in enumerate(string)) for string in (first, second)]
+    if encoded.memory:
+        drawn.poke(encoded.memory.target, values[1].to_bytes(16, "little"))
+    elif encoded.rm is not None:
+        drawn.state.xmm[encoded.rm] = values[1]
+    drawn.state.xmm[encoded.reg] = values[0]
+    for name in ("rax", "rdx"):
+        length = rng.choice((rng.randrange(19), rng.randrange(128 // width + 1), 1 << 31, 1 << 63, rng.getrandbits(64)))
+        length = -length if rng.random() < 0.3 else length
+        drawn.set_register(name, length ^ (rng.getrandbits(32) << 32 if rng.random() < 0.2 else 0))
 
 
 UNDEFINED.update(dict.fromkeys(ESTIMATES, lambda drawn: APPROXIMATE))

@@ -16,6 +16,7 @@ from metaphrase.translator.x86.instructions import (
     multiplication,
     shifts,
     sse4_float,
+    sse4_strings,
     sse_float,
     sse_integer,
     sse_transfer,
@@ -31,7 +32,7 @@ from metaphrase.translator.x86.table import ROWS
 
 CHAPTERS = (
     data_transfer, stack, arithmetic, multiplication, shifts, bits, bmi, strings, control, flags, system,
-    sse_transfer, sse_float, conversions, sse_integer, sse4_float, avx, fma,
+    sse_transfer, sse_float, conversions, sse_integer, sse4_float, sse4_strings, avx, fma,
     mmx, x87_transfer, x87_arithmetic, x87_transcendental, x87_state,
 )  # fmt: skip
 
