@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from metaphrase.backends.llvm.lower import Host
+from metaphrase.backends.llvm.host import Host
 from metaphrase.ir.errors import MetaphraseError
 
 _lock = threading.Lock()
@@ -38,7 +38,10 @@ def host_flags() -> frozenset[str]:
 def host() -> Host:
     """What the lowering may use of this host."""
     flags = host_flags()
-    return Host(avx="avx" in flags, fma="fma" in flags, crc32="sse4_2" in flags)
+    return Host(
+        avx="avx" in flags, fma="fma" in flags, ssse3="ssse3" in flags, crc32="sse4_2" in flags, bmi2="bmi2" in flags,
+        aes="aes" in flags, pclmulqdq="pclmulqdq" in flags, sha="sha_ni" in flags, gfni="gfni" in flags,
+    )  # fmt: skip
 
 
 @cache
@@ -47,7 +50,8 @@ def features() -> str:
     names = {
         "sse3": "pni", "ssse3": "ssse3", "sse4.1": "sse4_1", "sse4.2": "sse4_2", "crc32": "sse4_2", "popcnt": "popcnt",
         "avx": "avx", "avx2": "avx2", "bmi": "bmi1", "bmi2": "bmi2", "lzcnt": "abm", "movbe": "movbe", "cx16": "cx16",
-        "fma": "fma", "f16c": "f16c", "adx": "adx",
+        "fma": "fma", "f16c": "f16c", "adx": "adx", "aes": "aes", "pclmul": "pclmulqdq", "sha": "sha_ni",
+        "gfni": "gfni",
     }  # fmt: skip
     flags = host_flags()
     return ",".join(f"+{llvm_name}" for llvm_name, flag in names.items() if flag in flags)

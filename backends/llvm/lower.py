@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from metaphrase.backends.llvm import context
 from metaphrase.backends.llvm.effects import EFFECTS
+from metaphrase.backends.llvm.host import Host
 from metaphrase.backends.llvm.pure import PURE_OPS, WIDE_DIVISION, Lines, PureLowering, llvm_type, operand
 from metaphrase.backends.llvm.relations import relations
 from metaphrase.ir import record
@@ -39,15 +39,6 @@ METADATA = (
     "!1 = !{}",
     '!2 = !{!"branch_weights", i32 1, i32 100000}',
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Host:
-    """Features of the host that the lowering may use."""
-
-    avx: bool = True
-    fma: bool = True
-    crc32: bool = True
 
 
 class ModuleWriter:
@@ -98,7 +89,7 @@ class FunctionLowering:
 
     def __init__(self, module: ModuleWriter, function: Function, name: str, *, repeat: bool = False) -> None:
         self.module, self.ir, self.name, self.repeat = module, function, name, repeat
-        self.pure = PureLowering(module.declare, module.need_wide_division, crc32=module.host.crc32)
+        self.pure = PureLowering(module.declare, module.need_wide_division, module.host)
         self.prologue: Lines = []
         self.labels: dict[Block, str] = {}
         self.faults: list[tuple[str, str, bool, int]] = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from metaphrase.backends.llvm.host import Host
 from metaphrase.ir.graph import Value
 from metaphrase.ir.types import Type
 
@@ -81,12 +82,10 @@ def _is_narrow_load(value: Value) -> bool:
 
 
 class PureLowering:
-    """Writes pure values; `declare` is told each intrinsic that is used, `crc32` is whether the host has SSE4.2."""
+    """Writes pure values for a host; `declare` is told each intrinsic that is used."""
 
-    def __init__(
-        self, declare: Callable[[str], None], need_wide_division: Callable[[], None], *, crc32: bool = True
-    ) -> None:
-        self.declare, self.need_wide_division, self.crc32 = declare, need_wide_division, crc32
+    def __init__(self, declare: Callable[[str], None], need_wide_division: Callable[[], None], host: Host) -> None:
+        self.declare, self.need_wide_division, self.host = declare, need_wide_division, host
 
     def lower(self, value: Value, out: Lines) -> None:
         """Append the instructions that compute `value` as %v<id>."""
@@ -173,7 +172,7 @@ class PureLowering:
 
     def _checksum(self, value: Value, result: str, args: list[str], out: Lines) -> None:
         bits = value.args[1].type.bits
-        if not self.crc32:
+        if not self.host.crc32:
             self._checksum_by_bits(bits, result, args, out)
         elif bits < 64:
             self.declare(f"declare i32 @llvm.x86.sse42.crc32.32.{bits}(i32, i{bits})")

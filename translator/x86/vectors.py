@@ -95,7 +95,7 @@ def permuted(a: Value, b: Value, choices: Sequence[tuple[int, int, Operand]]) ->
     return result
 
 
-def by_halves(a: Value, b: Value, order: Sequence[int]) -> Value:
+def shuffled_by_halves(a: Value, b: Value, order: Sequence[int]) -> Value:
     """The same shuffle in every 128 bits: its lane i is lane `order[i]` of those of `a` and then those of `b`."""
     count, total = 128 // a.width, a.type.lanes
     places = [(index // count * total + index % count) for index in order]

@@ -18,7 +18,8 @@ from capstone import x86
 
 from metaphrase.backends.llvm import context
 from metaphrase.backends.llvm.compile import HANDLER_PASSES, REGION_LEVEL, REGION_PASSES, compile_text
-from metaphrase.backends.llvm.lower import Host, ModuleWriter
+from metaphrase.backends.llvm.host import Host
+from metaphrase.backends.llvm.lower import ModuleWriter
 from metaphrase.backends.llvm.objects import Image, link
 from metaphrase.backends.llvm.region import RegionLowering
 from metaphrase.hostcode import HostCode

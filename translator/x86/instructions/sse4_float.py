@@ -13,7 +13,16 @@ from metaphrase.ir.types import F32, F64, Type
 from metaphrase.translator.x86 import state as s
 from metaphrase.translator.x86.emitter import Memory, Register, X86Emitter
 from metaphrase.translator.x86.table import insn
-from metaphrase.translator.x86.vectors import DOUBLES, LANES, SINGLES, bit_lanes, by_halves, chosen, pick, with_lane
+from metaphrase.translator.x86.vectors import (
+    DOUBLES,
+    LANES,
+    SINGLES,
+    bit_lanes,
+    chosen,
+    pick,
+    shuffled_by_halves,
+    with_lane,
+)
 
 Binary = Callable[[X86Emitter, Value, Value], Value]
 WithImmediate = Callable[[X86Emitter, Value, Value, Value], Value]
@@ -54,7 +63,7 @@ def addsub(m: X86Emitter, a: Value, b: Value) -> Value:
 def horizontal(m: X86Emitter, op: str, a: Value, b: Value) -> Value:
     """`op` of the even and the odd lanes of `a`, then of those of `b`, in every 128 bits."""
     lanes = range(256 // a.width)
-    return m.effect(op, a.type, by_halves(a, b, lanes[0::2]), by_halves(a, b, lanes[1::2]))
+    return m.effect(op, a.type, shuffled_by_halves(a, b, lanes[0::2]), shuffled_by_halves(a, b, lanes[1::2]))
 
 
 @sse3_binary(0x7C)
@@ -78,7 +87,7 @@ def duplicate(m: X86Emitter, lane: int, odd: int, target: Register, source: Regi
         m.put_xmm(target, m.get(source, F64).splat(2))
         return
     a = m.get(source, LANES[lane])
-    m.put_xmm(target, by_halves(a, a, [number & ~1 | odd for number in range(128 // lane)]))
+    m.put_xmm(target, shuffled_by_halves(a, a, [number & ~1 | odd for number in range(128 // lane)]))
 
 
 # --- SSE4.1: rounding -------------------------------------------------------------------------------------------------
@@ -136,8 +145,8 @@ def dot_product(m: X86Emitter, a: Value, b: Value, which: Value) -> Value:
     takes_part = _repeated(which.lshr(4), a.type)
     total = m.effect("fmul", a.type, takes_part.select(a, zero), takes_part.select(b, zero))
     if a.width == 32:
-        total = m.effect("fadd", a.type, by_halves(total, total, (1, 0, 3, 2)), total)
-    other = by_halves(total, total, (2, 3, 0, 1) if a.width == 32 else (1, 0))
+        total = m.effect("fadd", a.type, shuffled_by_halves(total, total, (1, 0, 3, 2)), total)
+    other = shuffled_by_halves(total, total, (2, 3, 0, 1) if a.width == 32 else (1, 0))
     total = m.effect("fadd", a.type, total, other)
     return _repeated(which, a.type).select(total, zero)
 
