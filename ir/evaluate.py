@@ -7,6 +7,7 @@ from typing import Any
 
 from metaphrase.ir.bits import Bits
 from metaphrase.ir.errors import MetaphraseError
+from metaphrase.ir.graph import Function, Imm, Value
 from metaphrase.ir.ops import Op
 from metaphrase.ir.types import Type
 
@@ -58,7 +59,26 @@ def _lane(op: Op, type: Type, operands: list[Bits]) -> int:
     return int(result.value)
 
 
+class _Folder(Function):
+    """A function whose pure ops are evaluated as they are made: all operands are constants."""
+
+    def pure(self, op: Op, type: Type, args: tuple[Value, ...], imm: Imm = None) -> Value:
+        if not args:
+            return super().pure(op, type, args, imm)
+        return self.const(type, evaluate(op, type, [arg.imm for arg in args], [arg.type for arg in args], imm))
+
+
+def _expanded(op: Op, args: Sequence[Raw], arg_types: Sequence[Type]) -> Raw:
+    """What an op's expansion makes of constants."""
+    assert op.expansion is not None
+    folder = _Folder(op.name)
+    value: Raw = op.expansion(*(folder.const(type, arg) for type, arg in zip(arg_types, args, strict=True))).imm
+    return value
+
+
 def _whole(op: Op, type: Type, args: Sequence[Raw], arg_types: Sequence[Type], imm: Any) -> Raw:
+    if op.expansion is not None:
+        return _expanded(op, args, arg_types)
     match op.name:
         case "const":
             return imm

@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final
 
+from metaphrase.ir import expansions as e
+
 
 class Trait(Enum):
     """How an op may be placed, merged and dropped."""
@@ -48,6 +50,10 @@ class Op:
     immediate: str = ""
     """What `imm` holds: value, number (of an argument), name (of a field), lane, lanes, rounding, offset (of state),
     function (of f80_functions), local, operation, count, address (from base), transfer or reason; nothing if empty."""
+    expansion: Callable[..., Any] | None = None
+    """The same in other pure ops, a function of values, for an op that is an instruction of some hosts."""
+    bound: str = ""
+    """The one type that T can be, if so."""
 
     @property
     def operands(self) -> list[str]:
@@ -182,6 +188,41 @@ op(
     "lane i is lane imm[i] of the lanes of a followed by those of b", whole=True, imm="lanes",
 )
 op("const", "- -> R", PURE, None, "the value `imm`", whole=True, imm="value")
+
+
+# --- what some hosts have instructions for ----------------------------------------------------------------------------
+def expanded(name: str, signature: str, expansion: Callable[..., Any], doc: str, bound: str = "") -> None:
+    """Declare an op by what it is in others."""
+    OPS[name] = Op(name, signature, PURE, None, doc, whole=True, expansion=expansion, bound=bound)
+
+
+for _name, _expansion, _operands, _bound, _doc in (
+    ("byte_shuffle", e.byte_shuffle, 2, "<16 x i8>", "lane i is the lane of a that b's lane i names (low four bits), "
+     "0 if that is negative"),
+    ("deposit_bits", e.deposit_bits, 2, "", "the low bits of a, one after the other, where b has ones"),
+    ("extract_bits", e.extract_bits, 2, "", "the bits of a where b has ones, one after the other"),
+    ("carryless_product", e.carryless_product, 2, "<2 x i64>", "product of the low lanes as polynomials over bits"),
+    ("field_product", e.field_product, 2, "<16 x i8>", "product lane by lane in AES's field"),
+    ("affine", e.affine, 2, "<16 x i8>", "bytes of a times the bit matrices in the quadwords of b"),
+    ("affine_inverse", e.affine_inverse, 2, "<16 x i8>", "affine of the inverses in AES's field"),
+    ("aes_encrypt", e.aes_encrypt, 2, "<16 x i8>", "a round of AES on state a with key b"),
+    ("aes_encrypt_last", e.aes_encrypt_last, 2, "<16 x i8>", "the last round of AES on state a with key b"),
+    ("aes_decrypt", e.aes_decrypt, 2, "<16 x i8>", "a round of AES's equivalent inverse on state a with key b"),
+    ("aes_decrypt_last", e.aes_decrypt_last, 2, "<16 x i8>", "the last round of AES's inverse on state a with key b"),
+    ("aes_inverse_mix", e.aes_inverse_mix, 1, "<16 x i8>", "AES's InvMixColumns"),
+    ("aes_key_words", e.aes_key_words, 1, "<16 x i8>", "SubWord and RotWord of it, of doublewords 1 and 3"),
+    ("sha256_rounds", e.sha256_rounds, 3, "<4 x i32>", "two rounds of SHA-256: C D G H, A B E F, words in low lanes"),
+    ("sha256_schedule1", e.sha256_schedule1, 2, "<4 x i32>", "first half of four words of SHA-256's schedule"),
+    ("sha256_schedule2", e.sha256_schedule2, 2, "<4 x i32>", "second half of four words of SHA-256's schedule"),
+    ("sha1_rounds_0", e.sha1_rounds_0, 2, "<4 x i32>", "four of the first 20 rounds of SHA-1, E in the first word"),
+    ("sha1_rounds_1", e.sha1_rounds_1, 2, "<4 x i32>", "four of the second 20 rounds of SHA-1"),
+    ("sha1_rounds_2", e.sha1_rounds_2, 2, "<4 x i32>", "four of the third 20 rounds of SHA-1"),
+    ("sha1_rounds_3", e.sha1_rounds_3, 2, "<4 x i32>", "four of the last 20 rounds of SHA-1"),
+    ("sha1_next", e.sha1_next, 2, "<4 x i32>", "b with SHA-1's E, made of a's A, added to its first word"),
+    ("sha1_schedule1", e.sha1_schedule1, 2, "<4 x i32>", "first half of four words of SHA-1's schedule"),
+    ("sha1_schedule2", e.sha1_schedule2, 2, "<4 x i32>", "second half of four words of SHA-1's schedule"),
+):  # fmt: skip
+    expanded(_name, " ".join("T" * _operands) + " -> T", _expansion, _doc, _bound)
 
 # --- inputs that are fixed while a function runs ---------------------------------------------------------------------
 op("arg", "- -> R", PURE, None, "argument number `imm` of the function", whole=True, imm="number")

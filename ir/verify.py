@@ -12,7 +12,7 @@ from typing import NoReturn
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.ir.f80_functions import FUNCTIONS
 from metaphrase.ir.graph import Block, Function, Imm, Terminator, Value, postorder
-from metaphrase.ir.ops import Op, Trait
+from metaphrase.ir.ops import OPS, Op, Trait
 from metaphrase.ir.schedule import Dominators
 from metaphrase.ir.types import I1, VOID, Type, parse_type
 
@@ -213,6 +213,12 @@ def _constant(op: Op, type: Type, arg_types: Sequence[Type], imm: Imm) -> str | 
     return f"{imm!r} is no value of {type}"
 
 
+def _bound(op: Op, type: Type, arg_types: Sequence[Type], imm: Imm) -> str | None:
+    if op.bound:
+        return None if str(type) == op.bound else f"{op.name} of {type}, not {op.bound}"
+    return None if type.is_int and type.bits in (32, 64) else f"{op.name} of {type}, not of i32 or i64"
+
+
 def _atomic(op: Op, type: Type, arg_types: Sequence[Type], imm: Imm) -> str | None:
     return None if type.is_int and type.bits in (8, 16, 32, 64, 128) else f"{op.name} of {type}, which no host does"
 
@@ -221,6 +227,7 @@ _EXTRA: dict[str, Callable[[Op, Type, Sequence[Type], Imm], str | None]] = {
     "const": _constant, "bitcast": _bitcast, "bswap": _bswap, "crc32c": _checksum, "rotl": _rotate, "rotr": _rotate,
     "zext": _wider, "sext": _wider, "trunc": _wider,
     "splat": _splat, "extract": _lane, "insert": _lane, "shuffle": _shuffle,
+    **dict.fromkeys((name for name, op in OPS.items() if op.expansion is not None), _bound),
     "rmw": _atomic, "cmpxchg": _atomic,
     "fconvert": _converts(True, True), "ftosi": _converts(True, False), "ftosi_trunc": _converts(True, False),
     "sitof": _converts(False, True),

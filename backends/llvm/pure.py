@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from metaphrase.backends.llvm import instructions
 from metaphrase.backends.llvm.host import Host
 from metaphrase.ir.graph import Value
 from metaphrase.ir.types import Type
@@ -113,6 +114,8 @@ class PureLowering:
             out.append(f"{result} = select {condition} {args[0]}, {text} {args[1]}, {text} {args[2]}")
         elif name in _INTRINSICS:
             self._intrinsic(result, _INTRINSICS[name], type, args, out)
+        elif name in instructions.INSTRUCTIONS:
+            instructions.lower(self, value, text, args, out)
         else:
             _SPECIAL[name](self, value, result, args, out)
 
@@ -253,8 +256,8 @@ _SPECIAL: Final[dict[str, Callable[[PureLowering, Value, str, list[str], Lines],
 }
 
 PURE_OPS: Final = frozenset(
-    {*_SAME, *_COMPARES, *_INTRINSICS, *_SPECIAL, "zext", "sext", "trunc", "bitcast", "select"}
-    | {"const", "arg", "base", "field"}
+    {*_SAME, *_COMPARES, *_INTRINSICS, *_SPECIAL, *instructions.INSTRUCTIONS, "zext", "sext", "trunc", "bitcast"}
+    | {"select", "const", "arg", "base", "field"}
 )
 """The pure ops that have a lowering."""
 

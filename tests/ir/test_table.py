@@ -33,7 +33,7 @@ IMMEDIATES |= {"operation": "smax", "function": "fprem", "transfer": "call", "re
 
 def operand_types(op: Op) -> list[Type]:
     """Types that the op can be applied to."""
-    bound = OPERANDS.get(op.name, F64 if op.name in FLOAT_OPS else I32)
+    bound = OPERANDS.get(op.name, F64 if op.name in FLOAT_OPS else parse_type(op.bound) if op.bound else I32)
     letters = {"T": bound, "B": I1, "E": I32}
     return [letters.get(word) or parse_type(word) for word in op.operands if word != "..."]
 
@@ -109,7 +109,7 @@ def test_has_a_meaning(name: str) -> None:
     elif op.is_pure and name not in INPUTS:
         types = operand_types(op)
         type = result_of(op, types)
-        raw = [(1, 2, 3, 4) if t.is_vector else 1 for t in types]
+        raw = [tuple(range(1, t.lanes + 1)) if t.is_vector else 1 for t in types]
         assert 0 <= to_bits(type, evaluate(op, type, raw, types, IMMEDIATES[op.immediate])) <= type.mask
 
 
