@@ -8,19 +8,23 @@ from typing import Final
 from metaphrase.translator.x86.instructions import (
     avx,
     conversions,
+    crypto,
     fma,
     sse4_float,
+    sse4_integer,
     sse4_strings,
     sse_float,
     sse_integer,
     sse_transfer,
+    ssse3,
 )
 from tests.oracle.native import ARENA, ARENA_SIZE, REGISTERS
 from tests.translator.x86.differential import UNDEFINED, Drawn, rows_of, setup
 from tests.translator.x86.observed import APPROXIMATE
 
 ROWS: Final = rows_of(
-    sse_transfer, sse_float, conversions, sse_integer, sse4_float, sse4_strings, avx, fma
+    sse_transfer, sse_float, conversions, sse_integer, sse4_float, sse4_strings, avx, fma, ssse3,
+    sse4_integer, crypto,
 )  # fmt: skip
 ESTIMATES: Final = frozenset(row.name for row in ROWS if row.detail.undefined == "approximate")
 

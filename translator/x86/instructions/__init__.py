@@ -9,6 +9,7 @@ from metaphrase.translator.x86.instructions import (
     bmi,
     control,
     conversions,
+    crypto,
     data_transfer,
     flags,
     fma,
@@ -16,10 +17,12 @@ from metaphrase.translator.x86.instructions import (
     multiplication,
     shifts,
     sse4_float,
+    sse4_integer,
     sse4_strings,
     sse_float,
     sse_integer,
     sse_transfer,
+    ssse3,
     stack,
     strings,
     system,
@@ -32,7 +35,8 @@ from metaphrase.translator.x86.table import ROWS
 
 CHAPTERS = (
     data_transfer, stack, arithmetic, multiplication, shifts, bits, bmi, strings, control, flags, system,
-    sse_transfer, sse_float, conversions, sse_integer, sse4_float, sse4_strings, avx, fma,
+    sse_transfer, sse_float, conversions, sse_integer, ssse3, sse4_integer, sse4_float, sse4_strings, crypto,
+    avx, fma,
     mmx, x87_transfer, x87_arithmetic, x87_transcendental, x87_state,
 )  # fmt: skip
 

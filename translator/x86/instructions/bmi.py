@@ -84,6 +84,21 @@ def rorx(m: X86Emitter, target: Register, source: Operand, count: Value) -> None
     m.put(target, value.binary("rotr", count.zext(value.width) & value.width - 1))
 
 
+def _gathered(name: str, prefix: str, op: str, what: str) -> None:
+    def semantics(m: X86Emitter, target: Register, first: Register, mask: Operand) -> None:
+        bits = m.get(mask)
+        m.put(target, m.get(first).binary(op, bits))
+
+    insn(
+        both(f"VEX.LZ.{prefix}.0F38.W F5 /r"), "Gy, By, Ey", name=name, extension="bmi2",
+        manual=f"{name.upper()}: {what}. SDM volume 2B, {name.upper()}.",
+    )(semantics)  # fmt: skip
+
+
+_gathered("pdep", "F2", "deposit_bits", "low bits to where the mask has ones")
+_gathered("pext", "F3", "extract_bits", "bits where the mask has ones to the low end")
+
+
 def _shift(name: str, prefix: str, op: str) -> None:
     def semantics(m: X86Emitter, target: Register, source: Operand, count: Register) -> None:
         value = m.get(source)
