@@ -2,7 +2,7 @@
 
 Programs choose their code by these bits. So an extension is announced when all of it is described, and not where a
 plain sequence serves the guest better: ERMS would send every memcpy into REP MOVSB, which runs an element at a time.
-OSXSAVE is clear, hence no XCR0, and no AVX.
+OSXSAVE is clear, hence no XCR0, and no AVX; BMI1 and BMI2 are about general registers, though VEX encodes them.
 """
 
 from __future__ import annotations
@@ -18,10 +18,13 @@ SIGNATURE: Final = 0x663
 FEATURES: Final[dict[str, tuple[int, str, int]]] = {
     "fpu": (1, "edx", 0), "tsc": (1, "edx", 4), "cx8": (1, "edx", 8), "cmov": (1, "edx", 15),
     "clflush": (1, "edx", 19), "mmx": (1, "edx", 23), "fxsr": (1, "edx", 24), "sse": (1, "edx", 25),
-    "sse2": (1, "edx", 26), "cx16": (1, "ecx", 13), "movbe": (1, "ecx", 22), "popcnt": (1, "ecx", 23),
-    "fsgsbase": (7, "ebx", 0), "adx": (7, "ebx", 19), "lahf": (0x8000_0001, "ecx", 0), "lzcnt": (0x8000_0001, "ecx", 5),
-    "prefetchw": (0x8000_0001, "ecx", 8), "syscall": (0x8000_0001, "edx", 11), "nx": (0x8000_0001, "edx", 20),
-    "rdtscp": (0x8000_0001, "edx", 27), "lm": (0x8000_0001, "edx", 29), "invariant_tsc": (0x8000_0007, "edx", 8),
+    "sse2": (1, "edx", 26), "sse3": (1, "ecx", 0), "pclmulqdq": (1, "ecx", 1), "ssse3": (1, "ecx", 9),
+    "cx16": (1, "ecx", 13), "sse4.1": (1, "ecx", 19), "sse4.2": (1, "ecx", 20), "movbe": (1, "ecx", 22),
+    "popcnt": (1, "ecx", 23), "aes": (1, "ecx", 25), "fsgsbase": (7, "ebx", 0), "bmi1": (7, "ebx", 3),
+    "bmi2": (7, "ebx", 8), "adx": (7, "ebx", 19), "sha": (7, "ebx", 29), "gfni": (7, "ecx", 8),
+    "lahf": (0x8000_0001, "ecx", 0), "lzcnt": (0x8000_0001, "ecx", 5), "prefetchw": (0x8000_0001, "ecx", 8),
+    "syscall": (0x8000_0001, "edx", 11), "nx": (0x8000_0001, "edx", 20), "rdtscp": (0x8000_0001, "edx", 27),
+    "lm": (0x8000_0001, "edx", 29), "invariant_tsc": (0x8000_0007, "edx", 8),
 }  # fmt: skip
 """What is announced: leaf (subleaf 0), register and bit."""
 
