@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from metaphrase.backends.llvm.context import Reasons
 from metaphrase.ir import record
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.ir.passes.environment import ENVIRONMENT_SLOT
+from metaphrase.ir.types import I64
 from metaphrase.translator.engine import precompiled
 from metaphrase.translator.engine.block_table import BlockTable
 from metaphrase.translator.engine.cache import Cache, default_folder
@@ -32,6 +34,8 @@ _NEVER = 1 << 62
 _MASKS = 0x1F80
 """The bits of the floating-point environment that mask exceptions."""
 _SIZES = Sizes()
+_thread = threading.local()
+"""What the thread last entered: (state, base of the window, changes of the roots by then)."""
 
 
 class NativeCpu:
@@ -62,6 +66,15 @@ class NativeCpu:
         self._memory = HostBlock(c.SIZE + c.jump_cache(guest.layout) + (c.JUMP_ENTRY << c.JUMP_CACHE_BITS))
         self.state = self._memory.address + c.SIZE
         self._view = self._memory.view[c.SIZE :]
+        self._whole_words = {
+            slot.name: (c.SIZE + slot.offset) // 8
+            for slot in guest.layout
+            if slot.type is I64 and slot.offset % 8 == 0 and slot.name not in guest.special_registers
+        }
+        """Where in the context's memory the 64-bit registers are, in words."""
+        environment = guest.layout.slots.get(ENVIRONMENT_SLOT)
+        self._environment = (c.SIZE + environment.offset) // 8 if environment is not None else -1
+        self._environment_shift = environment.offset % 8 * 8 if environment is not None else 0
         self._pages = CodePages(memory)
         self.blocks = BlockTable(guest, self.runtime, self._pages, self._memory, sizes)
         self._hot = HostBlock(8 * c.HOT_QUEUE_LENGTH)
@@ -81,6 +94,9 @@ class NativeCpu:
     # --- registers -------------------------------------------------------------------------------------------------
     def get(self, register: str) -> int:
         """A register's value by name; derived ones (x86 rflags) are put together by the guest."""
+        word = self._whole_words.get(register)
+        if word is not None:
+            return self._memory.words[word]
         special = self.guest.special_registers.get(register)
         if special is not None:
             return special[0](self)
@@ -91,6 +107,8 @@ class NativeCpu:
         special = self.guest.special_registers.get(register)
         if special is not None:
             special[1](self, value)
+        elif (word := self._whole_words.get(register)) is not None:
+            self._memory.words[word] = value & (1 << 64) - 1
         else:
             self.set_slot(register, value)
         if register == self.guest.program_counter:
@@ -115,7 +133,7 @@ class NativeCpu:
 
     @property
     def pc(self) -> int:
-        return self.get_slot(self.guest.program_counter)
+        return self.get(self.guest.program_counter)
 
     @pc.setter
     def pc(self, value: int) -> None:
@@ -202,15 +220,20 @@ class NativeCpu:
 
     def _unmasks_exceptions(self) -> bool:
         """Whether the guest has unmasked floating-point exceptions, which the host then takes."""
-        slot = self.guest.layout.slots.get(ENVIRONMENT_SLOT)
-        if slot is None or int.from_bytes(self._view[slot.offset : slot.offset + 2], "little") & _MASKS == _MASKS:
+        if self._environment < 0:
+            return False
+        if self._memory.words[self._environment] >> self._environment_shift & _MASKS == _MASKS:
             return False
         roots().install_for_floats(self.runtime.symbols["on_signal"])
         return True
 
     def _enter_thread(self) -> None:
-        set_gs_base(self.memory.base)
-        roots().attach(self.state)
+        """Tell native code that this thread runs this guest, if another thread or guest did last."""
+        now = (self.state, self.memory.base, roots().changes)
+        if getattr(_thread, "entered", None) != now:
+            set_gs_base(self.memory.base)
+            roots().attach(self.state)
+            _thread.entered = (self.state, self.memory.base, roots().changes)
 
     def _interrupted(self) -> Exit | None:
         self._put(c.INTERRUPT, 0)

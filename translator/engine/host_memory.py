@@ -34,15 +34,15 @@ class HostBlock:
         self.size = size = -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
         self._map = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE)
         self.view = memoryview(self._map)
-        self._words = self.view.cast("Q")  # whole words in one access: native code may be looking
+        self.words = self.view.cast("Q")  # whole words in one access: native code may be looking
         self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
 
     def u64(self, offset: int) -> int:
         """The unsigned 64-bit word at a byte offset, a multiple of 8."""
-        return self._words[offset >> 3]
+        return self.words[offset >> 3]
 
     def put_u64(self, offset: int, value: int) -> None:
-        self._words[offset >> 3] = value & 0xFFFF_FFFF_FFFF_FFFF
+        self.words[offset >> 3] = value & 0xFFFF_FFFF_FFFF_FFFF
 
     def zero(self) -> None:
         """Give all of it back to the host: it reads as zeros again."""

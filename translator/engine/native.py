@@ -44,9 +44,12 @@ class Roots:
         self._libc.pthread_self.restype = ctypes.c_void_p
         self.installed = False
         self.installed_for_floats = False
+        self.changes = 0
+        """How often the table of threads was changed."""
 
     def attach(self, state: int) -> None:
         """Say that this thread runs the guest whose state lies at `state`, and no other that it ran before."""
+        self.changes += 1
         thread = int(self._libc.pthread_self() or 0)
         with self.lock:
             entries = context.ROOT_ENTRIES
@@ -67,6 +70,7 @@ class Roots:
 
     def detach(self, state: int) -> None:
         """Forget a state: its memory is about to go."""
+        self.changes += 1
         with self.lock:
             entries = context.ROOT_ENTRIES
             count = self.block.u64(context.ROOT_THREADS)

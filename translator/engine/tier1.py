@@ -129,7 +129,7 @@ class Tier1:
     # --- the compiling thread --------------------------------------------------------------------------------------
     def start(self) -> None:
         """Start compiling in the background, if it is not going on already."""
-        if self.thread is None or not self.thread.is_alive():
+        if self.thread is None:
             sys.setswitchinterval(0.0005)  # the guest's system calls wait for the lock that lifting holds
             self.thread = threading.Thread(target=self._work, name="metaphrase tier 1", daemon=True)
             self.thread.start()
