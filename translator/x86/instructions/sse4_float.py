@@ -19,10 +19,12 @@ from metaphrase.translator.x86.vectors import (
     SINGLES,
     bit_lanes,
     chosen,
+    lanes,
     pick,
     shuffled_by_halves,
     with_lane,
 )
+from metaphrase.translator.x86.vex import FLOAT, LONG, SCALAR, SHORT, vex_forms, widened, with_scalar
 
 Binary = Callable[[X86Emitter, Value, Value], Value]
 WithImmediate = Callable[[X86Emitter, Value, Value, Value], Value]
@@ -34,13 +36,17 @@ def sse3_binary(opcode: int) -> Callable[[Binary], Binary]:
 
     def describe(meaning: Binary) -> Binary:
         def semantics(m: X86Emitter, type: Type, target: Register, source: Register | Memory) -> None:
-            b = m.get(source, type)
-            m.put_xmm(target, meaning(m, m.get(target, type), b))
+            vex(m, type, target, target, source)
+
+        def vex(m: X86Emitter, type: Type, target: Register, first: Register, source: Register | Memory) -> None:
+            b = m.get(source, widened(type, target.width))
+            m.put(target, meaning(m, m.get(first, b.type), b))
 
         semantics.__doc__ = meaning.__doc__
         for suffix, prefix, type in (("ps", "F2", SINGLES), ("pd", "66", DOUBLES)):
             insn(f"{prefix} 0F {opcode:02X} /r", "Vx, Wdq", name=meaning.__name__ + suffix, extension="sse3",
                  static=(type,))(semantics)  # fmt: skip
+            vex_forms(meaning.__name__ + suffix, FLOAT, prefix, f"{opcode:02X} /r", "Vx, Hx, Wx", vex, type)
         return meaning
 
     return describe
@@ -62,8 +68,8 @@ def addsub(m: X86Emitter, a: Value, b: Value) -> Value:
 
 def horizontal(m: X86Emitter, op: str, a: Value, b: Value) -> Value:
     """`op` of the even and the odd lanes of `a`, then of those of `b`, in every 128 bits."""
-    lanes = range(256 // a.width)
-    return m.effect(op, a.type, shuffled_by_halves(a, b, lanes[0::2]), shuffled_by_halves(a, b, lanes[1::2]))
+    places = range(256 // a.width)
+    return m.effect(op, a.type, shuffled_by_halves(a, b, places[0::2]), shuffled_by_halves(a, b, places[1::2]))
 
 
 @sse3_binary(0x7C)
@@ -84,10 +90,16 @@ def hsub(m: X86Emitter, a: Value, b: Value) -> Value:
 def duplicate(m: X86Emitter, lane: int, odd: int, target: Register, source: Register | Memory) -> None:
     """MOVDDUP, MOVSLDUP, MOVSHDUP: the even lanes twice each, or the odd ones. SDM volume 2B, each."""
     if source.width == 64:
-        m.put_xmm(target, m.get(source, F64).splat(2))
+        m.put(target, m.get(source, F64).splat(2))
         return
-    a = m.get(source, LANES[lane])
-    m.put_xmm(target, shuffled_by_halves(a, a, [number & ~1 | odd for number in range(128 // lane)]))
+    a = m.get(source, lanes(source, lane))
+    m.put(target, shuffled_by_halves(a, a, [number & ~1 | odd for number in range(128 // lane)]))
+
+
+vex_forms("movddup", SHORT, "F2", "12 /r", "Vx, Wq", duplicate, 64, 0)
+vex_forms("movddup", LONG, "F2", "12 /r", "Vx, Wx", duplicate, 64, 0)
+vex_forms("movsldup", FLOAT, "F3", "12 /r", "Vx, Wx", duplicate, 32, 0)
+vex_forms("movshdup", FLOAT, "F3", "16 /r", "Vx, Wx", duplicate, 32, 1)
 
 
 # --- SSE4.1: rounding -------------------------------------------------------------------------------------------------
@@ -110,17 +122,41 @@ def round_(m: X86Emitter, type: Type, target: Register, source: Register | Memor
     m.put_xmm(target, rounded(m, m.get(source, type), how))
 
 
+def vex_round(m: X86Emitter, type: Type, target: Register, source: Register | Memory, how: Value) -> None:
+    m.put(target, rounded(m, m.get(source, widened(type, target.width)), how))
+
+
+def vex_round_scalar(
+    m: X86Emitter, type: Type, target: Register, first: Register, source: Register | Memory, how: Value
+) -> None:
+    m.put(target, with_scalar(m, first, rounded(m, m.get(source, type), how)))
+
+
+vex_forms("roundps", FLOAT, "66", "08 /r ib", "Vx, Wx, Ib", vex_round, SINGLES, map="0F3A")
+vex_forms("roundpd", FLOAT, "66", "09 /r ib", "Vx, Wx, Ib", vex_round, DOUBLES, map="0F3A")
+vex_forms("roundss", SCALAR, "66", "0A /r ib", "Vss, Hss, Wss, Ib", vex_round_scalar, F32, map="0F3A")
+vex_forms("roundsd", SCALAR, "66", "0B /r ib", "Vsd, Hsd, Wsd, Ib", vex_round_scalar, F64, map="0F3A")
+
+
 # --- SSE4.1: dot products and blends ----------------------------------------------------------------------------------
-def with_immediate(opcode: int, name: str, type: Type) -> Callable[[WithImmediate], WithImmediate]:
-    """`target = meaning(m, target, source, immediate)` at 66 0F 3A `opcode`."""
+def with_immediate(
+    opcode: int, name: str, type: Type, lengths: tuple[tuple[str, str], ...] = FLOAT
+) -> Callable[[WithImmediate], WithImmediate]:
+    """`target = meaning(m, target, source, immediate)` at 66 0F 3A `opcode`; `lengths` are those behind VEX."""
 
     def describe(meaning: WithImmediate) -> WithImmediate:
         def semantics(m: X86Emitter, target: Register, source: Register | Memory, immediate: Value) -> None:
-            b = m.get(source, type)
-            m.put_xmm(target, meaning(m, m.get(target, type), b, immediate))
+            vex(m, target, target, source, immediate)
+
+        def vex(
+            m: X86Emitter, target: Register, first: Register, source: Register | Memory, immediate: Value
+        ) -> None:
+            b = m.get(source, widened(type, target.width))
+            m.put(target, meaning(m, m.get(first, b.type), b, immediate))
 
         semantics.__doc__ = meaning.__doc__
         insn(f"66 0F 3A {opcode:02X} /r ib", "Vx, Wdq, Ib", name=name, extension="sse4.1")(semantics)
+        vex_forms(name, lengths, "66", f"{opcode:02X} /r ib", "Vx, Hx, Wx, Ib", vex, map="0F3A")
         return meaning
 
     return describe
@@ -133,7 +169,7 @@ def _repeated(bits: Value, type: Type) -> Value:
 
 
 @with_immediate(0x40, "dpps", SINGLES)
-@with_immediate(0x41, "dppd", DOUBLES)
+@with_immediate(0x41, "dppd", DOUBLES, SHORT)
 def dot_product(m: X86Emitter, a: Value, b: Value, which: Value) -> Value:
     """DPPS, DPPD: the sum of the products that bits 4 and up of the immediate choose, in the lanes that its low bits
     choose; +0 for the others. SDM volume 2A, each.
@@ -170,8 +206,19 @@ def blended_by_sign(a: Value, b: Value, mask: Value) -> Value:
 @insn("66 0F 38 15 /r", "Vx, Wdq", name="blendvpd", static=(64,), extension="sse4.1")
 def blend_by_register(m: X86Emitter, lane: int, target: Register, source: Register | Memory) -> None:
     """BLENDVPS, BLENDVPD: lanes of the source where those of XMM0 have their sign set. SDM volume 2A, each."""
-    b = m.get(source, LANES[lane])
-    m.put_xmm(target, blended_by_sign(m.get(target, LANES[lane]), b, m.get(XMM0, LANES[lane])))
+    vex_blend_by_register(m, lane, target, target, source, XMM0)
+
+
+def vex_blend_by_register(
+    m: X86Emitter, lane: int, target: Register, first: Register, source: Register | Memory, mask: Register
+) -> None:
+    b = m.get(source, lanes(target, lane))
+    m.put(target, blended_by_sign(m.get(first, b.type), b, m.get(mask, b.type)))
+
+
+for _name, _opcode, _lane in (("blendvps", "4A", 32), ("blendvpd", "4B", 64)):
+    vex_forms(_name, FLOAT, "66", f"{_opcode} /r is4", "Vx, Hx, Wx, Lx", vex_blend_by_register, _lane,
+              map="0F3A", w="W0")  # fmt: skip
 
 
 # --- SSE4.1: insert and extract ---------------------------------------------------------------------------------------
@@ -186,14 +233,25 @@ def inserted(a: Value, single: Value, where: Value) -> Value:
 def insertps(m: X86Emitter, target: Register, source: Register | Memory, where: Value) -> None:
     """INSERTPS: a single of a register (of the lane that bits 6 and 7 choose) or memory into a lane; zeroes into those
     of the immediate's low bits. SDM volume 2A, INSERTPS."""
+    vex_insertps(m, target, target, source, where)
+
+
+def vex_insertps(
+    m: X86Emitter, target: Register, first: Register, source: Register | Memory, where: Value
+) -> None:
     if isinstance(source, Memory):
         single = m.get(source, F32)
     else:
         b = m.get(source, SINGLES)
         single = pick([b.extract(lane) for lane in range(4)], where.lshr(6))
-    m.put_xmm(target, inserted(m.get(target, SINGLES), single, where))
+    m.put(target, inserted(m.get(first, SINGLES), single, where))
 
 
+vex_forms("insertps", SHORT, "66", "21 /r mem ib", "Vx, Hx, Wss, Ib", vex_insertps, map="0F3A")
+vex_forms("insertps", SHORT, "66", "21 /r reg ib", "Vx, Hx, Ux, Ib", vex_insertps, map="0F3A")
+
+
+@insn("VEX.128.66.0F3A.WIG 17 /r ib", "Ed, Vx, Ib", name="vextractps", extension="avx")
 @insn("66 0F 3A 17 /r ib", "Ed, Vx, Ib", extension="sse4.1")
 def extractps(m: X86Emitter, target: Register | Memory, source: Register, index: Value) -> None:
     """EXTRACTPS: a single, as its bits, to a general register or memory. SDM volume 2A, EXTRACTPS."""

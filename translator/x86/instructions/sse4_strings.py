@@ -8,7 +8,6 @@ second's is a bit each, in an i32.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 from metaphrase.ir.graph import Value
 from metaphrase.ir.types import I32, integer
@@ -16,8 +15,8 @@ from metaphrase.translator.x86 import state as s
 from metaphrase.translator.x86.emitter import Flags, Memory, Register, X86Emitter
 from metaphrase.translator.x86.table import insn
 from metaphrase.translator.x86.vectors import LANES, WHOLE, bit_lanes, chosen
+from metaphrase.translator.x86.vex import SHORT, vex_forms
 
-XMM0: Final = Register(s.XMM[0], 128)
 EQUAL_ANY, RANGES, EQUAL_EACH, EQUAL_ORDERED = range(4)
 """Bits 2 and 3 of the immediate: which comparison."""
 
@@ -100,7 +99,7 @@ def compared(m: X86Emitter, a: Value, b: Value, in_a: Value, in_b: Value, how: V
     return result
 
 
-def index(m: X86Emitter, bits: Value, how: Value) -> None:
+def index(m: X86Emitter, bits: Value, how: Value, xmm0: Register) -> None:
     """ECX: the number of the first set bit, or of the last if bit 6 of the immediate is set; without any, the count."""
     count = _by_format(how, lambda lane: m.const(128 // lane, 32))
     last = bits.eq(0).select(count, 31 - bits.unary("clz"))
@@ -108,14 +107,14 @@ def index(m: X86Emitter, bits: Value, how: Value) -> None:
     m.put(m.gpr(1, 32), (how & 0x40).ne(0).select(last, first))
 
 
-def mask(m: X86Emitter, bits: Value, how: Value) -> None:
+def mask(m: X86Emitter, bits: Value, how: Value, xmm0: Register) -> None:
     """XMM0: the bits, or elements of ones if bit 6 of the immediate is set."""
     alone = m.function.const(WHOLE, 0).insert(0, bits.zext(64))
     elements = _by_format(how, lambda lane: bit_lanes(bits.trunc(16), LANES[lane]).sext(lane).bitcast(WHOLE))
-    m.put_xmm(XMM0, (how & 0x40).ne(0).select(elements, alone))
+    m.put(xmm0, (how & 0x40).ne(0).select(elements, alone))
 
 
-Output = Callable[[X86Emitter, Value, Value], None]
+Output = Callable[[X86Emitter, Value, Value, Register], None]
 
 
 def _explicit(m: X86Emitter, output: Output, width: int, a: Register, b: Register | Memory, how: Value) -> None:
@@ -124,7 +123,7 @@ def _explicit(m: X86Emitter, output: Output, width: int, a: Register, b: Registe
     count = _by_format(how, lambda lane: m.const(128 // lane, width))
     in_a, in_b = (m.get(m.gpr(number, width)) for number in (0, 2))
     in_a, in_b = (length.slt(0).select(-length, length).binary("umin", count).trunc(32) for length in (in_a, in_b))
-    output(m, compared(m, m.get(a, WHOLE), right, in_a, in_b, how), how)
+    output(m, compared(m, m.get(a, WHOLE), right, in_a, in_b, how), how, type(a)(s.XMM[0], 128))
 
 
 def _implicit(m: X86Emitter, output: Output, a: Register, b: Register | Memory, how: Value) -> None:
@@ -135,15 +134,19 @@ def _implicit(m: X86Emitter, output: Output, a: Register, b: Register | Memory, 
 
     right = m.get(b, WHOLE)
     left = m.get(a, WHOLE)
-    output(m, compared(m, left, right, length(left), length(right), how), how)
+    output(m, compared(m, left, right, length(left), length(right), how), how, type(a)(s.XMM[0], 128))
 
 
 for _opcode, _letter, _output in ((0x60, "m", mask), (0x61, "i", index)):
     for _wide, _width in (("W0", 32), ("REX.W", 64)):
         insn(f"66 {_wide} 0F 3A {_opcode:02X} /r ib", "Vx, Wx, Ib", name="pcmpestr" + _letter, extension="sse4.2",
              static=(_output, _width))(_explicit)  # fmt: skip
+        vex_forms("pcmpestr" + _letter, SHORT, "66", f"{_opcode:02X} /r ib", "Vx, Wx, Ib", _explicit, _output, _width,
+                  map="0F3A", w="W0" if _width == 32 else "W1")  # fmt: skip
     insn(f"66 0F 3A {_opcode + 2:02X} /r ib", "Vx, Wx, Ib", name="pcmpistr" + _letter, extension="sse4.2",
          static=(_output,))(_implicit)  # fmt: skip
+    vex_forms("pcmpistr" + _letter, SHORT, "66", f"{_opcode + 2:02X} /r ib", "Vx, Wx, Ib", _implicit, _output,
+              map="0F3A")  # fmt: skip
 
 
 @insn("F2 W0 0F 38 F0 /r | F2 REX.W 0F 38 F0 /r | F2 W0 0F 38 F1 /r | F2 REX.W 0F 38 F1 /r",
