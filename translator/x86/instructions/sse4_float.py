@@ -171,11 +171,11 @@ def _repeated(bits: Value, type: Type) -> Value:
 @with_immediate(0x40, "dpps", SINGLES)
 @with_immediate(0x41, "dppd", DOUBLES, SHORT)
 def dot_product(m: X86Emitter, a: Value, b: Value, which: Value) -> Value:
-    """DPPS, DPPD: the sum of the products that bits 4 and up of the immediate choose, in the lanes that its low bits
-    choose; +0 for the others. SDM volume 2A, each.
+    """DPPS, DPPD: the sum of chosen products, in chosen lanes. SDM volume 2A, each.
 
-    Products that are not chosen are those of zeroes. Four of them are added in pairs, then the sums of the pairs. Each
-    lane adds for itself: of several NaNs it is the order of operands that tells, which differs between lanes.
+    Bits 4 and up of the immediate choose products, its low bits lanes; the others are +0. Products that are not chosen
+    are those of zeroes. Four of them are added in pairs, then the sums of the pairs. Each lane adds for itself: of
+    several NaNs it is the order of operands that tells, which differs between lanes.
     """
     zero = m.function.const(a.type, 0)
     takes_part = _repeated(which.lshr(4), a.type)
@@ -231,8 +231,10 @@ def inserted(a: Value, single: Value, where: Value) -> Value:
 @insn("66 0F 3A 21 /r mem ib", "Vx, Wss, Ib", name="insertps", extension="sse4.1")
 @insn("66 0F 3A 21 /r reg ib", "Vx, Ux, Ib", name="insertps", extension="sse4.1")
 def insertps(m: X86Emitter, target: Register, source: Register | Memory, where: Value) -> None:
-    """INSERTPS: a single of a register (of the lane that bits 6 and 7 choose) or memory into a lane; zeroes into those
-    of the immediate's low bits. SDM volume 2A, INSERTPS."""
+    """INSERTPS: a single into a lane, and zeroes into others. SDM volume 2A, INSERTPS.
+
+    Of a register, bits 6 and 7 of the immediate choose the lane; its low bits tell which become zero.
+    """
     vex_insertps(m, target, target, source, where)
 
 
