@@ -12,8 +12,8 @@ from metaphrase.translator.x86.instructions import ROWS
 
 _HEAD = """# The x86-64 instructions that are described
 
-Generated from the tables (`python -m metaphrase.translator.x86.document`): every form, by the extension that CPUID has
-for it, as the manual writes it (`translator/x86/table.py` explains the notation). Where the same bytes may have operands
+Generated from the tables (`python -m metaphrase.translator.x86.document`): every form, by its extension in CPUID,
+as the manual writes it (`translator/x86/table.py` explains the notation). Where the same bytes may have operands
 in registers or in memory, that is one form here.
 
 All of them run on every tier and in the reference interpreter, but for string instructions with a REP prefix, which
