@@ -25,8 +25,10 @@ def nop(m: X86Emitter, *operands: Register | Memory) -> None:
 
 
 @insn("NP 0F AE /7 mem", "Eb", extension="clflush")
+@insn("66 0F AE /7 mem", "Eb", name="clflushopt", extension="clflushopt")
+@insn("66 0F AE /6 mem", "Eb", name="clwb", extension="clwb")
 def clflush(m: X86Emitter, line: Memory) -> None:
-    """CLFLUSH: flush a cache line; the byte must be readable. SDM volume 2A, CLFLUSH."""
+    """CLFLUSH, CLFLUSHOPT, CLWB: flush or write back a cache line; the byte must be readable. SDM volume 2A, each."""
     m.load(line.address, I8)
 
 
