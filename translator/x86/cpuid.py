@@ -2,12 +2,13 @@
 
 Programs choose their code by these bits. So an extension is announced when all of it is described, and not where a
 plain sequence serves the guest better: ERMS would send every memcpy into REP MOVSB, which runs an element at a time.
-OSXSAVE is clear, hence no XCR0, and no AVX; BMI1 and BMI2 are about general registers, though VEX encodes them.
 """
 
 from __future__ import annotations
 
 from typing import Final
+
+from metaphrase.translator.x86.state import XCR0, XSAVE_AVX, XSAVE_SIZE
 
 VENDOR: Final = b"GenuineIntel"
 """C libraries only look closer at vendors that they know."""
@@ -20,18 +21,20 @@ FEATURES: Final[dict[str, tuple[int, str, int]]] = {
     "clflush": (1, "edx", 19), "mmx": (1, "edx", 23), "fxsr": (1, "edx", 24), "sse": (1, "edx", 25),
     "sse2": (1, "edx", 26), "sse3": (1, "ecx", 0), "pclmulqdq": (1, "ecx", 1), "ssse3": (1, "ecx", 9),
     "cx16": (1, "ecx", 13), "sse4.1": (1, "ecx", 19), "sse4.2": (1, "ecx", 20), "movbe": (1, "ecx", 22),
-    "popcnt": (1, "ecx", 23), "aes": (1, "ecx", 25), "fsgsbase": (7, "ebx", 0), "bmi1": (7, "ebx", 3),
-    "bmi2": (7, "ebx", 8), "adx": (7, "ebx", 19), "sha": (7, "ebx", 29), "gfni": (7, "ecx", 8),
+    "popcnt": (1, "ecx", 23), "aes": (1, "ecx", 25), "xsave": (1, "ecx", 26), "osxsave": (1, "ecx", 27),
+    "xsaveopt": (0xD, "eax", 0), "xsavec": (0xD, "eax", 1), "xgetbv1": (0xD, "eax", 2), "clflushopt": (7, "ebx", 23),
+    "clwb": (7, "ebx", 24), "fsgsbase": (7, "ebx", 0), "bmi1": (7, "ebx", 3), "bmi2": (7, "ebx", 8),
+    "adx": (7, "ebx", 19), "sha": (7, "ebx", 29), "gfni": (7, "ecx", 8),
     "lahf": (0x8000_0001, "ecx", 0), "lzcnt": (0x8000_0001, "ecx", 5), "prefetchw": (0x8000_0001, "ecx", 8),
     "syscall": (0x8000_0001, "edx", 11), "nx": (0x8000_0001, "edx", 20), "rdtscp": (0x8000_0001, "edx", 27),
     "lm": (0x8000_0001, "edx", 29), "invariant_tsc": (0x8000_0007, "edx", 8),
 }  # fmt: skip
-"""What is announced: leaf (subleaf 0), register and bit."""
+"""What is announced: leaf (subleaf 0, but 1 of leaf 0xD), register and bit."""
 
 _CACHES: Final = ((1, 1, 32 << 10, 8), (2, 1, 32 << 10, 8), (3, 2, 1 << 20, 16), (3, 3, 8 << 20, 16))
 """(1 data, 2 instructions, 3 both; level; bytes; ways): usual sizes, from which memory functions derive thresholds."""
 _LINE: Final = 64
-_LAST_BASIC, _LAST_EXTENDED = 7, 0x8000_0008
+_LAST_BASIC, _LAST_EXTENDED = 0xD, 0x8000_0008
 _ADDRESS_BITS: Final = 48 << 8 | 46
 """Bits of linear and of physical addresses."""
 
@@ -51,6 +54,8 @@ def cpuid(leaf: int, subleaf: int) -> Registers:
             eax = 0x00FF_FF01  # one query; the descriptors are in leaf 4, and the TLBs are not told
         case 4:
             eax, ebx, ecx = _cache(subleaf)
+        case 0xD:
+            eax, ebx, ecx = _state_components(subleaf)
         case 0x8000_0000:
             eax = _LAST_EXTENDED
         case 0x8000_0002 | 0x8000_0003 | 0x8000_0004:
@@ -59,7 +64,9 @@ def cpuid(leaf: int, subleaf: int) -> Registers:
             ecx = 1024 << 16 | 8 << 12 | _LINE  # the second level: KiB, code for 16 ways
         case 0x8000_0008:
             eax = _ADDRESS_BITS
-    if subleaf == 0 or leaf != 7:
+    if leaf == 0xD:
+        eax |= _features(leaf, "eax") if subleaf == 1 else 0
+    elif subleaf == 0 or leaf != 7:
         ebx |= _features(leaf, "ebx")
         ecx |= _features(leaf, "ecx")
         edx |= _features(leaf, "edx")
@@ -72,6 +79,18 @@ def _features(leaf: int, register: str) -> int:
 
 def _words(data: bytes) -> tuple[int, ...]:
     return tuple(int.from_bytes(data[at : at + 4], "little") for at in range(0, len(data), 4))
+
+
+def _state_components(subleaf: int) -> tuple[int, int, int]:
+    """eax, ebx and ecx of leaf 0xD: XCR0 and the XSAVE area's size, that of the compacted form, a component's place."""
+    match subleaf:
+        case 0:
+            return XCR0, XSAVE_SIZE, XSAVE_SIZE
+        case 1:
+            return 0, XSAVE_SIZE, 0
+        case 2:
+            return XSAVE_SIZE - XSAVE_AVX, XSAVE_AVX, 0
+    return 0, 0, 0
 
 
 def _cache(number: int) -> tuple[int, int, int]:

@@ -48,7 +48,7 @@ class X86Guest(Guest):
     services = services.SERVICES
     reasons = (
         "divide_error", "invalid_opcode", "breakpoint", "general_protection", "overflow", "simd_exception",
-        "cpuid", "xgetbv", "environment",
+        "cpuid", "environment",
     )  # fmt: skip
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What the x86 guest does outside translated code: derived registers, CPUID and XGETBV."""
+"""What the x86 guest does outside translated code: derived registers and CPUID."""
 
 from __future__ import annotations
 
@@ -87,16 +87,10 @@ def _serve_cpuid(cpu: Any) -> None:
         cpu.set_slot(name, value)
 
 
-def _serve_xgetbv(cpu: Any) -> None:
-    """XGETBV of XCR0: x87 and SSE state are enabled."""
-    cpu.set_slot("rax", 3)
-    cpu.set_slot("rdx", 0)
-
-
 def _serve_environment(cpu: Any) -> None:
     """Exceptions of MXCSR were masked or unmasked: the CPU looks at that whenever guest code is entered."""
 
 
 SERVICES: Final[Mapping[str, Callable[[Any], None]]] = {
-    "cpuid": _serve_cpuid, "xgetbv": _serve_xgetbv, "environment": _serve_environment,
+    "cpuid": _serve_cpuid, "environment": _serve_environment,
 }  # fmt: skip

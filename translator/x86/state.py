@@ -43,6 +43,10 @@ for _number in range(16):  # 64 bytes apart, for a vector length to come
     LAYOUT.add(f"ymm{_number}h", vector(I64, 2))
 YMM_HIGH: Final = 16
 """How far the high half of a YMM register lies behind the XMM register."""
+XCR0: Final = 7
+"""The components of XSAVE's state that the system lets programs use: x87 (1), SSE (2), AVX (4)."""
+XSAVE_HEADER, XSAVE_AVX, XSAVE_SIZE = 512, 576, 832
+"""Where XSAVE's header and the high halves of the YMM registers lie, and where the area ends (SDM volume 1, 13.4)."""
 X87: Final = [LAYOUT.add(f"st_physical{n}", F80, align=16, size=16, group=INDEXED) for n in range(8)]
 
 DEFERRED: Final = LAYOUT.add("deferred", I8, group="deferred")

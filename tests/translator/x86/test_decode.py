@@ -55,7 +55,7 @@ def normal(text: str) -> str:
     text = re.sub(r"\b[ecsd]s:\[", "[", text)
     text = re.sub(r"(?<=\[)[re]iz(\*\d)?( \+ |(?=\]))|( \+ )[re]iz(\*\d)?", "", text).replace("[]", "[0]")
     text = re.sub(r"(\b(?:x?mm|y|t|[fdq])?(?:byte|word) )?ptr ", "", text)
-    text = re.sub(r"^(lock |rep |repn?e )?(sal|movabs|fxsave64|fxrstor64)\b", _unalias, text)
+    text = re.sub(r"^(lock |rep |repn?e )?(sal|movabs|(?:fx|x)(?:save|rstor)\w*64)\b", _unalias, text)
     predicate = re.match(rf"(v?)cmp({'|'.join(PREDICATES)})([ps][sd]) (.*)", text)
     if predicate:
         text = f"{predicate[1]}cmp{predicate[3]} {predicate[4]}, {PREDICATES.index(predicate[2])}"
@@ -67,8 +67,7 @@ def normal(text: str) -> str:
 
 
 def _unalias(match: re.Match[str]) -> str:
-    other = {"sal": "shl", "movabs": "mov", "fxsave64": "fxsave", "fxrstor64": "fxrstor"}
-    return (match[1] or "") + other[match[2]]
+    return (match[1] or "") + {"sal": "shl", "movabs": "mov"}.get(match[2], match[2].removesuffix("64"))
 
 
 def same(ours: str, theirs: str, width: int) -> bool:

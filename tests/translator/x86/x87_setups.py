@@ -6,12 +6,15 @@ import random
 import struct
 from typing import Final
 
-from metaphrase.translator.x86.instructions import x87_arithmetic, x87_state, x87_transcendental, x87_transfer
+from metaphrase.translator.x86.instructions import x87_arithmetic, x87_state, x87_transcendental, x87_transfer, xsave
 from tests.translator.x86.differential import UNDEFINED, Drawn, rows_of, setup
 from tests.translator.x86.observed import FLAG_BITS, X87_NEIGHBOUR
 from tests.translator.x86.vector_setups import double, environment, single, vector
 
-ROWS: Final = rows_of(x87_transfer, x87_arithmetic, x87_state, x87_transcendental)
+ROWS: Final = [
+    *rows_of(x87_transfer, x87_arithmetic, x87_state, x87_transcendental),
+    *(row for row in rows_of(xsave) if row.extension in ("fxsr", "sse")),
+]
 
 _INTEGER: Final = 1 << 63
 _SPECIAL: Final = (

@@ -30,6 +30,7 @@ from metaphrase.translator.x86.instructions import (
     x87_state,
     x87_transcendental,
     x87_transfer,
+    xsave,
 )
 from metaphrase.translator.x86.table import ROWS
 
@@ -38,6 +39,7 @@ CHAPTERS = (
     sse_transfer, sse_float, conversions, sse_integer, ssse3, sse4_integer, sse4_float, sse4_strings, crypto,
     avx, fma,
     mmx, x87_transfer, x87_arithmetic, x87_transcendental, x87_state,
+    xsave,
 )  # fmt: skip
 
 __all__ = ["CHAPTERS", "ROWS"]

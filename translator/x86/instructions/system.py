@@ -46,12 +46,6 @@ def cpuid(m: X86Emitter) -> None:
     m.leave("cpuid", m.next_pc)
 
 
-@insn("NP 0F 01 (D0)", ends_block=True, extension="xsave")
-def xgetbv(m: X86Emitter) -> None:
-    """XGETBV: extended control register. SDM volume 2D, XGETBV."""
-    m.leave("xgetbv", m.next_pc)
-
-
 def _put_counter(m: X86Emitter) -> None:
     count = m.effect("cycles", I64)
     m.put(m.gpr(0), count & 0xFFFFFFFF)
@@ -91,13 +85,14 @@ PRIVILEGED = {
     "hlt": "F4", "cli": "FA", "sti": "FB", "ins": "6C | 6D", "outs": "6E | 6F", "in": "E4 ib | E5 ib | EC | ED",
     "out": "E6 ib | E7 ib | EE | EF", "clts": "0F 06", "sysret": "0F 07", "invd": "0F 08", "wbinvd": "0F 09",
     "wrmsr": "0F 30", "rdmsr": "0F 32", "rdpmc": "0F 33", "sysexit": "0F 35", "swapgs": "0F 01 (F8)",
+    "xsetbv": "NP 0F 01 (D1)",
 }  # fmt: skip
 """Instructions that raise #GP(0) outside ring 0 or, for ports, without I/O privilege (SDM volume 3, 5.9)."""
 
 PRIVILEGED_OPERANDS = {
     "sldt": "0F 00 /0", "str": "0F 00 /1", "lldt": "0F 00 /2", "ltr": "0F 00 /3", "sgdt": "0F 01 /0 mem",
     "sidt": "0F 01 /1 mem", "lgdt": "0F 01 /2 mem", "lidt": "0F 01 /3 mem", "smsw": "0F 01 /4", "lmsw": "0F 01 /6",
-    "invlpg": "0F 01 /7 mem",
+    "invlpg": "0F 01 /7 mem", "xrstors": "NP 0F C7 /3 mem", "xsaves": "NP 0F C7 /5 mem",
 }  # fmt: skip
 """The same with a ModRM operand. SLDT, STR, SGDT, SIDT and SMSW fault under UMIP, which Linux turns on."""
 
