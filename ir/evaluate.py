@@ -38,25 +38,14 @@ def evaluate(op: Op, type: Type, args: Sequence[Raw], arg_types: Sequence[Type],
     """
     if op.whole:
         return _whole(op, type, args, arg_types, imm)
-    widths = [t.element.bits for t in arg_types]
-    if not type.is_vector:
-        return _lane(op, type, [Bits(w, a) for w, a in zip(widths, args, strict=True)])  # type: ignore[arg-type]
-    lanes = []
-    for index in range(type.lanes):
-        operands = [
-            Bits(w, a if isinstance(a, int) else a[index]) for w, a in zip(widths, args, strict=True)
-        ]  # a select may choose between vectors by one i1
-        lanes.append(_lane(op, type, operands))
-    return tuple(lanes)
-
-
-def _lane(op: Op, type: Type, operands: list[Bits]) -> int:
     assert op.meaning is not None
-    if op.result == "R":
-        result = op.meaning(*operands, type.element.bits)
-    else:
-        result = op.meaning(*operands)
-    return int(result.value)
+    widths = [t.element.bits for t in arg_types]
+    result_width = (type.element.bits,) if op.result == "R" else ()
+    if not type.is_vector:
+        return int(op.meaning(*map(Bits, widths, args), *result_width).value)  # type: ignore[arg-type]
+    # A select may choose between vectors by one i1.
+    columns = [(a,) * type.lanes if isinstance(a, int) else a for a in args]
+    return tuple([int(op.meaning(*map(Bits, widths, lane), *result_width).value) for lane in zip(*columns)])
 
 
 class _Folder(Function):

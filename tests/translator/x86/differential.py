@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import os
 import random
-import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import ModuleType
 from typing import Final
+
+import numpy as np
 
 import metaphrase.translator.x86  # noqa: F401  registers the guest
 from metaphrase.translator.guest import Decoded, Description, guest
@@ -96,14 +99,18 @@ class Drawn:
         """The same with less code, where there is some to spare."""
         return iter(())
 
-    @property
+    @cached_property
     def case(self) -> Case:
-        memory = {ARENA + m.start(): m.group() for m in _PATCH.finditer(self.arena)}
-        return Case(self.encoded.code, self.state, memory, ENTRY)
+        """The case as it is when it is first asked for, which is after its setup."""
+        return Case(self.encoded.code, self.state, dict(_patches(self.arena)), ENTRY)
 
 
-_PATCH: Final = re.compile(rb"[^\0](?:.{0,15}[^\0])*", re.DOTALL)
-"""A stretch of memory that is not zero, over short gaps."""
+def _patches(arena: bytearray) -> Iterator[tuple[int, bytes]]:
+    """The stretches of memory that are not zero, over short gaps."""
+    words = np.flatnonzero(np.frombuffer(arena, np.uint64))
+    for run in np.split(words, np.flatnonzero(np.diff(words) > 2) + 1) if len(words) else ():
+        data = bytes(arena[8 * run[0] : 8 * run[-1] + 8])
+        yield ARENA + 8 * int(run[0]) + len(data) - len(data.lstrip(b"\0")), data.strip(b"\0")
 
 
 Setup = Callable[[Drawn], None]
@@ -146,10 +153,13 @@ def draw_target(rng: random.Random, bytes_wide: int) -> int:
     return rng.choice((0, 1 << 46, 1 << 47, MASK64 - bytes_wide + 1, 0xDEAD << 48))
 
 
-def _draw_encoded(rng: random.Random, row: Description) -> tuple[Encoded, Decoded]:
+def _draw_encoded(rng: random.Random, row: Description, number: int) -> tuple[Encoded, Decoded]:
+    """Of an immediate byte, every second number draws the next value, in an order that soon has small and great ones;
+    so 512 numbers have all."""
     area = (CODE + 0x100, CODE + CODE_SIZE - 0x100)
+    byte = number // 2 * 73 % 256 if number % 2 else None
     for _ in range(200):
-        encoded = draw_encoding(rng, row, draw_target(rng, 16), ENTRY, area)
+        encoded = draw_encoding(rng, row, draw_target(rng, 16), ENTRY, area, byte)
         decoded = GUEST.decode(encoded.code, ENTRY)
         if decoded.row == row.row:
             return encoded, decoded
@@ -162,13 +172,28 @@ def _random(row: Description, number: int, seed: int) -> random.Random:
 
 def draw_plain(row: Description, number: int, seed: int = SEED) -> tuple[Encoded, Decoded]:
     """The encoding of case `number` of a row, before any setup, and as it is decoded."""
-    return _draw_encoded(_random(row, number, seed), row)
+    return _draw_encoded(_random(row, number, seed), row, number)
 
 
 def draw(row: Description, number: int, seed: int = SEED) -> Drawn:
     """Case `number` of a row: the same for the same seed."""
+    return draw_states(row, number, 1, seed)[0]
+
+
+def draw_states(row: Description, number: int, count: int, seed: int = SEED) -> list[Drawn]:
+    """Case `number` of a row, and more cases of the same code from other states."""
     rng = _random(row, number, seed)
-    encoded, decoded = _draw_encoded(rng, row)
+    encoded, decoded = _draw_encoded(rng, row, number)
+    drawn = [_draw_state(rng, row, replace(encoded, memory=copy(encoded.memory)), decoded)]
+    while len(drawn) < count:
+        again = replace(encoded, memory=copy(encoded.memory))
+        if again.memory and (again.memory.base is not None or again.memory.index is not None):
+            again.memory.target = draw_target(rng, 16)
+        drawn.append(_draw_state(rng, row, again, decoded))
+    return drawn
+
+
+def _draw_state(rng: random.Random, row: Description, encoded: Encoded, decoded: Decoded) -> Drawn:
     registers = {name: edge(rng, 64) for name in REGISTERS}
     registers["rsp"] = ARENA + rng.randrange(0x2000, ARENA_SIZE - 0x2000) & -8
     state = State(registers, ENTRY, rng.getrandbits(12) & FLAGS, fs_base=edge(rng, 46), gs_base=edge(rng, 46))

@@ -91,8 +91,13 @@ def edge(rng: random.Random, bits: int) -> int:
     return value & ((1 << bits) - 1)
 
 
-def draw_encoding(rng: random.Random, row: Description, target: int, entry: int, code_area: tuple[int, int]) -> Encoded:
-    """An encoding of `row` placed at `entry`; its memory operand aims at `target`, its branch into `code_area`."""
+def draw_encoding(
+    rng: random.Random, row: Description, target: int, entry: int, code_area: tuple[int, int], byte: int | None = None
+) -> Encoded:
+    """An encoding of `row` placed at `entry`; its memory operand aims at `target`, its branch into `code_area`.
+
+    An immediate of one byte is `byte`, if given.
+    """
     e = encoding_of(row)
     is_memory = e.modrm and (e.form == 0 or (e.form is None and rng.random() < 0.5))
     has_address = is_memory or e.addresses or e.immediate == 8
@@ -129,7 +134,7 @@ def draw_encoding(rng: random.Random, row: Description, target: int, entry: int,
         body += (target & _MASK64).to_bytes(8, "little")[: 4 if out.address32 else 8]
     else:
         at = entry + len(head) + len(body)
-        body += _draw_immediate(rng, e.immediate, size, at, entry, code_area, out)
+        body += _draw_immediate(rng, e.immediate, size, at, entry, code_area, byte, out)
     if patch is not None:  # RIP-relative: the distance counts from the end of the instruction
         end = entry + len(head) + len(body)
         assert out.memory is not None
@@ -213,7 +218,7 @@ def _draw_memory(rng: random.Random, operand: MemoryOperand, rex: int) -> tuple[
 
 
 def _draw_immediate(
-    rng: random.Random, kind: int, size: int, at: int, entry: int, area: tuple[int, int], out: Encoded
+    rng: random.Random, kind: int, size: int, at: int, entry: int, area: tuple[int, int], byte: int | None, out: Encoded
 ) -> bytes:
     width = {0: 0, 1: 1, 2: 1, 3: 2, 4: 2 if size == 16 else 4, 5: size // 8, 6: 1, 7: 4, 9: 3, 14: 1}[kind]
     if kind in (6, 7):
@@ -225,6 +230,6 @@ def _draw_immediate(
                 break
         value = destination - end
     else:
-        value = edge(rng, 8 * width) if width else 0
+        value = byte if byte is not None and width == 1 else edge(rng, 8 * width) if width else 0
     out.immediate = value
     return (value & (1 << 8 * width) - 1).to_bytes(width, "little") if width else b""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache, partial
+from typing import Final
 
 from metaphrase.backends.reference.interpreter import Interpreter, Outcome
-from metaphrase.backends.reference.memory import MemoryFault
+from metaphrase.backends.reference.memory import MemoryFault, PagedMemory
 from metaphrase.ir.fold import simplify
 from metaphrase.ir.graph import Function
 from metaphrase.ir.layout import Layout
@@ -67,11 +68,35 @@ def pack_state(case: Case) -> bytearray:
     values |= {f"xmm{number}": value for number, value in enumerate(state.xmm)}
     values |= {f"ymm{number}h": value for number, value in enumerate(state.ymm_high)}
     values |= x87_slots(state.x87)
-    data = bytearray(LAYOUT.size)
-    for name, value in values.items():
-        slot = LAYOUT[name]
-        data[slot.offset : slot.end] = value.to_bytes(slot.type.bytes, "little")
-    return data
+    return bytearray(_PACKED.pack(*(convert(values.get(name, 0)) for name, convert in _TO_PACKED)))
+
+
+_LETTERS: Final = {1: "B", 2: "H", 4: "I", 8: "Q"}
+
+
+def _format() -> str:
+    """The layout in the notation of `struct`; values that it has no integers for are bytes."""
+    text, at = "<", 0
+    for slot in LAYOUT:
+        text += f"{slot.offset - at}x" + _LETTERS.get(slot.type.bytes, f"{slot.type.bytes}s")
+        at = slot.end
+    return text + f"{LAYOUT.size - at}x"
+
+
+_PACKED: Final = struct.Struct(_format())
+_TO_PACKED: Final[list[tuple[str, Callable[[int], object]]]] = [
+    (slot.name, int if size in _LETTERS else partial(int.to_bytes, length=size, byteorder="little"))
+    for slot in LAYOUT
+    for size in [slot.type.bytes]
+]
+
+
+def unpack_state(data: bytes) -> dict[str, int]:
+    """The values of all slots."""
+    return {
+        slot.name: value if isinstance(value, int) else int.from_bytes(value, "little")
+        for slot, value in zip(LAYOUT, _PACKED.unpack(data), strict=True)
+    }
 
 
 def x87_slots(image: bytes) -> dict[str, int]:
@@ -98,7 +123,7 @@ def x87_image(read: dict[str, int]) -> bytes:
 
 def observe(data: bytes, arena: bytes, mxcsr: int, event: str, address: int | None, rip: int) -> Observed:
     """The guest state and memory behind a run, for comparison."""
-    read = {slot.name: int.from_bytes(data[slot.offset : slot.end], "little") for slot in LAYOUT}
+    read = unpack_state(data)
     assert read["zero"] == read["zero_pc"] == 0, "a hidden slot was written"
     ymm = tuple(read[f"xmm{n}"] | read[f"ymm{n}h"] << 128 for n in range(16))
     return Observed(
@@ -107,26 +132,33 @@ def observe(data: bytes, arena: bytes, mxcsr: int, event: str, address: int | No
     )  # fmt: skip
 
 
-def lift(decoded: Decoded) -> Function:
-    """The IR of one decoded instruction with constant operands."""
+@lru_cache(maxsize=64)
+def lift(code: bytes, pc: int) -> Interpreter:
+    """The IR of the instruction that the code begins with, its operands constants."""
+    decoded = GUEST.decode(code, pc)
     function = Function("instruction", LAYOUT, simplify=simplify)
     m = GUEST.make_emitter(function)
     m.binding = Constants(function, decoded, origin=decoded.pc)
     GUEST.emit(m, decoded.row, decoded.statics)
     if not m.ended:
         m.next()
-    return function
+    return _interpreter(function)
 
 
 @cache
-def lift_form(row: int, statics: int) -> Function:
+def lift_form(row: int, statics: int) -> Interpreter:
     """The IR of a form, its operands the fields of a record."""
     function = Function("form", LAYOUT, simplify=simplify)
     m = GUEST.make_emitter(function)
     GUEST.emit(m, row, statics)
     if not m.ended:
         m.next()
-    return function
+    return _interpreter(function)
+
+
+def _interpreter(function: Function) -> Interpreter:
+    """One that is given state and memory before each run."""
+    return Interpreter(function, state=bytearray(), memory=PagedMemory())
 
 
 class _Slots:
@@ -146,13 +178,13 @@ class _Slots:
 
 def run_constants(case: Case, decoded: Decoded) -> Observed:
     """By the interpreter, over the IR that tier 1 would compile."""
-    return _run(case, decoded, lambda decoded: (lift(decoded), {}))
+    return _run(case, decoded, lambda decoded: (lift(case.code[decoded.pc - case.address :], decoded.pc), {}))
 
 
 def run_parameters(case: Case, decoded: Decoded) -> Observed:
     """By the interpreter, over the IR of the tier-0 handler."""
 
-    def bind(decoded: Decoded) -> tuple[Function, dict[str, int]]:
+    def bind(decoded: Decoded) -> tuple[Interpreter, dict[str, int]]:
         fields = {"pc": decoded.pc, "next_pc": decoded.next_pc, "immediate": decoded.immediate}
         fields |= {"displacement": decoded.displacement}
         fields |= {f"r{number}": value for number, value in enumerate(decoded.registers)}
@@ -161,14 +193,14 @@ def run_parameters(case: Case, decoded: Decoded) -> Observed:
     return _run(case, decoded, bind)
 
 
-def _run(case: Case, decoded: Decoded, bind: Callable[[Decoded], tuple[Function, dict[str, int]]]) -> Observed:
+def _run(case: Case, decoded: Decoded, bind: Callable[[Decoded], tuple[Interpreter, dict[str, int]]]) -> Observed:
     """Instruction by instruction, until one of them does not go on within the case's code."""
     data, memory = pack_state(case), ArenaMemory(case)
     environment = case.state.mxcsr
     while True:
-        function, fields = bind(decoded)
-        run = Interpreter(function, state=data, memory=memory, base=decoded.pc, fields=fields)
-        run.fenv = environment
+        run, fields = bind(decoded)
+        run.state, run.memory, run.base, run.fields = data, memory, decoded.pc, fields
+        run.fenv, run.f80_flags = environment, 0
         fcw, fsw = LAYOUT["fcw"].offset, LAYOUT["fsw"].offset
         run.f80_control = int.from_bytes(data[fcw : fcw + 2], "little")
         outcome = run.run()

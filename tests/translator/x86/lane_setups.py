@@ -7,15 +7,12 @@ import struct
 from typing import Final
 
 from metaphrase.translator.x86.instructions import avx, sse4_integer, sse_integer, ssse3
-from tests.translator.x86.differential import Drawn, rows_of, setup
+from tests.translator.x86.differential import UNDEFINED, Drawn, rows_of, setup
 from tests.translator.x86.mmx_setups import ROWS as MMX
-from tests.translator.x86.observed import MASK64
+from tests.translator.x86.observed import FAULT_OFFSET, MASK64
 from tests.translator.x86.vector_setups import vector
 
 ROWS: Final = rows_of(sse_integer, ssse3, sse4_integer, avx)
-WITH_IMMEDIATE: Final = [
-    row for row in rows_of(ssse3, sse4_integer) if any(kind.letter == "I" for kind in row.operands)
-]
 
 
 def bounds(rng: random.Random, lane: int) -> int:
@@ -45,10 +42,4 @@ def lanes(drawn: Drawn) -> None:
         drawn.poke(memory.target, b"".join(rng.choice(few).to_bytes(16, "little") for _ in range(2)))
 
 
-@setup(*{row.name for row in WITH_IMMEDIATE})
-def immediates(drawn: Drawn) -> None:
-    """Any number that chooses lanes, often; the immediate is the last byte."""
-    if drawn.rng.random() < 0.7:
-        drawn.encoded.immediate = drawn.rng.randrange(40)
-        drawn.encoded.code = drawn.encoded.code[:-1] + bytes([drawn.encoded.immediate])
-        drawn.decoded.immediate = drawn.encoded.immediate
+UNDEFINED.update((row.name, lambda drawn: FAULT_OFFSET) for row in ROWS if "maskmov" in row.name)

@@ -22,13 +22,32 @@ _HOT = 2
 """After how many runs a block becomes hot in tier 1, where every case is run a few times more."""
 
 
+class _Area:
+    """The arena and the code area, and the snippet that lies there."""
+
+    def __init__(self) -> None:
+        self.window = Window()
+        self.window.map_anonymous(ARENA, ARENA_SIZE, mmap.PROT_READ | mmap.PROT_WRITE)
+        self.window.map_anonymous(CODE, CODE_SIZE, mmap.PROT_READ | mmap.PROT_EXEC)
+        self.placed: tuple[int, bytes] | None = None
+
+    def place(self, address: int, snippet: bytes) -> None:
+        """Write a snippet, between breakpoints, over the last one."""
+        if self.placed == (address, snippet):
+            return
+        host = self.window.base + CODE
+        code = bytearray(b"\xcc" * CODE_SIZE)
+        code[address - CODE : address - CODE + len(snippet)] = snippet
+        protect(host, CODE_SIZE, mmap.PROT_READ | mmap.PROT_WRITE)
+        ctypes.memmove(host, bytes(code), CODE_SIZE)
+        protect(host, CODE_SIZE, mmap.PROT_READ)
+        self.placed = address, snippet
+
+
 @cache
-def _window() -> Window:
-    """The one window of this process, for a host process has room for one."""
-    window = Window()
-    window.map_anonymous(ARENA, ARENA_SIZE, mmap.PROT_READ | mmap.PROT_WRITE)
-    window.map_anonymous(CODE, CODE_SIZE, mmap.PROT_READ | mmap.PROT_EXEC)
-    return window
+def _area() -> _Area:
+    """The one of this process, for a host process has room for one window."""
+    return _Area()
 
 
 class NativeTier:
@@ -36,7 +55,10 @@ class NativeTier:
 
     def __init__(self, tier: str) -> None:
         self.tier = tier
-        self.window = _window()
+        self.area = _area()
+        self.window = self.area.window
+        self.translated: tuple[int, bytes] | None = None
+        """Address and bytes of the code that `cpu` knows."""
         self.cpu = NativeCpu(GUEST, self.window, tier=tier, exact=True)
         if tier == "1":
             self.cpu.put_context_word(context.HOT_THRESHOLD, _HOT)
@@ -50,10 +72,10 @@ class NativeTier:
         self.cpu.close()
 
     def __call__(self, case: Case, decoded: Decoded) -> Observed:
-        self._place(case)
+        known = self._place(case)
         arena = bytes(ArenaMemory(case).arena)
         data = bytes(pack_state(case))
-        for _ in range(1 if self.tier == "0" else _HOT + 3):
+        for _ in range(1 if self.tier == "0" or known else _HOT + 3):
             ctypes.memmove(self.window.base + ARENA, arena, ARENA_SIZE)
             self.cpu.state_bytes[:] = data
             self.cpu.pc = case.address
@@ -65,15 +87,15 @@ class NativeTier:
         after = ctypes.string_at(self.window.base + ARENA, ARENA_SIZE)
         return observe(bytes(self.cpu.state_bytes), after, self.cpu.get("mxcsr"), event, address, rip)
 
-    def _place(self, case: Case) -> None:
-        """Write the snippet, between breakpoints, over the last one."""
-        host = self.window.base + CODE
-        code = bytearray(b"\xcc" * CODE_SIZE)
-        code[case.address - CODE : case.address - CODE + len(case.code)] = case.code
-        protect(host, CODE_SIZE, mmap.PROT_READ | mmap.PROT_WRITE)
-        ctypes.memmove(host, bytes(code), CODE_SIZE)
-        protect(host, CODE_SIZE, mmap.PROT_READ)
+    def _place(self, case: Case) -> bool:
+        """Have the snippet in its place; gives whether this is the one that was run last."""
+        snippet = case.address, case.code
+        self.area.place(*snippet)
+        if self.translated == snippet:
+            return True
         self.cpu.invalidate(CODE, CODE + CODE_SIZE)
+        self.translated = snippet
+        return False
 
 
 def _event(end: Exit, case: Case) -> tuple[str, int, int | None]:

@@ -44,15 +44,28 @@ _DOUBLES: Final = (
 
 def single(rng: random.Random) -> int:
     """The bits of a single, often an edge or near one."""
-    near_one = rng.randrange(0x3F000000, 0x41000000)
-    return rng.choice((rng.choice(_SINGLES), rng.getrandbits(32), near_one, _at_a_limit(rng, 8, 23)))
+    match rng.getrandbits(2):
+        case 0:
+            return rng.choice(_SINGLES)
+        case 1:
+            return rng.getrandbits(32)
+        case 2:
+            return rng.randrange(0x3F000000, 0x41000000)
+    return _at_a_limit(rng, 8, 23)
 
 
 def double(rng: random.Random) -> int:
     """The bits of a double (or of a small integer), often an edge or near one."""
-    near_one = rng.randrange(0x3FF0 << 48, 0x4050 << 48)
-    limit = _at_a_limit(rng, 11, 52)
-    return rng.choice((rng.choice(_DOUBLES), rng.getrandbits(64), near_one, rng.randrange(70), limit))
+    match rng.randrange(5):
+        case 0:
+            return rng.choice(_DOUBLES)
+        case 1:
+            return rng.getrandbits(64)
+        case 2:
+            return rng.randrange(0x3FF0 << 48, 0x4050 << 48)
+        case 3:
+            return rng.randrange(70)
+    return _at_a_limit(rng, 11, 52)
 
 
 def _at_a_limit(rng: random.Random, exponent_bits: int, fraction_bits: int) -> int:
