@@ -247,6 +247,11 @@ class X86Emitter(Emitter):
         """The linear address of an offset that the instruction implies: XLAT, MASKMOVDQU."""
         return offset.trunc(self.address_size).zext(64) + self._segment_base()
 
+    def check_writable(self, *addresses: Value) -> None:
+        """Fault, before anything is stored, if one of these bytes cannot be written."""
+        for address in addresses:
+            self.atomic("or", address, self.const(0, 8))
+
     @property
     def address_size(self) -> int:
         """The address size in bits, for forms with a memory operand (or described with `addresses`)."""

@@ -129,6 +129,20 @@ def chosen(m: X86Emitter, type: Type, index: Value, count: int, write: Callable[
     return result.get()
 
 
+def store_chosen(m: X86Emitter, address: Value, values: Value, chosen: Value) -> None:
+    """Store the lanes whose bit of `chosen` is set: all, or none if one faults. The other memory is not touched."""
+    size = values.width // 8
+    lanes = [(address + n * size, values.extract(n), chosen.extract(n)) for n in range(values.type.lanes)]
+    end = address + (values.type.bits // 8 - 1)
+    with m.if_((address ^ end).lshr(12).ne(0)):  # a lane of the second page may fault behind one of the first
+        for place, _, stored in lanes:
+            with m.if_(stored):
+                m.check_writable(place, *((place + (size - 1),) if size > 1 else ()))
+    for place, value, stored in lanes:
+        with m.if_(stored):
+            m.store(place, value)
+
+
 def bytes_moved(a: Value, count: Value, up: bool) -> Value:
     """A register's bytes moved up or down by `count` (i8) bytes, zeroes moving in; more than 15 give zero."""
     if count.is_const:

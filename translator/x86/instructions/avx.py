@@ -8,7 +8,7 @@ from metaphrase.ir.types import F32, F64, I64, Type, integer, vector
 from metaphrase.translator.x86 import state as s
 from metaphrase.translator.x86.emitter import Memory, Register, X86Emitter
 from metaphrase.translator.x86.table import insn
-from metaphrase.translator.x86.vectors import by_halves, halves, joined, lanes, permuted, pick
+from metaphrase.translator.x86.vectors import by_halves, halves, joined, lanes, permuted, pick, store_chosen
 from metaphrase.translator.x86.vex import FLOAT, LONG, vex_forms
 
 AVX2 = (("256", "avx2"),)
@@ -182,9 +182,7 @@ def masked_load(m: X86Emitter, lane: int, target: Register, mask: Register, sour
 def masked_store(m: X86Emitter, lane: int, target: Memory, mask: Register, source: Register) -> None:
     """Store the lanes whose mask has its sign set; the other memory is not touched."""
     signs, values = m.get(mask, lanes(source, lane)), m.get(source, lanes(source, lane))
-    for n in range(values.type.lanes):
-        with m.if_(signs.extract(n).slt(0)):
-            m.store(target.address + n * lane // 8, values.extract(n))
+    store_chosen(m, target.address, values, signs.slt(0))
 
 
 for _name, _lane, _load, _store, _lengths, _w in (

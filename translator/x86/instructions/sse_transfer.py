@@ -10,7 +10,7 @@ from metaphrase.ir.graph import Value
 from metaphrase.ir.types import F32, F64, Type, integer
 from metaphrase.translator.x86.emitter import Memory, Register, X86Emitter
 from metaphrase.translator.x86.table import insn
-from metaphrase.translator.x86.vectors import DOUBLES, WHOLE, lanes, put_zero_extended
+from metaphrase.translator.x86.vectors import DOUBLES, WHOLE, lanes, put_zero_extended, store_chosen
 from metaphrase.translator.x86.vex import FLOAT, INTEGER, SCALAR, SHORT, vex_forms, with_scalar
 
 
@@ -190,8 +190,5 @@ def masked_move(m: X86Emitter, source: Register, mask: Register) -> None:
 
     Bytes that are not stored are not touched and do not fault.
     """
-    address = m.linear(m.get_slot("rdi"))
     values, signs = m.get(source, lanes(source, 8)), m.get(mask, lanes(mask, 8)).slt(0)
-    for lane in range(values.type.lanes):
-        with m.if_(signs.extract(lane)):
-            m.store(address + lane, values.extract(lane))
+    store_chosen(m, m.linear(m.get_slot("rdi")), values, signs)

@@ -82,12 +82,6 @@ def _word(m: X86Emitter) -> int:
     return 2 if m.size == 16 else 4
 
 
-def check_writable(m: X86Emitter, *addresses: Value) -> None:
-    """Fault, before anything is stored, if one of these bytes cannot be written."""
-    for address in addresses:
-        m.atomic("or", address, m.const(0, 8))
-
-
 def _check_readable(m: X86Emitter, address: Value, size: int) -> None:
     """Fault, before anything is changed, if the first word or the last of `size` bytes cannot be read."""
     m.load(address, integer(8 * _word(m)))
@@ -97,7 +91,7 @@ def _check_readable(m: X86Emitter, address: Value, size: int) -> None:
 def _store_environment(m: X86Emitter, address: Value, size: int) -> None:
     """Store the environment as the first part of `size` bytes; faults come before anything is stored."""
     m.load(address, integer(8 * _word(m)))
-    check_writable(m, address, address + (size - 1))
+    m.check_writable(address, address + (size - 1))
     words = (m.get_slot("fcw"), status(m), full_tags(m), *(m.const(0, 16) for _ in range(4)))
     for number, word in enumerate(words):
         if m.size == 16:

@@ -12,7 +12,6 @@ from metaphrase.ir.graph import Value
 from metaphrase.ir.types import F80, I8, I16, I32, I64, VOID
 from metaphrase.translator.x86 import state as s
 from metaphrase.translator.x86.emitter import Memory, X86Emitter
-from metaphrase.translator.x86.instructions.x87_state import check_writable
 from metaphrase.translator.x86.table import insn
 from metaphrase.translator.x86.vectors import WHOLE
 from metaphrase.translator.x86.x87 import I80, Stack, put_control, put_status, reset, status
@@ -108,7 +107,7 @@ def _load_vectors(m: X86Emitter, address: Value, half: int) -> None:
 def fxsave(m: X86Emitter, address: Value) -> None:
     """FXSAVE: store x87, MXCSR and XMM registers in 512 bytes, aligned. SDM volume 2A, FXSAVE."""
     _check_alignment(m, address, 16)
-    check_writable(m, address + 511)
+    m.check_writable(address + 511)
     _store_x87(m, address)
     _store_mxcsr(m, address)
     _store_vectors(m, address + _VECTORS, 0)
@@ -173,7 +172,7 @@ def xsave(m: X86Emitter, kind: str, address: Value) -> None:
     has_mxcsr = _has(stored, SSE) if kind == "compacted" else _has(wanted, SSE | AVX)
     end = _has(wanted, AVX).select(m.const(s.XSAVE_SIZE - 1, 64), s.XSAVE_AVX - 1)
     begin = _has(stored, X87).select(m.const(0, 64), has_mxcsr.select(m.const(24, 64), s.XSAVE_HEADER))
-    check_writable(m, address + end, address + begin)
+    m.check_writable(address + end, address + begin)
     before = m.load(address + s.XSAVE_HEADER, I64) if kind != "compacted" else m.const(0, 64)
     with m.if_(_has(stored, X87)):
         _store_x87(m, address)
