@@ -7,11 +7,12 @@ STAMP := $(VENV)/.metaphrase-installed
 JOBS ?= 2
 SECONDS ?= 120
 MINUTES ?= 60
+CASES ?= 10000
 SEED ?=
 BENCH ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo test test-all check bench bench-quick fuzz soak clean
+.PHONY: help setup packages demo test test-all check bench bench-quick fuzz campaign soak clean
 
 help:  ## Show these targets
 	@echo "Metaphrase: a dynamic binary translator as a Python library."
@@ -51,6 +52,9 @@ bench-quick: packages setup  ## The same with shorter runs
 
 fuzz: packages setup  ## Run the random tests for SECONDS (120) each; what they find is kept; SEED=1 repeats a run
 	@METAPHRASE_FUZZ_SECONDS=$(SECONDS) METAPHRASE_FUZZ_SEED=$(SEED) $(BIN)/python -m pytest -q -n $(JOBS) -m fuzz
+
+campaign: packages setup  ## Run random cases until each form of x86-64 has CASES (10000), for MINUTES (60) at most
+	@$(BIN)/python -m tests.translator.x86.campaign --cases $(CASES) --minutes $(MINUTES) --processes $(JOBS)
 
 soak: setup  ## Run ever-changing code for MINUTES (60) and see that memory does not grow
 	@$(BIN)/python -m tests.soak $(MINUTES)

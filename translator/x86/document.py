@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from pathlib import Path
+from typing import Final
 
 from metaphrase.translator.guest import Description
 from metaphrase.translator.x86.cpuid import FEATURES
@@ -20,8 +21,16 @@ All of them run on every tier and in the reference interpreter, but for string i
 regions leave to tier 0. `make test` runs eight random cases of each form everywhere and compares them with the host's
 CPU; `METAPHRASE_CASES=N` takes N of them, and `make fuzz` goes on for as long as you like.
 
+"Cases" says how many random cases of each form (of all in the line, if there is one number) have agreed with the host's
+CPU in registers, flags, MXCSR, x87 status and memory, in the reference, tier 0 and tier 1: `make campaign` goes on from
+there. A form whose meaning has changed starts again.
+
 "Announced" extensions are what CPUID tells a program of. The others are there for programs that do not ask.
 """
+
+
+COUNTS: Final = Path(__file__).resolve().parents[2] / "tests" / "translator" / "x86" / "campaign.txt"
+"""Random cases that agreed with the host's CPU, written by the campaign there."""
 
 
 def page() -> str:
@@ -29,23 +38,39 @@ def page() -> str:
     by_extension: dict[str, list[Description]] = defaultdict(list)
     for row in ROWS:
         by_extension[row.extension].append(row)
+    counts = recorded_counts()
     parts = [_HEAD, f"{len(ROWS)} forms in {len(by_extension)} extensions.\n"]
     for extension in sorted(by_extension):
         rows = by_extension[extension]
         told = extension == "base" or extension == "x87" or extension in FEATURES
         parts.append(f"## {extension}\n\n{len(rows)} forms, {'announced' if told else 'not announced'}.\n")
-        parts.append(_table(rows))
+        parts.append(_table(rows, counts))
     return "\n".join(parts)
 
 
-def _table(rows: list[Description]) -> str:
+def form_key(row: Description) -> str:
+    """What a form is called where its cases are counted."""
+    return f"{row.name} {row.pattern} {row.detail.codes}".rstrip()
+
+
+def recorded_counts() -> dict[str, tuple[str, int]]:
+    """By form, a digest of what it meant and how many cases it has passed."""
+    lines = COUNTS.read_text().splitlines() if COUNTS.exists() else []
+    return {key: (digest, int(count)) for digest, count, key in (line.split(" ", 2) for line in lines)}
+
+
+def _table(rows: list[Description], counts: dict[str, tuple[str, int]]) -> str:
     forms: dict[tuple[str, str], list[str]] = defaultdict(list)
+    cases: dict[tuple[str, str], list[int]] = defaultdict(list)
     for row in rows:
         operands = ", ".join(kind.code for kind in row.operands)
         forms[row.name, row.manual].append(f"`{row.pattern}`" + (f" {operands}" if operands else ""))
-    lines = ["| instruction | forms | what it is |", "| --- | --- | --- |"]
+        cases[row.name, row.manual].append(counts.get(form_key(row), ("", 0))[1])
+    lines = ["| instruction | forms | cases | what it is |", "| --- | --- | --- | --- |"]
     for (name, manual), patterns in sorted(forms.items()):
-        lines.append(f"| {name} | {'; '.join(patterns)} | {manual.replace('|', chr(92) + '|')} |")
+        numbers = cases[name, manual]
+        passed = "; ".join(map(str, numbers if len(set(numbers)) > 1 else numbers[:1]))
+        lines.append(f"| {name} | {'; '.join(patterns)} | {passed} | {manual.replace('|', chr(92) + '|')} |")
     return "\n".join(lines) + "\n"
 
 

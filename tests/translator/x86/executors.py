@@ -58,10 +58,15 @@ class Executors:
         for tier in self.tiers.values():
             tier.cpu.close()
 
-    def divergence(self, drawn: Sequence[Drawn]) -> Divergence | None:
-        """Run each case everywhere; the first difference, shrunk, or None."""
-        for one, expected in zip(drawn, self._expected(drawn), strict=True):
+    def divergence(self, drawn: Sequence[Drawn], *, by_turns: bool = False) -> Divergence | None:
+        """Run each case everywhere; the first difference, shrunk, or None.
+
+        By turns, only one of the interpreters runs a case.
+        """
+        for number, (one, expected) in enumerate(zip(drawn, self._expected(drawn), strict=True)):
             for name in self.runners:
+                if by_turns and name == RUNNERS[number % 2][0]:
+                    continue
                 found = self._differences(one, expected, name)
                 if found:
                     return self._shrunk(one, name, found)

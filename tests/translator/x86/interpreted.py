@@ -9,14 +9,13 @@ from typing import Final
 
 from metaphrase.backends.reference.interpreter import Interpreter, Outcome
 from metaphrase.backends.reference.memory import MemoryFault, PagedMemory
-from metaphrase.ir.fold import simplify
 from metaphrase.ir.graph import Function
 from metaphrase.ir.layout import Layout
-from metaphrase.translator.emitter import Constants
 from metaphrase.translator.guest import Decoded
 from metaphrase.translator.x86 import state as s
 from tests.oracle.native import ARENA, ARENA_SIZE, CODE, CODE_SIZE, FLAGS, REGISTERS, Case
 from tests.translator.x86.differential import GUEST
+from tests.translator.x86.forms import lift_form
 from tests.translator.x86.observed import Observed
 
 LAYOUT: Layout = s.LAYOUT
@@ -136,24 +135,13 @@ def observe(data: bytes, arena: bytes, mxcsr: int, event: str, address: int | No
 def lift(code: bytes, pc: int) -> Interpreter:
     """The IR of the instruction that the code begins with, its operands constants."""
     decoded = GUEST.decode(code, pc)
-    function = Function("instruction", LAYOUT, simplify=simplify)
-    m = GUEST.make_emitter(function)
-    m.binding = Constants(function, decoded, origin=decoded.pc)
-    GUEST.emit(m, decoded.row, decoded.statics)
-    if not m.ended:
-        m.next()
-    return _interpreter(function)
+    return _interpreter(lift_form(decoded.row, decoded.statics, decoded))
 
 
 @cache
-def lift_form(row: int, statics: int) -> Interpreter:
+def lifted_form(row: int, statics: int) -> Interpreter:
     """The IR of a form, its operands the fields of a record."""
-    function = Function("form", LAYOUT, simplify=simplify)
-    m = GUEST.make_emitter(function)
-    GUEST.emit(m, row, statics)
-    if not m.ended:
-        m.next()
-    return _interpreter(function)
+    return _interpreter(lift_form(row, statics))
 
 
 def _interpreter(function: Function) -> Interpreter:
@@ -188,7 +176,7 @@ def run_parameters(case: Case, decoded: Decoded) -> Observed:
         fields = {"pc": decoded.pc, "next_pc": decoded.next_pc, "immediate": decoded.immediate}
         fields |= {"displacement": decoded.displacement}
         fields |= {f"r{number}": value for number, value in enumerate(decoded.registers)}
-        return lift_form(decoded.row, decoded.statics), fields
+        return lifted_form(decoded.row, decoded.statics), fields
 
     return _run(case, decoded, bind)
 
