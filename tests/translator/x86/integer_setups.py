@@ -153,6 +153,13 @@ def no_system_call(drawn: Drawn) -> None:
         drawn.decoded.immediate = 0x81 - 0x100 & MASK64
 
 
+@setup("syscall")
+def no_restart(drawn: Drawn) -> None:
+    """The kernel takes a few numbers for its own, and goes back to the instruction (ERESTARTSYS and its like)."""
+    if MASK64 - 516 < drawn.state.registers["rax"] <= MASK64 - 511:
+        drawn.state.registers["rax"] = 0
+
+
 @setup("wrfsbase", "wrgsbase")
 def bases(drawn: Drawn) -> None:
     assert drawn.encoded.rm is not None

@@ -130,7 +130,7 @@ for _name, _prefix, _opcode, _lane, _form, _operand in (
     ("b", "", "20", 8, " reg", "Rd"), ("b", "", "20", 8, " mem", "Eb"), ("d", "W0 ", "22", 32, "", "Ed"),
     ("q", "REX.W ", "22", 64, "", "Eq"),
 ):  # fmt: skip
-    _w = {"": "W0", "W0 ": "W0", "REX.W ": "W1"}[_prefix]
+    _w = {"": "WIG", "W0 ": "W0", "REX.W ": "W1"}[_prefix]
     insn(f"66 {_prefix}0F 3A {_opcode} /r{_form} ib", f"Vx, {_operand}, Ib", name="pinsr" + _name, static=(_lane,),
          extension="sse4.1")(insert)  # fmt: skip
     vex_forms("pinsr" + _name, SHORT, "66", f"{_opcode} /r{_form} ib", f"Vx, Hx, {_operand}, Ib", vex_insert, _lane,
@@ -139,7 +139,7 @@ for _name, _prefix, _opcode, _lane, _form, _operand in (
     ("b", "", "14", 8, " reg", "Rd"), ("b", "", "14", 8, " mem", "Eb"), ("w", "", "15", 16, " reg", "Rd"),
     ("w", "", "15", 16, " mem", "Ew"), ("d", "W0 ", "16", 32, "", "Ed"), ("q", "REX.W ", "16", 64, "", "Eq"),
 ):  # fmt: skip
-    _w = {"": "W0", "W0 ": "W0", "REX.W ": "W1"}[_prefix]
+    _w = {"": "WIG", "W0 ": "W0", "REX.W ": "W1"}[_prefix]
     insn(f"66 {_prefix}0F 3A {_opcode} /r{_form} ib", f"{_operand}, Vx, Ib", name="pextr" + _name, static=(_lane,),
          extension="sse4.1")(extract)  # fmt: skip
     vex_forms("pextr" + _name, SHORT, "66", f"{_opcode} /r{_form} ib", f"{_operand}, Vx, Ib", extract, _lane,

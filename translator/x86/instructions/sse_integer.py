@@ -168,7 +168,7 @@ vex_forms("pshufhw", INTEGER, "F3", "70 /r ib", "Vx, Wx, Ib", shuffle_words, 4)
 
 @insn("66 0F C5 /r reg ib", "Gd, Ux, Ib", extension="sse2")
 @insn("NP 0F C5 /r reg ib", "Gd, Nq, Ib", extension="sse")
-@insn("VEX.128.66.0F.W0 C5 /r reg ib", "Gd, Ux, Ib", name="vpextrw", extension="avx")
+@insn("VEX.128.66.0F.WIG C5 /r reg ib", "Gd, Ux, Ib", name="vpextrw", extension="avx")
 def pextrw(m: X86Emitter, target: Register, source: Register, index: Value) -> None:
     """PEXTRW: a word, zero-extended, to a general register. SDM volume 2B, PEXTRW."""
     a = m.get(source, lanes(source, 16))
@@ -183,7 +183,7 @@ def pinsrw(m: X86Emitter, target: Register, source: Register | Memory, index: Va
     m.put(target, with_lane(m.get(target, lanes(target, 16)), index.zext(16), word))
 
 
-@insn("VEX.128.66.0F.W0 C4 /r ib", "Vx, Hx, Ew, Ib", extension="avx")
+@insn("VEX.128.66.0F.WIG C4 /r ib", "Vx, Hx, Ew, Ib", extension="avx")
 def vpinsrw(m: X86Emitter, target: Register, first: Register, source: Register | Memory, index: Value) -> None:
     """VPINSRW: PINSRW with three operands. SDM volume 2B, PINSRW."""
     word = m.get(source)

@@ -15,8 +15,12 @@ from metaphrase.translator.x86.x87 import I80, Stack, full_tags, put_control, pu
 # --- control and status words -----------------------------------------------------------------------------------------
 @insn("9B", name="wait", extension="x87")
 @insn("D9 (D0)", name="fnop", extension="x87")
+@insn("DB (E0)", name="feni8087_nop", extension="x87")
+@insn("DB (E1)", name="fdisi8087_nop", extension="x87")
+@insn("DB (E4)", name="fsetpm", extension="x87")
 def fnop(m: X86Emitter) -> None:
-    """FNOP, FWAIT: no unmasked exception is ever pending. SDM volume 2A, FNOP; 2B, WAIT/FWAIT."""
+    """FNOP, FWAIT: no unmasked exception is ever pending; FENI, FDISI, FSETPM of old units. SDM volume 2A, FNOP; 2B,
+    WAIT/FWAIT; 3B, 23.18."""
 
 
 @insn("DB (E3)", extension="x87")

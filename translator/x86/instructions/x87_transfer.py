@@ -142,7 +142,7 @@ def fbstp(m: X86Emitter, address: Value) -> None:
     stack.commit()
 
 
-@insn("D9 /1 reg", "F", extension="x87")
+@insn("D9 /1 reg | DD /1 reg | DF /1 reg", "F", extension="x87")
 def fxch(m: X86Emitter, index: Value) -> None:
     """FXCH: exchange ST(0) and ST(i). SDM volume 2A, FXCH."""
     stack = Stack(m)
