@@ -57,7 +57,8 @@ class Cpu(Protocol):
 class SavesFloatingPoint(Protocol):
     """Optional: a CPU that hands its floating-point state to signal frames.
 
-    x86: the 512 bytes of the FXSAVE64 image; riscv: f0 to f31 (32 x 8 bytes) and fcsr (4 bytes).
+    x86: the XSAVE area in its standard form, which `load_fp` also takes without all behind FXSAVE's 512 bytes;
+    riscv: f0 to f31 (32 x 8 bytes) and fcsr (4 bytes).
     """
 
     def save_fp(self) -> bytes: ...

@@ -90,7 +90,7 @@ class ScriptedCpu:
         self.forks += 1
 
     def save_fp(self) -> bytes:
-        return self.floating_point or bytes(512 if self.name == "x86_64" else 260)
+        return self.floating_point or bytes(832 if self.name == "x86_64" else 260)
 
     def load_fp(self, image: bytes) -> None:
         self.floating_point = image

@@ -69,6 +69,8 @@ def mask_of(cpu: ScriptedCpu) -> Generator[Event, int, int]:
 def test_frame_of_x86(make_process: ProcessMaker) -> None:
     names = ["r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "rdi", "rsi", "rbp", "rbx", "rdx", "rax", "rcx"]
 
+    image = bytes(range(256)) * 2 + (7).to_bytes(64, "little") + bytes(range(256))
+
     def script(cpu: ScriptedCpu) -> Steps:
         window = cpu.window
         yield from handle(cpu, SIGSEGV, SA_SIGINFO, mask=1 << SIGUSR1 - 1)
@@ -77,7 +79,7 @@ def test_frame_of_x86(make_process: ProcessMaker) -> None:
         for index, name in enumerate(names):
             cpu.set(name, 0x1111_0000_0000 + index)
         cpu.set("rflags", 0x400 | 0x246)
-        cpu.floating_point = bytes(range(256)) * 2
+        cpu.floating_point = image
         pc = CODE_ADDRESS + 0x210
         cpu.set("rip", pc)
         yield Exit("fault", pc, 0x8000, "write")
@@ -93,7 +95,9 @@ def test_frame_of_x86(make_process: ProcessMaker) -> None:
         assert registers[15:] == (stack, pc, 0x646)
         error, trap, _, cr2, fpstate = struct.unpack("<5Q", window.read(context + 192, 40))
         assert (error, trap, cr2) == (6, 14, 0x8000)
-        assert fpstate % 64 == 0 and window.read(fpstate, 464) == (bytes(range(256)) * 2)[:464]
+        assert fpstate % 64 == 0 and window.read(fpstate, 464) == image[:464] and window.read_u64(context) & 1
+        assert struct.unpack("<IIQI", window.read(fpstate + 464, 20)) == (0x4650_5853, 836, 7, 832)
+        assert window.read(fpstate + 512, 324) == image[512:] + b"EXPF"
         assert window.read_u64(context + 296) == 1 << SIGUSR2 - 1
         # The handler changes what it returns to.
         window.write_u64(context + 40 + 16 * 8, pc + 3)
@@ -106,7 +110,7 @@ def test_frame_of_x86(make_process: ProcessMaker) -> None:
         yield from leave_handler(cpu)
         assert cpu.get("rip") == pc + 3 and cpu.get("rax") == 99 and cpu.get("rsp") == stack
         assert cpu.get("rbx") == 0x1111_0000_000B and cpu.get("rflags") & 0x400
-        assert cpu.floating_point[:464] == (bytes(range(256)) * 2)[:464]
+        assert cpu.floating_point[:464] + cpu.floating_point[512:] == image[:464] + image[512:]
         assert (yield from mask_of(cpu)) == 1 << SIGUSR2 - 1
 
     assert make_process(script).run() == 0

@@ -102,11 +102,11 @@ class Tables:
 
 def row_facts(encoding: Encoding) -> int:
     """A row's facts as eight bytes: modrm, size rule, immediate, class of reg, class of rm, opcode register,
-    lock, repeat and addresses as bits, class of VEX.vvvv."""
+    lock, repeat, addresses and vector index as bits, class of VEX.vvvv."""
     values = (
         encoding.modrm, encoding.size_rule, encoding.immediate, encoding.reg_class, encoding.rm_class,
-        encoding.opcode_register, encoding.lockable | encoding.repeatable << 1 | encoding.addresses << 2,
-        encoding.vex_class,
+        encoding.opcode_register, encoding.lockable | encoding.repeatable << 1 | encoding.addresses << 2
+        | encoding.vector_index << 3, encoding.vex_class,
     )  # fmt: skip
     return int.from_bytes(bytes(int(value) for value in values), "little")
 
@@ -224,7 +224,9 @@ def decode(tables: Tables, code: bytes, pc: int) -> Decoded:
     if encoding.modrm and form:
         registers[1] = register_offset(encoding.rm_class, (modrm & 7) | (rex & 1) << 3, bool(rex))
     elif encoding.modrm:
-        memory, displacement, relative = _memory_operand(reader, modrm, rex, registers)
+        memory, displacement, relative = _memory_operand(reader, modrm, rex, registers, encoding.vector_index)
+        if encoding.vector_index and len({registers[0], registers[3], registers[6]}) < 3:
+            raise reader.error("a gather that names a register twice")
     if encoding.immediate == 8:
         displacement, memory = reader.unsigned(4 if address32 else 8), 1
     if encoding.addresses:
@@ -276,18 +278,27 @@ def _operand_size(rule: int, wide: int, operand16: bool) -> int:
     return 0
 
 
-def _memory_operand(reader: _Reader, modrm: int, rex: int, registers: list[int]) -> tuple[int, int, bool]:
-    """Fill BASE, INDEX and SCALE; gives the memory kind, the displacement, and whether it is RIP-relative."""
+def _memory_operand(
+    reader: _Reader, modrm: int, rex: int, registers: list[int], vector_index: bool
+) -> tuple[int, int, bool]:
+    """Fill BASE, INDEX and SCALE; gives the memory kind, the displacement, and whether it is RIP-relative.
+
+    With a vector index, the kind is that of the address without it.
+    """
     mod, rm = modrm >> 6, modrm & 7
     kind = 1
     if rm == 4:
         sib = reader.unsigned(1)
         index = (sib >> 3 & 7) | (rex >> 1 & 1) << 3
-        if index != 4:
+        if vector_index:
+            registers[3], registers[4] = s.XMM[index], sib >> 6
+        elif index != 4:
             registers[3], registers[4], kind = s.GPR[index], sib >> 6, 2
         rm = sib & 7
         if rm == 5 and mod == 0:
             return kind, reader.signed(4), False
+    elif vector_index:
+        raise reader.error("a gather without a SIB byte")
     elif rm == 5 and mod == 0:
         registers[2] = s.ZERO_PC
         return kind, reader.signed(4), True

@@ -218,8 +218,14 @@ class X86Emitter(Emitter):
     # --- addresses ----------------------------------------------------------------------------------------------------
     def effective_address(self, bias: Operand = 0) -> Value:
         """The linear address of the ModRM memory operand (SDM volume 1, 3.7.5), `bias` bytes further on."""
+        return self._in_segment(self._offset_part(self.statics.memory) + bias)
+
+    def indexed_address(self, index: Value) -> Value:
+        """The linear address of a lane of a gather: `index` (i64) is that of the vector (SDM volume 2, 2.3.12)."""
+        return self._in_segment(self._base_part() + self._scaled(index))
+
+    def _in_segment(self, address: Value) -> Value:
         kind = self.statics.memory
-        address = self._offset_part(kind) + bias
         if kind == MEMORY_32:
             address = address.trunc(32).zext(64)
         if kind in (MEMORY_BASE_SEGMENT, MEMORY_INDEX_SEGMENT, MEMORY_32):
@@ -232,16 +238,19 @@ class X86Emitter(Emitter):
         return address.trunc(32).zext(64) if self.statics.memory == MEMORY_32 else address
 
     def _offset_part(self, kind: int) -> Value:
+        address = self._base_part()
+        if kind in (MEMORY_INDEX, MEMORY_INDEX_SEGMENT, MEMORY_32):
+            address = address + self._scaled(self._address_register(INDEX))
+        return address
+
+    def _base_part(self) -> Value:
         base = self.binding.register(BASE)
         if isinstance(base, int) and base == s.ZERO_PC:
-            address = self.binding.relative()
-        else:
-            address = self._address_register(BASE) + self.binding.displacement()
-        if kind in (MEMORY_INDEX, MEMORY_INDEX_SEGMENT, MEMORY_32):
-            scale = self.binding.register(SCALE)
-            index = self._address_register(INDEX)
-            address = address + (index << (scale & 63))  # spares handlers the case of a large scale
-        return address
+            return self.binding.relative()
+        return self._address_register(BASE) + self.binding.displacement()
+
+    def _scaled(self, index: Value) -> Value:
+        return index << (self.binding.register(SCALE) & 63)  # spares handlers the case of a large scale
 
     def linear(self, offset: Value) -> Value:
         """The linear address of an offset that the instruction implies: XLAT, MASKMOVDQU."""

@@ -11,6 +11,7 @@ from metaphrase.translator.guest import Decoded, Guest
 from metaphrase.translator.x86 import decoder, native_decoder, services
 from metaphrase.translator.x86 import state as s
 from metaphrase.translator.x86.emitter import (
+    INDEX,
     IS4,
     REG,
     RM,
@@ -136,6 +137,8 @@ class X86Guest(Guest):
                 return vectors(m.binding.register(RM), width)
             case "R":
                 return Register(m.binding.register(RM), width)
+            case "T":
+                return Register(m.binding.register(INDEX), width)
             case "V":
                 return vectors(m.binding.register(REG), width)
             case "G" | "Z" | "S":

@@ -107,6 +107,7 @@ def build(tables: Tables) -> Function:
     m.poke_field(r.REGISTERS + 12, _register_offset(m, _fact(facts, 7), vex_register.get(), rex), I16)
 
     memory, base, index, displacement, relative = (m.variable() for _ in range(5))
+    vector_index = (_fact(facts, 6) & 8).ne(0)
     scale = m.variable()
     base.set(s.ZERO)
     index.set(s.ZERO)
@@ -114,9 +115,13 @@ def build(tables: Tables) -> Function:
         rm = m.variable((modrm.get() & 7) | (rex.get() & 1) << 3)
         m.if_else(
             modrm.get().ult(0xC0),
-            lambda: _memory_operand(m, modrm, rex, memory, base, index, scale, displacement, relative),
+            lambda: _memory_operand(m, modrm, rex, vector_index, memory, base, index, scale, displacement, relative),
             lambda: m.poke_field(r.REGISTERS + 2, _register_offset(m, _fact(facts, 4), rm.get(), rex), I16),
         )
+    with m.if_(vector_index):
+        target, mask = ((local.get() << 6) + s.XMM[0] for local in (reg, vex_register))
+        with m.if_(target.eq(mask) | index.get().eq(target) | index.get().eq(mask)):
+            m.fail()
     _absolute_operand(m, facts, address32, memory, displacement)
     with m.if_((_fact(facts, 6) & 4).ne(0)):
         memory.set(1)
@@ -251,17 +256,22 @@ def _register_offset(m: _Writer, register_class: Value, number: Value, rex: Loca
     return register_class.eq(3).select(vector, offset)
 
 
-def _memory_operand(m: _Writer, modrm: Local, rex: Local, memory: Local, base: Local, index: Local, scale: Local,
-                    displacement: Local, relative: Local) -> None:  # fmt: skip
+def _memory_operand(m: _Writer, modrm: Local, rex: Local, vector_index: Value, memory: Local, base: Local,
+                    index: Local, scale: Local, displacement: Local, relative: Local) -> None:  # fmt: skip
     """SDM volume 2, 2.1.5 and 2.2.1.6."""
     mod = m.variable(modrm.get().lshr(6))
     rm = m.variable(modrm.get() & 7)
     has_base = m.variable(1)
     memory.set(1)
+    with m.if_(vector_index & rm.get().ne(4)):
+        m.fail()
     with m.if_(rm.get().eq(4)):
         sib = m.variable(m.fetch(1, signed=False))
         number = (sib.get().lshr(3) & 7) | (rex.get() & 2) << 2
-        with m.if_(number.ne(4)):
+        with m.if_(vector_index):
+            index.set((number << 6) + s.XMM[0])
+            scale.set(sib.get().lshr(6))
+        with m.if_(~vector_index & number.ne(4)):
             index.set((number << 3) + s.GPR[0])
             scale.set(sib.get().lshr(6))
             memory.set(2)

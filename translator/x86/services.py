@@ -50,12 +50,11 @@ REGISTERS: Final[Mapping[str, tuple[Callable[[Any], int], Callable[[Any, int], N
 }
 
 
-_FXSAVE_SIZE: Final = 512
 _PENDING: Final = 0x8080
 
 
 def save_fp(cpu: Any) -> bytes:
-    """The x87 and SSE state as FXSAVE stores it (SDM volume 1, 10.5.1)."""
+    """The x87, SSE and AVX state as XSAVE stores it (SDM volume 1, 13.4)."""
     control, top = cpu.get_slot("fcw"), cpu.get_slot("top")
     status = cpu.get_slot("fsw") & ~_PENDING | top << 11
     if status & ~control & 0x3F:
@@ -63,19 +62,33 @@ def save_fp(cpu: Any) -> bytes:
     head = struct.pack("<HHB19xII", control, status, cpu.get_slot("ftw") & 0xFF, _get_mxcsr(cpu), 0xFFFF)
     stack = (cpu.get_slot(f"st_physical{(number + top) % 8}").to_bytes(16, "little") for number in range(8))
     vectors = (cpu.get_slot(f"xmm{number}").to_bytes(16, "little") for number in range(16))
-    return b"".join((head, *stack, *vectors)).ljust(_FXSAVE_SIZE, b"\0")
+    legacy = b"".join((head, *stack, *vectors)).ljust(s.XSAVE_HEADER, b"\0")
+    high = (cpu.get_slot(f"ymm{number}h").to_bytes(16, "little") for number in range(16))
+    header = s.XCR0.to_bytes(s.XSAVE_AVX - s.XSAVE_HEADER, "little")
+    return b"".join((legacy, header, *high))
 
 
 def load_fp(cpu: Any, image: bytes) -> None:
-    """Bring back what `save_fp` gave, as a program may have changed it."""
+    """Bring back what `save_fp` gave, as a program may have changed it.
+
+    What the header says is not there, or all of AVX if only FXSAVE's part is given, gets its initial value.
+    """
+    legacy = len(image) < s.XSAVE_SIZE
+    present = 3 if legacy else int.from_bytes(image[s.XSAVE_HEADER :][:8], "little")
+    image = image.ljust(s.XSAVE_SIZE, b"\0")
     control, status, tags, mxcsr = struct.unpack_from("<HHB19xI", image)
+    if not present & 1:
+        control, status, tags = s.RESET["fcw"], 0, 0
     top = status >> 11 & 7
     slots = {"fcw": control & 0x1F3F | 0x40, "fsw": status & ~(_PENDING | 7 << 11), "top": top, "ftw": tags}
     slots["fenv"] = mxcsr & 0xFFFF
     for number in range(8):
-        slots[f"st_physical{(number + top) % 8}"] = int.from_bytes(image[32 + 16 * number :][:10], "little")
+        value = int.from_bytes(image[32 + 16 * number :][:10], "little")
+        slots[f"st_physical{(number + top) % 8}"] = value if present & 1 else 0
     for number in range(16):
-        slots[f"xmm{number}"] = int.from_bytes(image[160 + 16 * number :][:16], "little")
+        slots[f"xmm{number}"] = int.from_bytes(image[160 + 16 * number :][:16], "little") if present & 2 else 0
+        high = int.from_bytes(image[s.XSAVE_AVX + 16 * number :][:16], "little")
+        slots[f"ymm{number}h"] = high if present & 4 else 0
     for name, value in slots.items():
         cpu.set_slot(name, value)
 

@@ -9,6 +9,7 @@ A pattern is written as the manual's opcode column, SDM volume 2, section 3.1.1.
     0F 38 DC        opcode bytes              B8+r     the low three bits of the opcode name a register
     /r  /3          a ModRM byte, with a register or an opcode extension in its reg field
     mem  reg        the ModRM operand must be memory; must be a register
+    vsib            the ModRM operand must be memory whose index is a vector register
     (D0)            a ModRM byte of exactly this value
     ib iw iz iv     an immediate: byte, word, 16 or 32 bits by operand size, 16/32/64 bits by operand size
     is4             an immediate byte of which the high four bits name a register
@@ -20,7 +21,7 @@ reg, general; Z: register in the opcode; B: VEX.vvvv, general; M: memory only, p
 vector register or memory; V: ModRM reg, vector register; U: ModRM r/m, vector register only; H: VEX.vvvv, vector
 register; L: is4, vector register; N, P, Q: MMX; S: ModRM reg, segment register; I: immediate; J: branch target; O:
 absolute address; X, Y: memory at rSI (its segment may be overridden), at rDI; F: ModRM r/m, x87 register, passed as its
-distance from the top (i8).
+distance from the top (i8); T: ModRM r/m, memory with a vector index, passed as the vector register.
 Sizes: b w d q (8 to 64 bits), v (16, 32 or 64 by operand size), y (32 or 64), z (v for a register; the immediate 32
 bits sign-extended), o (128 bits), x (128 bits, with VEX the vector length), dq xa (as o and x, but memory must be
 aligned), ss sd (the scalar at the bottom: 32, 64 bits). A general register by name (AL, AX, CL, DX, rAX of size v) and
@@ -74,6 +75,7 @@ class Encoding:
     addresses: bool  # memory without a ModRM byte: address size and segment select the form
     length: int | None = None  # VEX.L: 0, 1, or None
     vex_class: int = 0  # of the register in VEX.vvvv
+    vector_index: bool = False  # VSIB; no two of its vector registers may be the same (SDM volume 2, 2.3.12)
 
     @property
     def vex(self) -> bool:
@@ -120,7 +122,7 @@ def parse(
     """Parse a pattern; raises MetaphraseError naming it if a token is unknown."""
     prefix = wide = extension = form = exact_rm = length = vex_map = None
     opcode: list[int] = []
-    opcode_register = modrm = False
+    opcode_register = modrm = vector_index = False
     immediates: list[str] = []
     for token in pattern.split():
         if token in PREFIXES and not opcode and vex_map is None:
@@ -134,6 +136,8 @@ def parse(
             modrm, extension = True, None if token == "/r" else int(token[1])
         elif token in ("mem", "reg"):
             form = int(token == "reg")
+        elif token == "vsib":
+            form, vector_index = 0, True
         elif re.fullmatch(r"\([0-9A-F]{2}\)", token):
             byte = int(token[1:3], 16)
             modrm, form, extension, exact_rm = True, 1, byte >> 3 & 7, byte & 7
@@ -153,6 +157,7 @@ def parse(
         SIZE_RULES[size or _size_rule(operands)],
         _register_class(operands, "GVPZS"), _register_class(operands, "EWUQNMR"), lock, repeat,
         addresses or any(kind.letter in ("X", "Y") for kind in operands), length, _register_class(operands, "HB"),
+        vector_index,
     )  # fmt: skip
 
 

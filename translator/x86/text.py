@@ -127,6 +127,9 @@ def _operand(decoded: Decoded, statics: Statics, kind: OperandKind, row: Descrip
             return _at_offset(decoded.registers[IS4], width)
         case "S":
             return _SEGMENTS[decoded.registers[REG] & 7]
+        case "T":
+            loaded = _width(row.operands[0], statics, row)
+            return f"{_POINTERS[loaded]} ptr {_address(decoded, statics, width)}"
         case "P":
             return _mmx(decoded.registers[REG])
         case "F":
@@ -146,7 +149,8 @@ def _segment(decoded: Decoded) -> str:
     return {s.FS_BASE: "fs:", s.GS_BASE: "gs:"}.get(decoded.registers[SEGMENT], "")
 
 
-def _address(decoded: Decoded, statics: Statics) -> str:
+def _address(decoded: Decoded, statics: Statics, vector: int = 0) -> str:
+    """A memory operand in brackets; `vector` is the width of a vector register that is its index."""
     width = 32 if statics.memory == MEMORY_32 else 64
     base, index = decoded.registers[BASE], decoded.registers[INDEX]
     displacement = decoded.displacement
@@ -156,9 +160,9 @@ def _address(decoded: Decoded, statics: Statics) -> str:
         displacement = displacement - decoded.next_pc & _MASK64
     elif base != s.ZERO:
         parts.append(_at_offset(base, width))
-    if index != s.ZERO and statics.memory in (MEMORY_INDEX, MEMORY_INDEX_SEGMENT, MEMORY_32):
+    if vector or (index != s.ZERO and statics.memory in (MEMORY_INDEX, MEMORY_INDEX_SEGMENT, MEMORY_32)):
         scale = decoded.registers[SCALE]
-        parts.append(_at_offset(index, width) + (f"*{1 << scale}" if scale else ""))
+        parts.append(_at_offset(index, vector or width) + (f"*{1 << scale}" if scale else ""))
     signed = displacement - (1 << 64) if displacement >> 63 else displacement
     text = " + ".join(parts)
     if not parts:

@@ -16,6 +16,11 @@ _DIRECTION_TRAP_RESUME = 0x400 | 0x100 | 0x1_0000
 #: Flags that a handler's context may change (FIX_EFLAGS): AC, OF, DF, TF, SF, ZF, AF, PF, CF, RF.
 _RESTORABLE_FLAGS = 0x5_0DD5 & ~0x1_0000
 _FXSAVE_SIZE = 512
+#: struct _fpx_sw_bytes, in an FXSAVE image's last 48 bytes: magic, size with the magic behind, components, size.
+_SOFTWARE = struct.Struct("<IIQI28x")
+_SOFTWARE_OFFSET = 464
+_XSTATE_MAGIC, _XSTATE_END = 0x4650_5853, (0x4650_5845).to_bytes(4, "little")
+_XSTATE_LIMIT = 8192
 _INITIAL_FXSAVE = struct.pack("<H22xI", 0x37F, 0x1F80).ljust(_FXSAVE_SIZE, b"\0")
 
 #: struct sigcontext's general registers, in its order.
@@ -27,12 +32,12 @@ _CONTEXT_REGISTERS = (
 _UCONTEXT = struct.Struct("<QQ QiiQ 17Q Q 4H Q Q Q Q Q 64x Q")
 _INFO_OFFSET = 8 + _UCONTEXT.size
 _FRAME_SIZE = _INFO_OFFSET + 128
-_UC_SIGCONTEXT_SS, _UC_STRICT_RESTORE_SS = 2, 4
+_UC_FP_XSTATE, _UC_SIGCONTEXT_SS, _UC_STRICT_RESTORE_SS = 1, 2, 4
 _USER_CS, _USER_SS = 0x33, 0x2B
 
 
 class X8664Frames:
-    """struct rt_sigframe (arch/x86/include/asm/sigframe.h), with the FXSAVE form of the floating-point state."""
+    """struct rt_sigframe (arch/x86/include/asm/sigframe.h), with the floating-point state as XSAVE stores it."""
 
     def push(self, cpu: Cpu, window: Window, delivery: SignalDelivery) -> None:
         """Save the context and enter the handler."""
@@ -41,15 +46,16 @@ class X8664Frames:
             stack -= _RED_ZONE
         fpstate = 0
         if isinstance(cpu, SavesFloatingPoint):
-            fpstate = (stack - _FXSAVE_SIZE) & ~63
-            window.write(fpstate, _clean_fxsave(cpu.save_fp()))
+            image = _framed(cpu.save_fp())
+            fpstate = (stack - len(image)) & ~63
+            window.write(fpstate, image)
             stack = fpstate
             cpu.load_fp(_INITIAL_FXSAVE)  # as the kernel lets handlers begin
         frame = ((stack - _FRAME_SIZE) & ~15) - 8
         flags = cpu.get("rflags")
         pointer, stack_flags, size = delivery.alternate_stack
         context = _UCONTEXT.pack(
-            _UC_SIGCONTEXT_SS | _UC_STRICT_RESTORE_SS, 0, pointer, stack_flags, 0, size,
+            _UC_FP_XSTATE | _UC_SIGCONTEXT_SS | _UC_STRICT_RESTORE_SS, 0, pointer, stack_flags, 0, size,
             *(cpu.get(name) for name in _CONTEXT_REGISTERS), flags, _USER_CS, 0, 0, _USER_SS,
             delivery.detail.error_code, delivery.detail.trap_number, delivery.mask, delivery.detail.address,
             fpstate, delivery.mask,
@@ -68,7 +74,7 @@ class X8664Frames:
         fields = _UCONTEXT.unpack(window.read(cpu.get("rsp"), _UCONTEXT.size))
         fpstate = fields[32]
         if fpstate and isinstance(cpu, SavesFloatingPoint):
-            cpu.load_fp(window.read(fpstate, _FXSAVE_SIZE))
+            cpu.load_fp(_unframed(window, fpstate))
         for name, value in zip(_CONTEXT_REGISTERS, fields[6:23]):
             cpu.set(name, value)
         kept = cpu.get("rflags") & ~_RESTORABLE_FLAGS
@@ -76,9 +82,22 @@ class X8664Frames:
         return RestoredContext(fields[33], (fields[2], fields[3], fields[5]))
 
 
-def _clean_fxsave(image: bytes) -> bytes:
-    """The last 48 bytes are software's: zeros say that no XSAVE area follows."""
-    return image[:464] + bytes(48)
+def _framed(image: bytes) -> bytes:
+    """An XSAVE image with what tells programs and the return from the handler that it is one, and how long."""
+    components = int.from_bytes(image[_FXSAVE_SIZE : _FXSAVE_SIZE + 8], "little")
+    size = len(image)
+    software = _SOFTWARE.pack(_XSTATE_MAGIC, size + len(_XSTATE_END), components, size)
+    return image[:_SOFTWARE_OFFSET] + software + image[_FXSAVE_SIZE:] + _XSTATE_END
+
+
+def _unframed(window: Window, address: int) -> bytes:
+    """The XSAVE image of a frame; only FXSAVE's part where nothing valid tells of more, as for the kernel."""
+    legacy = window.read(address, _FXSAVE_SIZE)
+    magic, whole, _, size = _SOFTWARE.unpack_from(legacy, _SOFTWARE_OFFSET)
+    if magic != _XSTATE_MAGIC or not _FXSAVE_SIZE < size < min(whole, _XSTATE_LIMIT):
+        return legacy
+    image = window.read(address, size + len(_XSTATE_END))
+    return image[:size] if image.endswith(_XSTATE_END) else legacy
 
 
 def _is_canonical(address: int) -> bool:

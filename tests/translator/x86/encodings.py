@@ -31,6 +31,8 @@ class MemoryOperand:
     address32: bool = False
     segment: str = ""
     """"fs", "gs" or nothing."""
+    vector_index: int | None = None
+    """The vector register whose lanes are added, scaled; `target` is the address without them."""
 
 
 @dataclass(slots=True)
@@ -45,6 +47,7 @@ class Encoded:
     lock: bool = False
     repeat: bool = False
     immediate: int | None = None
+    vvvv: int = 0
     prefixes: tuple[int, ...] = field(default=())
 
     @property
@@ -109,14 +112,18 @@ def draw_encoding(
         low = rng.randrange(8)
         opcode += low
         out.reg = low | (rex & 1) << 3
-    vex = _draw_vex(rng, e, rex) if e.vex else b""
+    out.vvvv = rng.randrange(16) if e.vex_class else 0
+    vex = _draw_vex(rng, e, rex, out.vvvv) if e.vex else b""
     body, patch = bytearray(_MAP_BYTES[e.map] + bytes([opcode])), None
     if e.modrm:
         reg = e.extension if e.extension is not None else rng.randrange(8)
+        if e.vector_index and reg == out.vvvv & 7:  # no register may be named twice
+            reg ^= 1
         out.reg = reg | (rex & 4) << 1
         if is_memory:
             out.memory = MemoryOperand(target, address32=0x67 in prefixes)
-            tail, patch = _draw_memory(rng, out.memory, rex)
+            others = {out.reg & 7, out.vvvv & 7} if e.vector_index else set()
+            tail, patch = _draw_memory(rng, out.memory, rex, others)
             patch = len(body) + patch if patch is not None else None
             body += bytes([tail[0] | reg << 3]) + tail[1:]
         else:
@@ -170,9 +177,8 @@ def _draw_rex(rng: random.Random, e: Encoding) -> int:
     return 0x40 | wide << 3 | extensions if wide or extensions or rng.random() < 0.15 else 0
 
 
-def _draw_vex(rng: random.Random, e: Encoding, rex: int) -> bytes:
+def _draw_vex(rng: random.Random, e: Encoding, rex: int, register: int) -> bytes:
     """A VEX prefix with the W, R, X and B of `rex`, in two bytes where they do."""
-    register = rng.randrange(16) if e.vex_class else 0
     length = e.length if e.length is not None else rng.getrandbits(1)
     last = (~register & 15) << 3 | length << 2 | (e.prefix or 0)
     if e.map == 4 and not rex & 0b1011 and rng.random() < 0.7:
@@ -180,9 +186,16 @@ def _draw_vex(rng: random.Random, e: Encoding, rex: int) -> bytes:
     return bytes([0xC4, (~rex & 7) << 5 | e.map - 3, (rex & 8) << 4 | last])
 
 
-def _draw_memory(rng: random.Random, operand: MemoryOperand, rex: int) -> tuple[bytes, int | None]:
-    """ModRM (without reg), SIB and displacement; and where in them a RIP-relative displacement must be patched in."""
+def _draw_memory(
+    rng: random.Random, operand: MemoryOperand, rex: int, others: set[int]
+) -> tuple[bytes, int | None]:
+    """ModRM (without reg), SIB and displacement; and where in them a RIP-relative displacement must be patched in.
+
+    The index is a vector register if it has `others` (their low three bits) that it must differ from.
+    """
     kind = rng.choice(("base", "base", "index", "index", "rip", "absolute", "index only"))
+    if others:
+        kind = rng.choice(("index", "index", "index only"))
     if kind == "rip" and not operand.address32 and operand.target < 1 << 31:
         return b"\x05" + bytes(4), 1
     mod = rng.randrange(3)
@@ -190,13 +203,15 @@ def _draw_memory(rng: random.Random, operand: MemoryOperand, rex: int) -> tuple[
     if kind in ("index", "absolute", "index only") or rm == 4:
         rm = 4
         base = 5 if kind in ("absolute", "index only") else rng.randrange(8)
-        index = 4 if kind == "absolute" else rng.randrange(8)
+        index = 4 if kind == "absolute" else rng.choice([n for n in range(8) if n not in others])
         if kind in ("absolute", "index only"):
             mod = 0
         shift = rng.randrange(4)
         sib = bytes([shift << 6 | index << 3 | base])
         number = index | (rex & 2) << 2
-        if number != 4:
+        if others:
+            operand.vector_index, operand.scale = number, 1 << shift
+        elif number != 4:
             operand.index, operand.scale = number, 1 << shift
         if base != 5 or mod:
             operand.base = base | (rex & 1) << 3

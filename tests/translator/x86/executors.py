@@ -9,14 +9,24 @@ from typing import Final
 
 from metaphrase.translator.guest import Decoded, Description
 from tests.oracle.native import ARENA, ARENA_SIZE, REGISTERS, Case, Oracle
-from tests.translator.x86 import integer_setups, lane_setups, mmx_setups, vector_setups, x87_setups, xsave_setups
+from tests.translator.x86 import (
+    gather_setups,
+    integer_setups,
+    lane_setups,
+    mmx_setups,
+    vector_setups,
+    x87_setups,
+    xsave_setups,
+)
 from tests.translator.x86.differential import GUEST, Drawn
 from tests.translator.x86.interpreted import RUNNERS, run_constants
 from tests.translator.x86.lines import show_case
 from tests.translator.x86.native_tiers import NativeTier
 from tests.translator.x86.observed import X87_NEIGHBOUR, Observed, differences, observe_hardware, x87_registers
 
-SETUPS: Final = (integer_setups, lane_setups, mmx_setups, vector_setups, x87_setups, xsave_setups)
+SETUPS: Final = (
+    gather_setups, integer_setups, lane_setups, mmx_setups, vector_setups, x87_setups, xsave_setups,
+)  # fmt: skip
 """The chapters that refine drawing: importing them is what counts."""
 WITHOUT_HARDWARE: Final = frozenset({"cpuid", "xgetbv", "rdtsc", "rdtscp", "sldt", "str", "sgdt", "sidt", "smsw"})
 """Rows that tell of the processor itself, or fault where the host's kernel says so: the runners only agree."""

@@ -13,6 +13,7 @@ from metaphrase.translator.x86.instructions import (
     data_transfer,
     flags,
     fma,
+    gathers,
     mmx,
     multiplication,
     shifts,
@@ -37,7 +38,7 @@ from metaphrase.translator.x86.table import ROWS
 CHAPTERS = (
     data_transfer, stack, arithmetic, multiplication, shifts, bits, bmi, strings, control, flags, system,
     sse_transfer, sse_float, conversions, sse_integer, ssse3, sse4_integer, sse4_float, sse4_strings, crypto,
-    avx, fma,
+    avx, fma, gathers,
     mmx, x87_transfer, x87_arithmetic, x87_transcendental, x87_state,
     xsave,
 )  # fmt: skip
