@@ -22,6 +22,8 @@ FEATURES: Final[dict[str, tuple[int, str, int]]] = {
     "sse2": (1, "edx", 26), "sse3": (1, "ecx", 0), "pclmulqdq": (1, "ecx", 1), "ssse3": (1, "ecx", 9),
     "cx16": (1, "ecx", 13), "sse4.1": (1, "ecx", 19), "sse4.2": (1, "ecx", 20), "movbe": (1, "ecx", 22),
     "popcnt": (1, "ecx", 23), "aes": (1, "ecx", 25), "xsave": (1, "ecx", 26), "osxsave": (1, "ecx", 27),
+    "avx": (1, "ecx", 28), "fma": (1, "ecx", 12), "avx2": (7, "ebx", 5), "vaes": (7, "ecx", 9),
+    "vpclmulqdq": (7, "ecx", 10),
     "xsaveopt": (0xD, "eax", 0), "xsavec": (0xD, "eax", 1), "xgetbv1": (0xD, "eax", 2), "clflushopt": (7, "ebx", 23),
     "clwb": (7, "ebx", 24), "fsgsbase": (7, "ebx", 0), "bmi1": (7, "ebx", 3), "bmi2": (7, "ebx", 8),
     "adx": (7, "ebx", 19), "sha": (7, "ebx", 29), "gfni": (7, "ecx", 8),
