@@ -259,7 +259,11 @@ op(
     "0 if greater, 1 if less, 0x40 if equal, 0x45 if unordered, the flags of x86; of scalars; signals on any NaN",
 )
 op("fcompare_quiet", "T T -> i8", EFFECT, None, "fcompare; quiet")
-op("fconvert", "T -> R", EFFECT, None, "to another float format, rounded by the environment")
+op(
+    "fconvert", "T -> R", EFFECT, None,
+    "to another float format, rounded by the environment; a denormal half is not told of, as by F16C",
+)
+op("fconvert_by", "T -> R", EFFECT, None, "fconvert in a direction of its own; imm: as of fround", imm="rounding")
 op(
     "ftosi", "T -> R", EFFECT, None,
     "to signed integer, rounded by the environment; out of range or NaN: 1 << (width-1)",
@@ -307,6 +311,7 @@ op(
 )
 op("fence", "- -> -", EFFECT, None, "sequentially consistent fence")
 op("cycles", "- -> i64", EFFECT, None, "a monotonic cycle counter of the host")
+op("random", "- -> i64", EFFECT, None, "bits that nobody can foresee")
 op("count", "- -> -", EFFECT, None, "`imm` guest instructions begin here", imm="count")
 op("poll", "- -> i1", EFFECT, None, "whether somebody wants this to leave soon")
 op(

@@ -202,6 +202,11 @@ def _rounding(environment: int) -> int:
     return environment >> _ROUNDING_SHIFT & 3
 
 
+def with_rounding(environment: int, rounding: Rounding) -> int:
+    """The environment but for its rounding direction."""
+    return environment & ~(3 << _ROUNDING_SHIFT) | rounding << _ROUNDING_SHIFT
+
+
 def pack(form: Format, sign: int, significand: int, exponent: int, environment: int, flags: int = 0) -> Result:
     """Round (-1)**sign * significand * 2**exponent into the format. `flags` are those raised before.
 

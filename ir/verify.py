@@ -229,8 +229,8 @@ _EXTRA: dict[str, Callable[[Op, Type, Sequence[Type], Imm], str | None]] = {
     "splat": _splat, "extract": _lane, "insert": _lane, "shuffle": _shuffle,
     **dict.fromkeys((name for name, op in OPS.items() if op.expansion is not None), _bound),
     "rmw": _atomic, "cmpxchg": _atomic,
-    "fconvert": _converts(True, True), "ftosi": _converts(True, False), "ftosi_trunc": _converts(True, False),
-    "sitof": _converts(False, True),
+    **dict.fromkeys(("fconvert", "fconvert_by"), _converts(True, True)),
+    **dict.fromkeys(("ftosi", "ftosi_trunc"), _converts(True, False)), "sitof": _converts(False, True),
     **dict.fromkeys(
         ("fadd", "fsub", "fmul", "fdiv", "fsqrt", "fmin", "fmax", "fma", "fms", "fnma", "fnms", "fmaddsub",
          "fmsubadd", "feq", "flt", "flt_quiet", "fle", "funord", "fround"), _floats

@@ -39,8 +39,9 @@ def host() -> Host:
     """What the lowering may use of this host."""
     flags = host_flags()
     return Host(
-        avx="avx" in flags, fma="fma" in flags, ssse3="ssse3" in flags, crc32="sse4_2" in flags, bmi2="bmi2" in flags,
-        aes="aes" in flags, pclmulqdq="pclmulqdq" in flags, sha="sha_ni" in flags, gfni="gfni" in flags,
+        avx="avx" in flags, fma="fma" in flags, f16c="f16c" in flags, ssse3="ssse3" in flags,
+        crc32="sse4_2" in flags, bmi2="bmi2" in flags, aes="aes" in flags,
+        pclmulqdq="pclmulqdq" in flags, sha="sha_ni" in flags, gfni="gfni" in flags,
     )  # fmt: skip
 
 

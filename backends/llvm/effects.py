@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from metaphrase.backends.llvm import floating
+from metaphrase.backends.llvm import context, floating
 from metaphrase.backends.llvm.floating import Lowering
 from metaphrase.backends.llvm.pure import Lines, constant, llvm_type, operand, suffix
 from metaphrase.ir.graph import Value
@@ -74,6 +74,17 @@ def cycles(f: FunctionLowering, value: Value, result: str, args: list[str], out:
     out.append(f"{result} = call i64 @llvm.readcyclecounter()")
 
 
+_GETRANDOM: Final = 318
+"""The number of the system call; it always fills so few bytes."""
+
+
+def random(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
+    host = f.pointer(f"{result}.host", context.SCRATCH, out)
+    code = 'asm sideeffect "syscall", "={ax},{ax},{di},{si},{dx},~{rcx},~{r11},~{memory},~{flags}"'
+    out.append(f"{result}.done = call i64 {code}(i64 {_GETRANDOM}, ptr {host}, i64 8, i64 0)")
+    out.append(f"{result} = load i64, ptr {host}")
+
+
 # --- state, locals, the runtime's memory --------------------------------------------------------------------------
 def get(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
     pointer = f.state_pointer(value.imm, value.type, result, out)
@@ -118,6 +129,7 @@ EFFECTS: Final[dict[str, Lowering]] = {
     **floating.EFFECTS,
     "load": load, "store": store, "near_load": load, "near_store": store,
     "rmw": rmw, "cmpxchg": cmpxchg, "fence": fence, "cycles": cycles,
+    "random": random,
     "get": get, "put": put, "get_at": get_at, "put_at": put_at, "peek": peek, "poke": poke,
     "read": read, "write": write,
 }  # fmt: skip

@@ -17,7 +17,7 @@ from metaphrase.backends.llvm.pure import Lines, llvm_type
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.ir.graph import Value
 from metaphrase.ir.ops import Op
-from metaphrase.ir.types import Type, vector
+from metaphrase.ir.types import F16, F32, Type, vector
 
 if TYPE_CHECKING:
     from metaphrase.backends.llvm.lower import FunctionLowering
@@ -124,14 +124,16 @@ def float_relation(f: FunctionLowering, value: Value, result: str, args: list[st
 
 
 # --- conversion -------------------------------------------------------------------------------------------------------
+_BY_ENVIRONMENT: Final = 4
+"""The direction of rounding, as an immediate, that leaves it to MXCSR."""
 _SIZES: Final = {32: "s", 64: "d"}
 
 
 def _packed(
-    f: FunctionLowering, mnemonic: str, value: Value, arg: str, out: Lines, result: str, *, clear: bool = False
-) -> None:
+    f: FunctionLowering, mnemonic: str, source: Type, target: Type, arg: str, out: Lines, result: str, *,
+    clear: bool = False,
+) -> None:  # fmt: skip
     """A packed conversion. What has 64 bits is the low half of a register; with `clear`, the rest of it is zero."""
-    source, target = value.args[0].type, value.type
     wide_source, wide_target = (vector(t.element, max(128, t.bits) // t.element.bits) for t in (source, target))
     if source is not wide_source:
         text, lanes = llvm_type(source), ", ".join(f"i32 {lane}" for lane in range(wide_source.lanes))
@@ -157,14 +159,33 @@ def _merging(f: FunctionLowering, mnemonic: str, value: Value, operand: str = "x
 
 def float_convert(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
     source, target = value.args[0].type, value.type
+    if F16 in (source.element, target.element):
+        _convert_half(f, value, result, args[0], out)
+        return
     sizes = [_SIZES.get(type.element.bits, "") for type in (source, target)]
     if not all(sizes) or source.element is target.element or source.lanes not in (1, 2, 4):
         raise _no_lowering(value)
     if source.is_vector:
-        _packed(f, f"cvtp{sizes[0]}2p{sizes[1]}", value, args[0], out, result)
+        _packed(f, f"cvtp{sizes[0]}2p{sizes[1]}", source, target, args[0], out, result)
     else:
         mnemonic = f"cvts{sizes[0]}2s{sizes[1]}"
         out.append(f"{result} = call {_merging(f, mnemonic, value)}({llvm_type(source)} {args[0]})")
+
+
+def _convert_half(f: FunctionLowering, value: Value, result: str, arg: str, out: Lines) -> None:
+    """Between vectors of half and of single precision; inline assembly knows halves as integers."""
+    source, target = value.args[0].type, value.type
+    if {source.element, target.element} != {F16, F32} or not source.is_vector:
+        raise _no_lowering(value)
+    if not f.module.host.f16c:
+        raise MetaphraseError(f"{value.op.name}: this host has no half precision; run this guest on one that has F16C")
+    if source.element is F16:
+        out.append(f"{result}.i = bitcast {llvm_type(source)} {arg} to {llvm_type(source.as_int)}")
+        _packed(f, "cvtph2ps", source.as_int, target, f"{result}.i", out, result)
+    else:
+        direction = value.imm if value.op.name == "fconvert_by" else _BY_ENVIRONMENT
+        _packed(f, f"cvtps2ph $${direction},", source, target.as_int, arg, out, f"{result}.i")
+        out.append(f"{result} = bitcast {llvm_type(target.as_int)} {result}.i to {llvm_type(target)}")
 
 
 def float_to_int(f: FunctionLowering, value: Value, result: str, args: list[str], out: Lines) -> None:
@@ -173,7 +194,7 @@ def float_to_int(f: FunctionLowering, value: Value, result: str, args: list[str]
     if source.is_vector:
         if target.element.bits != 32:
             raise _no_lowering(value)
-        _packed(f, f"cvt{how}{_floating_suffix(source)}2dq", value, args[0], out, result, clear=True)
+        _packed(f, f"cvt{how}{_floating_suffix(source)}2dq", source, target, args[0], out, result, clear=True)
     elif target.bits in (32, 64):
         _scalar_to_int(f, result, source, target.bits, how, args[0], out)
     elif target.bits < 32:
@@ -203,7 +224,7 @@ def int_to_float(f: FunctionLowering, value: Value, result: str, args: list[str]
     if size is None or source.element.bits not in ((32,) if source.is_vector else (32, 64)):
         raise _no_lowering(value)
     if source.is_vector:
-        _packed(f, f"cvtdq2p{size}", value, args[0], out, result, clear=True)
+        _packed(f, f"cvtdq2p{size}", source, target, args[0], out, result, clear=True)
     else:
         mnemonic = f"cvtsi2s{size}{'l' if source.bits == 32 else 'q'}"
         out.append(f"{result} = call {_merging(f, mnemonic, value, 'r')}({llvm_type(source)} {args[0]})")
@@ -304,7 +325,8 @@ EFFECTS: Final[dict[str, Lowering]] = {
     **dict.fromkeys(_ARITHMETIC, _floating(float_arithmetic)),
     **dict.fromkeys((*_PREDICATES, *_CONDITIONS), _floating(float_compare)),
     **dict.fromkeys(("fcompare", "fcompare_quiet"), _floating(float_relation)),
-    "fsqrt": _floating(float_sqrt), **dict.fromkeys(_FUSED, _floating(float_fma)), "fconvert": _floating(float_convert),
+    "fsqrt": _floating(float_sqrt), **dict.fromkeys(_FUSED, _floating(float_fma)),
+    **dict.fromkeys(("fconvert", "fconvert_by"), _floating(float_convert)),
     "ftosi": _floating(float_to_int), "ftosi_trunc": _floating(float_to_int), "sitof": _floating(int_to_float),
     "fround": _floating(float_round), "get_fenv": get_fenv, "set_fenv": set_fenv,
     "f80_function": extended.function, "set_f80_control": set_f80_control, "take_f80_flags": take_f80_flags,

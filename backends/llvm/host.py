@@ -11,6 +11,7 @@ class Host:
 
     avx: bool = True
     fma: bool = True
+    f16c: bool = True
     ssse3: bool = True
     crc32: bool = True
     bmi2: bool = True

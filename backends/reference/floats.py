@@ -13,7 +13,7 @@ from typing import Final
 from metaphrase.ir import f80_functions, softfloat
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.ir.softfloat import Format, Relation, Rounding
-from metaphrase.ir.types import Type
+from metaphrase.ir.types import F16, Type
 
 LaneOp = Callable[..., tuple[int, int]]
 BY_ENVIRONMENT = 4
@@ -77,7 +77,17 @@ def _extreme(wanted: Relation) -> LaneOp:
 
 
 def _convert(source: Type, target: Type, imm: None, environment: int, x: int) -> tuple[int, int]:
+    if source is F16:
+        masked = environment | softfloat.DENORMAL << softfloat.MASKS_SHIFT
+        bits, flags = softfloat.convert(format_of(source), format_of(target), x, masked)
+        return bits, flags & ~softfloat.DENORMAL
     return softfloat.convert(format_of(source), format_of(target), x, environment)
+
+
+def _convert_by(source: Type, target: Type, imm: int, environment: int, x: int) -> tuple[int, int]:
+    if not imm & BY_ENVIRONMENT:
+        environment = softfloat.with_rounding(environment, Rounding(imm & 3))
+    return _convert(source, target, None, environment, x)
 
 
 def _to_integer(source: Type, target: Type, imm: None, environment: int, x: int) -> tuple[int, int]:
@@ -126,6 +136,7 @@ FLOAT_OPS: dict[str, LaneOp | tuple[LaneOp, LaneOp]] = {
     "fcompare": _relation(signalling=True),
     "fcompare_quiet": _relation(signalling=False),
     "fconvert": _convert,
+    "fconvert_by": _convert_by,
     "ftosi": _to_integer,
     "ftosi_trunc": _to_integer_truncating,
     "sitof": _from_integer,

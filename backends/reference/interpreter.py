@@ -7,9 +7,11 @@ Values are little-endian in state and memory, lane 0 of a vector lowest; an i1 t
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 from metaphrase.backends.reference.floats import FLOAT_OPS, LaneOp, extended_environment
@@ -82,6 +84,7 @@ class Interpreter:
         self.fenv = DEFAULT_ENVIRONMENT
         self.f80_control, self.f80_flags = 0x37F, 0
         self.cycles: Callable[[], int] = time.perf_counter_ns
+        self.random: Callable[[], int] = partial(secrets.randbits, 64)
         self.interrupt: Callable[[], bool] = lambda: False
         """Asked by `poll`: whether to leave, for the reason "interrupt"."""
         self.steps = self.instructions = 0
@@ -357,6 +360,11 @@ def _fence(run: Interpreter, node: Value) -> None:
 @_effect("cycles")
 def _cycles(run: Interpreter, node: Value) -> Raw:
     return run.cycles() & node.type.mask
+
+
+@_effect("random")
+def _random(run: Interpreter, node: Value) -> Raw:
+    return run.random() & node.type.mask
 
 
 @_effect("count")

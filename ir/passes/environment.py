@@ -10,5 +10,6 @@ from metaphrase.ir.verify import FLOAT_OPS
 ENVIRONMENT_SLOT: Final = "fenv"
 """A backend may keep the floating-point environment in the layout's slot of this name, if there is one."""
 USES_ENVIRONMENT: Final = frozenset(
-    OPS[name] for name in (*FLOAT_OPS, "fconvert", "ftosi", "ftosi_trunc", "sitof", "get_fenv", "set_fenv")
+    OPS[name]
+    for name in (*FLOAT_OPS, "fconvert", "fconvert_by", "ftosi", "ftosi_trunc", "sitof", "get_fenv", "set_fenv")
 )

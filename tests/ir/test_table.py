@@ -24,8 +24,10 @@ LAYOUT.add("xmm0", FOUR)
 INPUTS = {"arg", "base", "field"}
 """What is known only where a function runs."""
 RESULTS = {"zext": I64, "sext": I64, "trunc": I8, "bitcast": F32, "splat": FOUR, "shuffle": vector(I32, 2)}
-RESULTS |= {"fconvert": F32, "ftosi": I32, "ftosi_trunc": I64, "sitof": F64, "const": I32, "arg": I32, "field": I64}
-OPERANDS = {"extract": FOUR, "insert": FOUR, "shuffle": FOUR, "fconvert": F64, "ftosi": F32, "ftosi_trunc": F32}
+RESULTS |= {"fconvert": F32, "fconvert_by": F32, "ftosi": I32, "ftosi_trunc": I64, "sitof": F64}
+RESULTS |= {"const": I32, "arg": I32, "field": I64}
+OPERANDS = {"extract": FOUR, "insert": FOUR, "shuffle": FOUR, "fconvert": F64, "fconvert_by": F64, "ftosi": F32}
+OPERANDS |= {"ftosi_trunc": F32}
 IMMEDIATES: dict[str, Imm] = {"value": 5, "number": 0, "name": "r0", "lane": 2, "lanes": (5, 0), "rounding": 4}
 IMMEDIATES |= {"offset": 0, "local": 0, "count": 2, "address": -4}
 IMMEDIATES |= {"operation": "smax", "function": "fprem", "transfer": "call", "reason": "syscall", "": None}

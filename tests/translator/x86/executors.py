@@ -30,8 +30,8 @@ SETUPS: Final = (
 """The chapters that refine drawing: importing them is what counts."""
 WITHOUT_HARDWARE: Final = frozenset({"cpuid", "xgetbv", "rdtsc", "rdtscp", "sldt", "str", "sgdt", "sidt", "smsw"})
 """Rows that tell of the processor itself, or fault where the host's kernel says so: the runners only agree."""
-UNREPEATABLE: Final = {"rdtsc": ("rax", "rdx"), "rdtscp": ("rax", "rdx")}
-"""Registers that differ from run to run."""
+UNREPEATABLE: Final = {"rdtsc": ("rax", "rdx"), "rdtscp": ("rax", "rdx"), "rdrand": (), "rdseed": (), "rdpid": ()}
+"""Rows of which registers differ from run to run; the operand, where none are named."""
 Runner = Callable[[Case, Decoded], Observed]
 """An execution of a case's one instruction: the interpreter over a binding, or a native tier."""
 
@@ -89,8 +89,11 @@ class Executors:
 
     def _differences(self, drawn: Drawn, expected: Observed, name: str) -> list[str]:
         actual = self.runners[name](drawn.case, drawn.decoded)
-        for register in UNREPEATABLE.get(drawn.row.name, ()):
-            actual.registers[register] = expected.registers[register]
+        if drawn.row.name in UNREPEATABLE:
+            for register in UNREPEATABLE[drawn.row.name] or (REGISTERS[drawn.encoded.rm or 0],):
+                known = (1 << 64) - (1 << (drawn.size or 64))
+                actual.registers[register] &= known
+                actual.registers[register] |= expected.registers[register] & ~known
         native = drawn.row.name in x87_setups.ELEMENTARY and name in self.tiers
         return differences(expected, actual, drawn.undefined & ~X87_NEIGHBOUR if native else drawn.undefined)
 

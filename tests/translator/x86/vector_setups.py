@@ -10,6 +10,7 @@ from metaphrase.translator.x86.instructions import (
     conversions,
     crypto,
     fma,
+    half_precision,
     sse4_float,
     sse4_integer,
     sse4_strings,
@@ -24,7 +25,7 @@ from tests.translator.x86.observed import APPROXIMATE
 
 ROWS: Final = rows_of(
     sse_transfer, sse_float, conversions, sse_integer, sse4_float, sse4_strings, avx, fma, ssse3,
-    sse4_integer, crypto,
+    sse4_integer, crypto, half_precision,
 )  # fmt: skip
 ESTIMATES: Final = frozenset(row.name for row in ROWS if row.detail.undefined == "approximate")
 
@@ -81,6 +82,19 @@ def _at_a_limit(rng: random.Random, exponent_bits: int, fraction_bits: int) -> i
     if rng.random() < 0.4:
         fraction = ~fraction
     return (rng.getrandbits(1) << exponent_bits | exponent) << fraction_bits | fraction & (1 << fraction_bits) - 1
+
+
+def half(rng: random.Random) -> int:
+    """The bits of a half, of any class."""
+    return rng.choice((rng.getrandbits(16), rng.choice((0, 1, 0x3FF, 0x400, 0x3C00, 0x7BFF, 0x7C00, 0x7C01, 0x7E00)) | (
+        rng.getrandbits(1) << 15)))  # fmt: skip
+
+
+def near_half(rng: random.Random) -> int:
+    """The bits of a single that a half can hold, or nearly: ties, and both ends of the range."""
+    exponent = rng.choice((rng.randrange(0x60, 0x72), rng.randrange(0x8C, 0x90), rng.randrange(0x70, 0x90)))
+    fraction = rng.getrandbits(10) << 13 | rng.choice((0, 0, 1, 0xFFF, 0x1000, 0x1001, 0x1FFF))
+    return rng.getrandbits(1) << 31 | exponent << 23 | fraction
 
 
 def vector(rng: random.Random) -> int:
@@ -163,3 +177,22 @@ def strings(drawn: Drawn) -> None:
 
 
 UNDEFINED.update(dict.fromkeys(ESTIMATES, lambda drawn: APPROXIMATE))
+
+
+@setup("vcvtph2ps")
+def halves(drawn: Drawn) -> None:
+    rng, state = drawn.rng, drawn.state
+    state.xmm = [sum(half(rng) << at for at in range(0, 128, 16)) for _ in range(16)]
+    if drawn.encoded.memory:
+        drawn.poke(drawn.encoded.memory.target, b"".join(half(rng).to_bytes(2, "little") for _ in range(8)))
+
+
+@setup("vcvtps2ph")
+def singles_for_halves(drawn: Drawn) -> None:
+    rng, state = drawn.rng, drawn.state
+
+    def number() -> int:
+        return near_half(rng) if rng.random() < 0.7 else single(rng)
+
+    state.xmm = [sum(number() << at for at in range(0, 128, 32)) for _ in range(16)]
+    state.ymm_high = [sum(number() << at for at in range(0, 128, 32)) for _ in range(16)]

@@ -14,6 +14,7 @@ from metaphrase.translator.x86.instructions import (
     flags,
     fma,
     gathers,
+    half_precision,
     mmx,
     multiplication,
     shifts,
@@ -38,7 +39,7 @@ from metaphrase.translator.x86.table import ROWS
 CHAPTERS = (
     data_transfer, stack, arithmetic, multiplication, shifts, bits, bmi, strings, control, flags, system,
     sse_transfer, sse_float, conversions, sse_integer, ssse3, sse4_integer, sse4_float, sse4_strings, crypto,
-    avx, fma, gathers,
+    avx, fma, half_precision, gathers,
     mmx, x87_transfer, x87_arithmetic, x87_transcendental, x87_state,
     xsave,
 )  # fmt: skip

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from metaphrase.ir.graph import Value
 from metaphrase.ir.types import I8, I64, VOID
-from metaphrase.translator.x86.emitter import Memory, Register, X86Emitter
+from metaphrase.translator.x86.emitter import Flags, Memory, Register, X86Emitter
 from metaphrase.translator.x86.table import insn
 
 
@@ -63,6 +63,21 @@ def rdtscp(m: X86Emitter) -> None:
     """RDTSCP: the time stamp counter and the processor's number, always 0. SDM volume 2B, RDTSCP."""
     _put_counter(m)
     m.put(m.gpr(1), m.const(0, 64))
+
+
+@insn("NP 0F C7 /6 reg | 66 0F C7 /6 reg", "Rv", extension="rdrand")
+@insn("NP 0F C7 /7 reg | 66 0F C7 /7 reg", "Rv", name="rdseed", extension="rdseed")
+def rdrand(m: X86Emitter, target: Register) -> None:
+    """RDRAND, RDSEED: a random number, which is always at hand (CF set). SDM volume 2B, each."""
+    m.put(target, m.effect("random", I64).trunc(target.width))
+    no = m.flag(False)
+    m.put_flags(Flags(m.flag(True), m.const(1, 8), m.const(0, 8), no, no, no))
+
+
+@insn("F3 0F C7 /7 reg", "Rq", extension="rdpid")
+def rdpid(m: X86Emitter, target: Register) -> None:
+    """RDPID: the processor's number, always 0. SDM volume 2B, RDPID."""
+    m.put(target, m.const(0, 64))
 
 
 def _segment_base(m: X86Emitter, slot: str, write: bool, register: Register) -> None:
