@@ -9,7 +9,7 @@ from pathlib import Path
 from metaphrase.ir.errors import MetaphraseError
 
 FOLDER = Path(__file__).resolve().parent / "kernels"
-GROUPS = ("integer", "float")
+GROUPS = ("integer", "float", "simd")
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 /* Frame of a benchmark kernel: it defines run(iterations), which returns a checksum. A kernel's first comment says what
- * it measures, its `group:` (integer or float) and its `iterations:` for about a second natively. */
+ * it measures, its `group:` (integer, float or simd) and its `iterations:` for about a second natively. */
 #ifndef KERNEL_H
 #define KERNEL_H
 #include <stdint.h>
