@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from metaphrase.translator.guest import Description
+from metaphrase.translator.x86.absent import ABSENT, Absent
 from metaphrase.translator.x86.cpuid import FEATURES
 from metaphrase.translator.x86.instructions import ROWS
 
@@ -29,6 +30,15 @@ there. A form whose meaning has changed starts again.
 """
 
 
+_ABSENT: Final = """\
+## Absent
+
+What is not described gives #UD, as on a processor without it. Of what capstone knows, that is:
+
+| what | mnemonics | why |
+| --- | --- | --- |"""
+
+
 COUNTS: Final = Path(__file__).resolve().parents[2] / "tests" / "translator" / "x86" / "campaign.txt"
 """Random cases that agreed with the host's CPU, written by the campaign there."""
 
@@ -45,7 +55,13 @@ def page() -> str:
         told = extension == "base" or extension == "x87" or extension in FEATURES
         parts.append(f"## {extension}\n\n{len(rows)} forms, {'announced' if told else 'not announced'}.\n")
         parts.append(_table(rows, counts))
+    parts.append(_ABSENT)
+    parts.append("\n".join(f"| {entry.what} | {_patterns(entry)} | {entry.reason} |" for entry in ABSENT) + "\n")
     return "\n".join(parts)
+
+
+def _patterns(entry: Absent) -> str:
+    return " ".join(f"`{name}`" for name in entry.names) or "all"
 
 
 def form_key(row: Description) -> str:

@@ -88,6 +88,8 @@ def test_text_and_length(row: Description) -> None:
         assert decoded.length == len(encoded.code), shown
         if row.name.startswith("ud"):
             continue  # capstone thinks that UD0 and UD1 have no ModRM byte
+        if row.name in ("mov_cr", "mov_dr") and encoded.memory:
+            continue  # always a register, whatever mod says
         reference = capstone_text(encoded.code)
         if reference is None:
             known = row_id(row) in UNKNOWN_TO_CAPSTONE or row.name in UNKNOWN_TO_CAPSTONE or row.extension == "x87"

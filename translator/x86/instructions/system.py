@@ -124,13 +124,16 @@ for _name, _pattern in PRIVILEGED_OPERANDS.items():
 
 
 def _special_register(m: X86Emitter, existing: int, general: Register, special: Register) -> None:
-    """MOV to and from control and debug registers: #UD for one that does not exist, else #GP(0). SDM volume 2B, MOV."""
+    """MOV to and from control and debug registers: #UD for one that does not exist, else #GP(0). SDM volume 2B, MOV.
+
+    The processor does not look at the mod field; where it says "memory", the length is not right, but never counts.
+    """
     number = special.offset if isinstance(special.offset, Value) else m.const(special.offset, 64)
     m.trap_if((m.const(existing, 64).lshr(number) & 1).eq(0), "invalid_opcode")
     m.trap("general_protection")
 
 
 for _name, _opcode, _existing in (("cr", 0x20, 0x11D), ("dr", 0x21, 0xFF), ("cr", 0x22, 0x11D), ("dr", 0x23, 0xFF)):
-    insn(f"0F {_opcode:02X} /r reg", "Rq, Sq", name=f"mov_{_name}", ends_block=True, static=(_existing,))(
+    insn(f"0F {_opcode:02X} /r", "Rq, Sq", name=f"mov_{_name}", ends_block=True, static=(_existing,))(
         _special_register
     )
