@@ -48,7 +48,7 @@ ABSENT: Final = (
            "Privileged: they would fault."),
     Absent("3DNow!", ("femms", "pavgusb*", "pf*", "pi2f*", "pmulhrw *", "pswapd*"), _OTHER_MAKERS),
     Absent("SSE4a, CLZERO", ("extrq*", "insertq*", "movntsd*", "movntss*", "clzero"),
-           "Only AMD's processors have it: there is none here to compare with."),
+           "Only AMD's processors have it; the guest is one of Intel's."),
     Absent("FMA4, XOP", ("vf[mn]*addp? *", "vf[mn]*adds? *", "vf[mn]*subp? *", "vf[mn]*subs? *", "vfmaddsubp? *",
                          "vfmsubaddp? *", "vpermil2p?*"), _OTHER_MAKERS),
     Absent("VIA's PadLock", ("xstore*", "xcrypt*", "xsha*", "montmul"), _OTHER_MAKERS),

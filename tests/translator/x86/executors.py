@@ -15,14 +15,16 @@ from tests.translator.x86 import (
     lane_setups,
     mmx_setups,
     vector_setups,
+    vendors,
     x87_setups,
     xsave_setups,
 )
-from tests.translator.x86.differential import GUEST, Drawn
+from tests.translator.x86.differential import Drawn
 from tests.translator.x86.interpreted import RUNNERS, run_constants
 from tests.translator.x86.lines import show_case
 from tests.translator.x86.native_tiers import NativeTier
-from tests.translator.x86.observed import X87_NEIGHBOUR, Observed, differences, observe_hardware, x87_registers
+from tests.translator.x86.observed import X87_NEIGHBOUR, Observed, differences, x87_registers
+from tests.translator.x86.vendors import Execution
 
 SETUPS: Final = (
     gather_setups, integer_setups, lane_setups, mmx_setups, vector_setups, x87_setups, xsave_setups,
@@ -82,20 +84,23 @@ class Executors:
                     return self._shrunk(one, name, found)
         return None
 
-    def _expected(self, drawn: Sequence[Drawn]) -> list[Observed]:
+    def _expected(self, drawn: Sequence[Drawn]) -> Sequence[Observed | None]:
         if drawn[0].row.name in WITHOUT_HARDWARE:
             return [run_constants(one.case, one.decoded) for one in drawn]
-        return [observe_hardware(result) for result in self.oracle.run([one.case for one in drawn])]
+        return vendors.observe_host(self.oracle, [Execution(one.case, one.decoded) for one in drawn])
 
-    def _differences(self, drawn: Drawn, expected: Observed, name: str) -> list[str]:
+    def _differences(self, drawn: Drawn, expected: Observed | None, name: str) -> list[str]:
+        if expected is None:
+            return []
         actual = self.runners[name](drawn.case, drawn.decoded)
         if drawn.row.name in UNREPEATABLE:
             for register in UNREPEATABLE[drawn.row.name] or (REGISTERS[drawn.encoded.rm or 0],):
                 known = (1 << 64) - (1 << (drawn.size or 64))
                 actual.registers[register] &= known
                 actual.registers[register] |= expected.registers[register] & ~known
+        undefined = drawn.undefined | vendors.undefined(Execution(drawn.case, drawn.decoded))
         native = drawn.row.name in x87_setups.ELEMENTARY and name in self.tiers
-        return differences(expected, actual, drawn.undefined & ~X87_NEIGHBOUR if native else drawn.undefined)
+        return differences(expected, actual, undefined & ~X87_NEIGHBOUR if native else undefined)
 
     def _shrunk(self, drawn: Drawn, name: str, found: list[str]) -> Divergence:
         kind = found[0].split()[0]
@@ -159,8 +164,3 @@ def _shrink_block(current: Callable[[], Drawn], attempt: Callable[[Drawn], bool]
                 arena[place : place + step] = bytes(step)
                 if attempt(replace(current(), arena=arena)) and step == 64:
                     return
-
-
-def row_of(case: Case) -> Description:
-    """The row that a case's code decodes as."""
-    return GUEST.rows[GUEST.decode(case.code, case.address).row]

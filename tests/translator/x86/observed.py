@@ -21,6 +21,10 @@ FAULT_OFFSET: Final = 1 << 20
 """A fault need only tell of the right page: a masked store over its edge tells of the byte that it comes to last."""
 TORN: Final = 1 << 21
 """A store that faults in its second page may have written to the first."""
+SINGLE_NANS: Final = 1 << 22
+"""Which NaN it is that a single in an XMM register is."""
+DOUBLE_NANS: Final = 1 << 23
+"""The same of doubles."""
 STRICT: Final = bool(os.environ.get("METAPHRASE_STRICT"))
 """Compare undefined flags too, to learn what the hardware does."""
 MASK64: Final = (1 << 64) - 1
@@ -100,7 +104,7 @@ def differences(expected: Observed, actual: Observed, undefined: int) -> list[st
         if wanted != got:
             found.append(f"{name} {got:#x} instead of {wanted:#x}")
     for number, (wanted, got) in enumerate(zip(expected.ymm, actual.ymm, strict=True)):
-        if wanted != got and not (undefined & APPROXIMATE and close(wanted, got)):
+        if wanted != got and not _vectors_agree(wanted, got, undefined):
             found.append(f"ymm{number} {got:#066x} instead of {wanted:#066x}")
     if expected.event in ("memory", "general_protection"):
         undefined |= X87_FLAGS
@@ -111,6 +115,25 @@ def differences(expected: Observed, actual: Observed, undefined: int) -> list[st
         shown = [arena[at : at + 16].hex() for arena in (actual.arena, expected.arena)]
         found.append(f"memory at {ARENA + at:#x} {shown[0]} instead of {shown[1]}")
     return found
+
+
+def _vectors_agree(wanted: int, got: int, undefined: int) -> bool:
+    """Whether two vectors that are not equal differ only in what is undefined."""
+    if undefined & APPROXIMATE and close(wanted, got):
+        return True
+    if undefined & SINGLE_NANS:
+        return _same_but_for_nans(wanted, got, 32, 0xFF << 23)
+    return bool(undefined & DOUBLE_NANS) and _same_but_for_nans(wanted, got, 64, 0x7FF << 52)
+
+
+def _same_but_for_nans(wanted: int, got: int, width: int, infinity: int) -> bool:
+    """Whether every lane is the same, or a NaN in both."""
+    magnitude = (1 << width - 1) - 1
+    for at in range(0, 256, width):
+        a, b = wanted >> at & (1 << width) - 1, got >> at & (1 << width) - 1
+        if a != b and not (a & magnitude > infinity and b & magnitude > infinity):
+            return False
+    return True
 
 
 def _x87_agrees(wanted: bytes, got: bytes, undefined: int) -> bool:

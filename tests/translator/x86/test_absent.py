@@ -13,6 +13,7 @@ from metaphrase.translator.x86.instructions import ROWS
 from tests.oracle.native import ARENA, REGISTERS, SUPPORTED, Case, Oracle, State
 from tests.translator.x86.differential import SEED
 from tests.translator.x86.test_decode import capstone_text, cell_codes, decode_plainly
+from tests.translator.x86.vendors import ACCEPTED, ACCEPTED_HERE, Accepted, accepted_here
 
 RANDOM_CODES = 100_000
 EVEX = 0x62
@@ -48,7 +49,7 @@ def undescribed() -> Iterator[tuple[bytes, str]]:
     """What the decoder refuses and the list does not name, with capstone's text of it, if it has one."""
     seen = {code + bytes.fromhex("12345678 9abcdef0 11")[: 15 - len(code)] for _, code in cell_codes()}
     for code in (*sorted(seen), *random_codes()):
-        if decode_plainly(code) is not None or EVEX in code[:4]:
+        if decode_plainly(code) is not None or EVEX in code[:4] or accepted_here(code):
             continue
         known = capstone_text(code)
         if known is None or why_absent(known[1]) is None:
@@ -61,6 +62,14 @@ def test_what_is_neither_described_nor_listed_is_undefined() -> None:
     verdicts = refused([code for code, _ in found])
     wrong = [f"{code.hex(' ')}: {text}" for (code, text), undefined in zip(found, verdicts) if not undefined]
     assert not wrong, "\n".join(sorted(wrong))
+
+
+@pytest.mark.skipif(not SUPPORTED, reason="the oracle is an x86-64 CPU under Linux")
+@pytest.mark.parametrize("accepted", ACCEPTED, ids=lambda accepted: accepted.what)
+def test_the_host_accepts_what_the_table_says(accepted: Accepted) -> None:
+    code = bytes.fromhex(accepted.example)
+    assert accepted.matches(code) and decode_plainly(code) is None
+    assert refused([code]) == [accepted not in ACCEPTED_HERE]
 
 
 def test_what_is_listed_is_not_described() -> None:

@@ -18,6 +18,7 @@ from metaphrase.translator.x86.decoder import encoding_of
 from metaphrase.translator.x86.text import disassemble
 from tests.oracle.native import ARENA, ENTRY, REGISTERS, SUPPORTED, Case, Oracle, State
 from tests.translator.x86.differential import CASES, GUEST, SEED, draw_plain, row_id
+from tests.translator.x86.vendors import Execution, case_to_run
 
 _CAPSTONE = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64)
 _MASK64 = (1 << 64) - 1
@@ -245,13 +246,12 @@ def test_what_is_described_exists() -> None:
     codes = [code for code in codes if not _is_risky(code)]
     registers = dict.fromkeys(REGISTERS, ARENA + 0x8000)
     cases = [Case(code + bytes(11 - len(code)), State(dict(registers))) for code in codes]
+    runs = [Execution(case, GUEST.decode(case.code, ENTRY)) for case in cases]
     with Oracle() as oracle:
-        results = oracle.run(cases)
+        results = oracle.run([case_to_run(run) for run in runs])
     wrong = []
-    for code, case, result in zip(codes, cases, results, strict=True):
-        decoded = decode_plainly(case.code)
-        assert decoded is not None
-        row = GUEST.rows[decoded.row]
+    for code, run, result in zip(codes, runs, results, strict=True):
+        row = run.row
         refused = result.fault is not None and result.fault.vector == 6 and result.fault.offset == 0
         if refused and row.name not in ("ud0", "ud1", "ud2", "mov_cr", "mov_dr") and row.pattern not in SEGMENT_MOVES:
             wrong.append(f"{code.hex(' ')}: {row}")

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.oracle.native import SUPPORTED
+from tests.translator.x86 import vendors
 from tests.translator.x86.differential import GUEST, flag_mask
-from tests.translator.x86.executors import Executors, row_of
+from tests.translator.x86.executors import Executors
 from tests.translator.x86.fuzz import regression_lines
 from tests.translator.x86.lines import parse_case
-from tests.translator.x86.observed import differences, observe_hardware
+from tests.translator.x86.observed import differences
+from tests.translator.x86.vendors import Execution
 
 pytestmark = pytest.mark.skipif(not SUPPORTED, reason="the oracle is an x86-64 CPU under Linux")
 
@@ -28,11 +30,13 @@ def executors() -> Iterator[Executors]:
 def check_line(executors: Executors, line: str, *names: str) -> None:
     case, undefined = parse_case(line)
     decoded = GUEST.decode(case.code, case.address)
-    [result] = executors.oracle.run([case])
-    expected = observe_hardware(result)
+    run = Execution(case, decoded)
+    [expected] = vendors.observe_host(executors.oracle, [run])
+    assert expected is not None, "the host cannot tell"
+    undefined = undefined or flag_mask(run.row.detail.undefined)
     for name in names:
         actual = executors.runners[name](case, decoded)
-        found = differences(expected, actual, undefined or flag_mask(row_of(case).detail.undefined))
+        found = differences(expected, actual, undefined | vendors.undefined(run))
         assert not found, f"{name}: {found}"
 
 

@@ -1,0 +1,40 @@
+"""The table of what vendors do differently is true of the host at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.oracle.native import SUPPORTED, Oracle
+from tests.translator.x86 import vendors
+from tests.translator.x86.differential import GUEST, flag_mask
+from tests.translator.x86.interpreted import run_constants
+from tests.translator.x86.lines import parse_case
+from tests.translator.x86.observed import differences, observe_hardware
+from tests.translator.x86.vendors import DIFFERENCES, HERE, Difference, Execution
+
+pytestmark = pytest.mark.skipif(not SUPPORTED, reason="the oracle is an x86-64 CPU under Linux")
+
+
+@pytest.fixture(scope="module")
+def oracle() -> Iterator[Oracle]:
+    with Oracle() as shared:
+        yield shared
+
+
+@pytest.mark.parametrize("difference", DIFFERENCES, ids=lambda difference: difference.what)
+def test_the_host_differs_as_the_table_says(difference: Difference, oracle: Oracle) -> None:
+    """The example differs from what the guest does on the hosts that the row is for, and on no other; told as the row
+    says, it no longer does."""
+    case, undefined = parse_case(difference.example)
+    run = Execution(case, GUEST.decode(case.code, case.address))
+    undefined = undefined or flag_mask(run.row.detail.undefined)
+    assert difference.applies(run)
+    ours = run_constants(case, run.decoded)
+    [result] = oracle.run([case])
+    found = differences(observe_hardware(result), ours, undefined)
+    assert bool(found) == (difference in HERE), found
+    [expected] = vendors.observe_host(oracle, [run])
+    assert expected is not None
+    assert not differences(expected, ours, undefined | vendors.undefined(run))

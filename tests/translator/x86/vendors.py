@@ -1,0 +1,482 @@
+"""What processors of AMD do otherwise than those of Intel, so that either can be the oracle.
+
+The guest announces itself as Intel's and behaves so. On a host of AMD's, a case to which a row of DIFFERENCES applies
+is run by another encoding of the same meaning (`stand_in`), or what was seen is told as Intel's processor would leave
+it (`told`), or the part that neither manual defines is not compared (`undefined`). All else of such a case is compared
+as ever; on a host of Intel's nothing is changed. test_vendors.py sees to it that every row is true of the host at hand.
+
+Sections are those of Intel's Software Developer's Manual (SDM) and AMD's Architecture Programmer's Manual (APM).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from metaphrase.translator.guest import Decoded, Description
+from metaphrase.translator.x86 import state as s
+from metaphrase.translator.x86.decoder import encoding_of
+from metaphrase.translator.x86.emitter import (
+    BASE,
+    INDEX,
+    MEMORY_32,
+    MEMORY_BASE_SEGMENT,
+    MEMORY_INDEX_SEGMENT,
+    REG,
+    RM,
+    SCALE,
+    SEGMENT,
+    VVVV,
+    Statics,
+)
+from metaphrase.translator.x86.instructions import control, gathers
+from tests.oracle.native import ARENA, ARENA_SIZE, FLAGS, REGISTERS, Case, Oracle
+from tests.translator.x86.differential import GUEST, rows_of
+from tests.translator.x86.interpreted import ArenaMemory, observe, pack_state
+from tests.translator.x86.observed import DOUBLE_NANS, MASK64, SINGLE_NANS, Observed, observe_hardware
+
+_PREFIXES: Final = frozenset((0x26, 0x2E, 0x36, 0x3E, *range(0x40, 0x50), 0x64, 0x65, 0x66, 0x67, 0xF0, 0xF2, 0xF3))
+
+
+@dataclass(frozen=True)
+class Execution:
+    """A case, and its first instruction as it is decoded."""
+
+    case: Case
+    decoded: Decoded
+
+    @property
+    def row(self) -> Description:
+        return GUEST.rows[self.decoded.row]
+
+    @property
+    def statics(self) -> Statics:
+        return Statics.unpack(self.decoded.statics)
+
+    @cached_property
+    def prefixes(self) -> bytes:
+        """The legacy and REX prefixes of its code."""
+        code = self.case.code
+        return code[: next(at for at, byte in enumerate(code) if byte not in _PREFIXES)]
+
+    def with_prefix(self, old: int, new: int) -> bytes:
+        """Its code with another byte wherever that prefix stands."""
+        return bytes(new if byte == old else byte for byte in self.prefixes) + self.case.code[len(self.prefixes) :]
+
+    def slot(self, field: int, size: int = 8) -> int:
+        """What the state holds, before it, where a register field of the decoded record points."""
+        offset = self.decoded.registers[field]
+        return int.from_bytes(pack_state(self.case)[offset : offset + size], "little")
+
+    @cached_property
+    def address(self) -> int:
+        """The linear address of its memory operand (SDM volume 1, 3.7.5)."""
+        kind = self.statics.memory
+        address = self.slot(BASE) + self.decoded.displacement + (self.slot(INDEX) << self.decoded.registers[SCALE])
+        if kind == MEMORY_32:
+            address &= 0xFFFFFFFF
+        if kind in (MEMORY_BASE_SEGMENT, MEMORY_INDEX_SEGMENT, MEMORY_32):
+            address += self.slot(SEGMENT)
+        return address & MASK64
+
+    def refused(self) -> Observed:
+        """What #GP leaves: everything as it was."""
+        case = self.case
+        arena = bytes(ArenaMemory(case).arena)
+        return observe(bytes(pack_state(case)), arena, case.state.mxcsr, "general_protection", None, case.address)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One way in which AMD's processors differ, and what is done about it."""
+
+    what: str
+    intel: str
+    """What the guest does, and where the SDM says so."""
+    amd: str
+    """What AMD's processors do, and where the APM says so."""
+    applies: Callable[[Execution], bool]
+    example: str
+    """A case in which the two differ, as a line of regressions.txt."""
+    stand_in: Callable[[Execution], bytes] | None = None
+    """Code of the same length that does on AMD's processors what this does on Intel's."""
+    told: Callable[[Execution, Observed], Observed | None] | None = None
+    """From what was seen on AMD's processor, what is seen on Intel's; None if that does not tell."""
+    undefined: int = 0
+    """What is not compared: bits as in observed.py."""
+    virtual: bool = False
+    """It is the doing of hypervisors on AMD's processors."""
+
+
+def named(*names: str) -> Callable[[Execution], bool]:
+    """Whether an execution is of a row of one of these names."""
+    return lambda run: run.row.name in names
+
+
+# --- control ----------------------------------------------------------------------------------------------------------
+_NEAR_BRANCHES: Final = frozenset(
+    row.name for row in rows_of(control) if row.name.startswith(("j", "loop")) or row.name in ("call", "ret")
+)
+
+
+def _narrow_branch(run: Execution) -> bool:
+    return run.row.name in _NEAR_BRANCHES and 0x66 in run.prefixes
+
+
+def _behind(run: Execution, seen: Observed) -> Observed:
+    return replace(seen, rip=run.decoded.next_pc)
+
+
+def _exchanging_pause(run: Execution) -> bool:
+    return run.row.name == "pause" and run.prefixes[-1] & 0xF1 == 0x41
+
+
+def _plain_pause(run: Execution) -> bytes:
+    return run.with_prefix(run.prefixes[-1], run.prefixes[-1] & ~1)
+
+
+def _prefetch_of_register(run: Execution) -> bool:
+    return run.row.pattern == "0F 0D /r" and not run.statics.memory
+
+
+def _plain_nop(run: Execution) -> bytes:
+    at = len(run.prefixes) + 1
+    return run.case.code[:at] + b"\x1f" + run.case.code[at + 1 :]
+
+
+# --- strings ----------------------------------------------------------------------------------------------------------
+_MOVED: Final = {"movs": ("rcx", "rsi", "rdi"), "stos": ("rcx", "rdi")}
+"""What hardware of Intel's narrows at the start of a REP with 32-bit addresses; else RCX alone."""
+
+
+def _repeated(*names: str) -> Callable[[Execution], bool]:
+    return lambda run: run.row.name in names and bool(run.statics.repeat)
+
+
+def _narrow_repeat(run: Execution) -> bool:
+    return bool(run.statics.repeat) and run.statics.memory == MEMORY_32
+
+
+def _narrowed(run: Execution, seen: Observed) -> Observed:
+    if seen.registers["rcx"] != run.case.state.registers.get("rcx", 0):
+        return seen  # some element was done
+    registers = dict(seen.registers)
+    for name in _MOVED.get(run.row.name, ("rcx",)):
+        registers[name] &= 0xFFFFFFFF
+    return replace(seen, registers=registers)
+
+
+def _with_flags_of_before(run: Execution, seen: Observed) -> Observed:
+    return replace(seen, rflags=run.case.state.rflags & FLAGS) if seen.event else seen
+
+
+# --- shifts -----------------------------------------------------------------------------------------------------------
+def _shift_count(run: Execution) -> int:
+    by_register = run.row.detail.codes.endswith("CL")
+    return (run.case.state.registers.get("rcx", 0) if by_register else run.decoded.immediate) & 31
+
+
+def _shifted_too_far(run: Execution) -> bool:
+    return run.row.name in ("shld", "shrd") and run.statics.size == 16 and _shift_count(run) > 16
+
+
+def _shifted_through(run: Execution, seen: Observed) -> Observed:
+    """The target as Intel's leaves it: shifted through the source and into itself once more."""
+    if seen.event:
+        return seen
+    count, source = _shift_count(run), run.slot(REG, 2)
+    if run.statics.memory:
+        at = run.address - ARENA
+        target = int.from_bytes(ArenaMemory(run.case).arena[at : at + 2], "little")
+    else:
+        target = run.slot(RM, 2)
+    all_three = target << 32 | source << 16 | target
+    result = (all_three << count >> 32 if run.row.name == "shld" else all_three >> count) & 0xFFFF
+    if run.statics.memory:
+        return replace(seen, arena=seen.arena[:at] + result.to_bytes(2, "little") + seen.arena[at + 2 :])
+    name = REGISTERS[s.GPR.index(run.decoded.registers[RM])]
+    return replace(seen, registers={**seen.registers, name: seen.registers[name] & ~0xFFFF | result})
+
+
+# --- vectors ----------------------------------------------------------------------------------------------------------
+def _misaligned_sha(run: Execution) -> bool:
+    return run.row.name.startswith("sha") and bool(run.statics.memory) and run.address % 16 != 0
+
+
+def _refused(run: Execution, seen: Observed) -> Observed:
+    return run.refused()
+
+
+def _with_whole_masks(run: Execution, seen: Observed) -> Observed:
+    """A gather that faulted, with every lane of its mask all ones or zero, and nothing above its vectors."""
+    if not seen.event:
+        return seen
+    lane = run.row.detail.static[0]
+    width = encoding_of(run.row).vector_width
+    number = s.XMM.index(run.decoded.registers[VVVV])
+    mask, ones = seen.ymm[number], (1 << lane) - 1
+    whole = sum(ones << at for at in range(0, width, lane) if mask >> at + lane - 1 & 1)
+    return replace(seen, ymm=(*seen.ymm[:number], whole, *seen.ymm[number + 1 :]))
+
+
+# --- state ------------------------------------------------------------------------------------------------------------
+_MASK_AT: Final = 28
+"""Where MXCSR_MASK lies in an FXSAVE or XSAVE area."""
+_MISALIGNED: Final = 1 << 17
+"""MXCSR.MM, which only AMD's processors have."""
+
+
+def _without_misaligned_bit(run: Execution, seen: Observed) -> Observed:
+    at = run.address + _MASK_AT - ARENA
+    found = int.from_bytes(seen.arena[at : at + 4], "little")
+    if seen.event or found != 0xFFFF | _MISALIGNED:
+        return seen  # an area without MXCSR
+    return replace(seen, arena=seen.arena[:at] + (0xFFFF).to_bytes(4, "little") + seen.arena[at + 4 :])
+
+
+def _loads_misaligned_bit(run: Execution) -> bool:
+    offset = {"ldmxcsr": 0, "vldmxcsr": 0, "fxrstor": 24}.get(run.row.name)
+    if offset is None:
+        return False
+    at = run.address + offset - ARENA
+    inside = 0 <= at < ARENA_SIZE - 4
+    return inside and int.from_bytes(ArenaMemory(run.case).arena[at : at + 4], "little") >> 16 == _MISALIGNED >> 16
+
+
+def _at_its_end(run: Execution, seen: Observed) -> Observed | None:
+    """The page fault of an XSAVE at the last byte of its area, if that cannot be written.
+
+    Of one whose area only begins outside the arena nothing is known: Intel's may not come to the beginning at all.
+    """
+    asked = run.case.state.registers.get("rax", 0)
+    end = run.address + (s.XSAVE_SIZE if asked & 4 else s.XSAVE_AVX) - 1 & MASK64
+    if seen.event != "memory":
+        return seen
+    return None if ARENA <= end < ARENA + ARENA_SIZE else replace(seen, address=end)
+
+
+# --- the table --------------------------------------------------------------------------------------------------------
+DIFFERENCES: Final = (
+    Difference(
+        what="near branches with an operand-size prefix",
+        intel="SDM volume 1, 6.3.7: their operand size is 64 bits; volume 2, JMP: the prefix is ignored.",
+        amd="APM volume 3, RET (Near), JMP (Near): the prefix makes operands and the new RIP 16 bits wide.",
+        applies=_narrow_branch,
+        stand_in=lambda run: run.with_prefix(0x66, 0x2E),
+        example="66c3 | | 0x10008000=1080002000000000",
+    ),
+    Difference(
+        what="the address that INT1 saves",
+        intel="SDM volume 3, 7.4 (trap-class #DB): that of the next instruction.",
+        amd="APM volume 2, 15.9: an intercepted #DB leaves RIP at the INT1, where hypervisors then raise it again.",
+        applies=named("int1"),
+        told=_behind,
+        example="f1",
+        virtual=True,
+    ),
+    Difference(
+        what="PAUSE with REX.B",
+        intel="SDM volume 2B, PAUSE, XCHG: F3 90 is PAUSE whatever REX says.",
+        amd="APM volume 3, B.6: opcode 90 with REX.B is XCHG r8, rAX, which F3 does not change.",
+        applies=_exchanging_pause,
+        stand_in=_plain_pause,
+        example="f34790 | rax=0xfffffffffffffff7",
+    ),
+    Difference(
+        what="0F 0D with a register",
+        intel="SDM volume 2, table A-3 and NOP: a reserved NOP.",
+        amd="APM volume 3, PREFETCH: the operand is in memory, or #UD.",
+        applies=_prefetch_of_register,
+        stand_in=_plain_nop,
+        example="460f0dc0",
+    ),
+    Difference(
+        what="REP with 32-bit addresses, of which no element is done",
+        intel="SDM volume 2, REP leaves it open: hardware clears the upper halves of the registers at once.",
+        amd="APM volume 3, 1.2.6 leaves it open too: hardware writes no register.",
+        applies=_narrow_repeat,
+        told=_narrowed,
+        example="67f247a5 | rcx=0x1885cca500000000",
+    ),
+    Difference(
+        what="flags of a repeated comparison that faults",
+        intel="SDM volume 2B, REP: they are restored to what they were before the instruction.",
+        amd="APM volume 3, 1.2.6 says nothing: they are those of the last element that was compared.",
+        applies=_repeated("cmps", "scas"),
+        told=_with_flags_of_before,
+        example="f248a6 | rcx=0x14 rsi=0x10000000 rdi=0x1000a330 rflags=0xcd5 | 0x1000a330=4b513b703e0225c5",
+    ),
+    Difference(
+        what="SHLD, SHRD of 16 bits by more than 16",
+        intel="SDM volume 2B, SHLD: undefined; hardware shifts the target in once more.",
+        amd="APM volume 3, SHLD: undefined; hardware leaves something else.",
+        applies=_shifted_too_far,
+        told=_shifted_through,
+        example="66400fa5df | rcx=0xf8c7cc3f298fef72 rdi=0xe9e013 undefined=0x8d5",
+    ),
+    Difference(
+        what="misaligned operands of the SHA instructions",
+        intel="SDM volume 2, 2.4 (exceptions of type 4): #GP.",
+        amd="Hardware reads them, as it does those of VEX forms (APM volume 1, 4.3.2).",
+        applies=_misaligned_sha,
+        told=_refused,
+        example="0f38cb54fe00 | rsi=0x10004b9f",
+    ),
+    Difference(
+        what="the mask of a gather that faults",
+        intel="SDM volume 2C, VPGATHERDD: lanes of the mask become ones or zero before the first is loaded.",
+        amd="APM volume 4, VPGATHERDD: only the lanes that were loaded have changed, to zero.",
+        applies=named(*{row.name for row in rows_of(gathers)}),
+        told=_with_whole_masks,
+        example="c4e2c9912c41 | xmm6=0xf7898da55bd5be7308f59ecb27bbbedb",
+    ),
+    Difference(
+        what="which of several NaNs a dot product gives",
+        intel="SDM volume 2A, DPPS leaves it open: in hardware each lane adds in an order of its own.",
+        amd="APM volume 4, DPPS leaves it open: in hardware all lanes have the sum of the first.",
+        applies=named("dpps", "vdpps"),
+        undefined=SINGLE_NANS,
+        example="c4e37140c2ff | xmm1=0x3f8000003f8000007fc000027fc00001 xmm2=0x3f8000003f8000003f8000003f800000",
+    ),
+    Difference(
+        what="which of two NaNs a dot product of doubles gives",
+        intel="SDM volume 2A, DPPD leaves it open: in hardware each lane adds in an order of its own.",
+        amd="APM volume 4, DPPD leaves it open: in hardware both lanes have the sum of the first.",
+        applies=named("dppd", "vdppd"),
+        undefined=DOUBLE_NANS,
+        example="c4e37141c233 | xmm1=0x7ff80000000000027ff8000000000001 xmm2=0x3ff00000000000003ff0000000000000",
+    ),
+    Difference(
+        what="MXCSR_MASK",
+        intel="SDM volume 1, 11.6.6: bits that MXCSR has, 0xFFFF.",
+        amd="APM volume 2, 11.5.10: bits that MXCSR has, of which bit 17 (MM) is one.",
+        applies=named("fxsave", "xsave", "xsavec", "xsaveopt"),
+        told=_without_misaligned_bit,
+        example="0fae00 | rax=0x10008000",
+    ),
+    Difference(
+        what="MXCSR with bit 17",
+        intel="SDM volume 1, 10.2.3: reserved; loading it raises #GP.",
+        amd="APM volume 1, 4.2.2: MM, which allows misaligned operands.",
+        applies=_loads_misaligned_bit,
+        told=_refused,
+        example="0fae10 | rax=0x10008000 | 0x10008000=801f0200",
+    ),
+    Difference(
+        what="where an XSAVE faults",
+        intel="SDM volume 1, 13.7 leaves it open: hardware comes to the end of the area first, then to what it stores.",
+        amd="APM volume 2, 11.5 leaves it open: hardware comes to the beginning first, whatever it stores.",
+        applies=named("xsave", "xsavec", "xsaveopt"),
+        told=_at_its_end,
+        example="0fc721 | rax=0x5 rcx=0x400000000000",
+    ),
+)
+
+
+# --- what only AMD's processors accept --------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Accepted:
+    """Encodings that are undefined on Intel's processors, as in the guest, and are not on AMD's."""
+
+    what: str
+    intel: str
+    amd: str
+    pattern: str
+    """A regular expression of the code in hexadecimal digits, as it is behind any prefixes."""
+    example: str
+    prefix: str = ""
+    """One that must be there."""
+    feature: str = ""
+    """What /proc/cpuinfo must name, if not all processors of AMD's have it."""
+
+    def matches(self, code: bytes) -> bool:
+        others = "(?:26|2e|36|3e|4.|6[4-7]|f[023])*"
+        return bool(re.match(others + (self.prefix and self.prefix + others) + self.pattern, code.hex()))
+
+
+ACCEPTED: Final = (
+    Accepted(
+        what="AVX-512's mask registers above the seventh",
+        intel="SDM volume 2, 2.8 (types K20, K21): #UD.",
+        amd="APM volume 3, 1.7.2 leaves it open: hardware ignores the fourth bit of the number.",
+        pattern="(?:c5[0-9ab].|c4[0246]1..|c4[8ace]1[0-389ab].)(?:4[1-7ab]|9[0-389])",
+        example="c4e10c45fe",
+        feature="avx512f",
+    ),
+    Accepted(
+        what="VPERMQ, VPERMPD with VEX.W of 0",
+        intel="SDM volume 2C, VPERMQ: VEX.W is 1, or #UD.",
+        amd="APM volume 4, VPERMQ has W of 1 too: hardware ignores it.",
+        pattern="c4[02468ace]37d0[01]",
+        example="c4e37d00c01b",
+    ),
+    Accepted(
+        what="LOCK MOV of CR0",
+        intel="SDM volume 2B, MOV (control registers): #UD with a LOCK prefix.",
+        amd="APM volume 3, MOV CRn: that is CR8, and #GP for programs.",
+        prefix="f0",
+        pattern="0f2[02][048c][0-7]",
+        example="f00f20c2",
+    ),
+    Accepted(
+        what="LOCK VERW",
+        intel="SDM volume 2B, VERR/VERW: #UD with a LOCK prefix.",
+        amd="APM volume 3, VERW says nothing of LOCK: hardware ignores it.",
+        prefix="f0",
+        pattern="0f00[26a][89a-f]",
+        example="f00f0028",
+    ),
+)
+
+
+# --- the host ---------------------------------------------------------------------------------------------------------
+def _cpuinfo(field: str) -> str:
+    path = Path("/proc/cpuinfo")
+    match = re.search(rf"^{field}\s*: (.*)$", path.read_text(), re.MULTILINE) if path.exists() else None
+    return match[1] if match else ""
+
+
+IS_AMD: Final = _cpuinfo("vendor_id") in ("AuthenticAMD", "HygonGenuine")
+_FEATURES: Final = ("", *_cpuinfo("flags").split())
+HERE: Final = tuple(one for one in DIFFERENCES if IS_AMD and ("hypervisor" in _FEATURES or not one.virtual))
+ACCEPTED_HERE: Final = tuple(one for one in ACCEPTED if IS_AMD and one.feature in _FEATURES)
+"""The rows that are true of the host."""
+
+
+def case_to_run(run: Execution) -> Case:
+    """The case that on this host does what the execution's does on a processor of Intel's."""
+    for one in HERE:
+        if one.stand_in and one.applies(run):
+            return replace(run.case, code=one.stand_in(run))
+    return run.case
+
+
+def observe_host(oracle: Oracle, runs: Sequence[Execution]) -> list[Observed | None]:
+    """What the host CPU leaves of each case, told as one of Intel's would leave it; None if it cannot tell."""
+    results = oracle.run([case_to_run(run) for run in runs])
+    return [_told(run, observe_hardware(result)) for run, result in zip(runs, results, strict=True)]
+
+
+def _told(run: Execution, seen: Observed | None) -> Observed | None:
+    for one in HERE:
+        if seen is not None and one.told and one.applies(run):
+            seen = one.told(run, seen)
+    return seen
+
+
+def undefined(run: Execution) -> int:
+    """What of an execution this host cannot tell: bits as in observed.py."""
+    bits = 0
+    for one in HERE:
+        if one.undefined and one.applies(run):
+            bits |= one.undefined
+    return bits
+
+
+def accepted_here(code: bytes) -> bool:
+    """Whether the host takes an encoding that is undefined on Intel's processors."""
+    return any(one.matches(code) for one in ACCEPTED_HERE)
