@@ -211,16 +211,19 @@ def _refused(run: Execution, seen: Observed) -> Observed:
     return run.refused()
 
 
-def _with_whole_masks(run: Execution, seen: Observed) -> Observed:
-    """A gather that faulted, with every lane of its mask all ones or zero, and nothing above its vectors."""
+def _as_far_as_loaded(run: Execution, seen: Observed) -> Observed:
+    """A gather that faulted, with every lane of its mask all ones or zero, and nothing above the vectors it wrote."""
     if not seen.event:
         return seen
-    lane = run.row.detail.static[0]
-    width = encoding_of(run.row).vector_width
-    number = s.XMM.index(run.decoded.registers[VVVV])
-    mask, ones = seen.ymm[number], (1 << lane) - 1
-    whole = sum(ones << at for at in range(0, width, lane) if mask >> at + lane - 1 & 1)
-    return replace(seen, ymm=(*seen.ymm[:number], whole, *seen.ymm[number + 1 :]))
+    lane, width = run.row.detail.static[0], encoding_of(run.row).vector_width
+    target, mask = (s.XMM.index(run.decoded.registers[field]) for field in (REG, VVVV))
+    chosen = [at for at in range(0, width, lane) if seen.ymm[mask] >> at + lane - 1 & 1]
+    before = [at for at in range(0, 128, lane) if run.slot(VVVV, 16) >> at + lane - 1 & 1]
+    registers = list(seen.ymm)
+    registers[mask] = sum((1 << lane) - 1 << at for at in chosen)
+    if not set(before) <= set(chosen):  # some lane was loaded
+        registers[target] &= (1 << width) - 1
+    return replace(seen, ymm=tuple(registers))
 
 
 # --- state ------------------------------------------------------------------------------------------------------------
@@ -327,12 +330,12 @@ DIFFERENCES: Final = (
         example="0f38cb54fe00 | rsi=0x10004b9f",
     ),
     Difference(
-        what="the mask of a gather that faults",
-        intel="SDM volume 2C, VPGATHERDD: lanes of the mask become ones or zero before the first is loaded.",
-        amd="APM volume 4, VPGATHERDD: only the lanes that were loaded have changed, to zero.",
+        what="registers of a gather that faults",
+        intel="SDM volume 2C, VPGATHERDD: first, lanes of the mask become ones or zero; upper halves are cleared.",
+        amd="APM volume 4, VPGATHERDD: only what belongs to lanes that were loaded has changed.",
         applies=named(*{row.name for row in rows_of(gathers)}),
-        told=_with_whole_masks,
-        example="c4e2c9912c41 | xmm6=0xf7898da55bd5be7308f59ecb27bbbedb",
+        told=_as_far_as_loaded,
+        example="c4e269920408 | rax=0x1000fffc xmm1=0x400000000 xmm2=0xf7898da55bd5be73c8f59ecba7bbbedb ymm0h=0x1",
     ),
     Difference(
         what="which of several NaNs a dot product gives",
