@@ -41,6 +41,7 @@ def load(
     tier: str = "auto",
     sysroot: str | None = None,
     env: Mapping[str, str] | None = None,
+    cpu: str | None = None,
 ) -> Process:
     """Load a Linux program of any guest into this process, to run it, step through it and look at it.
 
@@ -49,12 +50,16 @@ def load(
     """
     from metaphrase.process import Process
 
-    return Process(program, *arguments, tier=tier, sysroot=sysroot, env=env)
+    return Process(program, *arguments, tier=tier, sysroot=sysroot, env=env, cpu=cpu)
 
 
-def code(guest: str, code: bytes | str | None = None, *, asm: str | None = None, address: int = 0x1000) -> Snippet:
+def code(
+    guest: str, code: bytes | str | None = None, *, asm: str | None = None, address: int = 0x1000,
+    cpu: str | None = None,
+) -> Snippet:  # fmt: skip
     """A few instructions of a guest, given as bytes (or text in hexadecimal), or in assembly, at a guest address.
 
+    `cpu` is the CPU's model, such as "nehalem" or "haswell,-avx2"; by default the one that has all that there is.
     Raises MetaphraseError if there is no such guest, or AssemblyError if the text cannot be assembled.
     """
     from metaphrase.snippet import Snippet, from_hexadecimal
@@ -62,8 +67,9 @@ def code(guest: str, code: bytes | str | None = None, *, asm: str | None = None,
     if (code is None) == (asm is None):
         raise MetaphraseError("give either bytes or asm")
     if asm is not None:
-        return Snippet(guest, asm, address=address)
-    return Snippet(guest, from_hexadecimal(code) if isinstance(code, str) else bytes(code or b""), address=address)
+        return Snippet(guest, asm, address=address, cpu=cpu)
+    data = from_hexadecimal(code) if isinstance(code, str) else bytes(code or b"")
+    return Snippet(guest, data, address=address, cpu=cpu)
 
 
 def guests() -> tuple[str, ...]:

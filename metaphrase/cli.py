@@ -20,7 +20,8 @@ STATUS_USAGE = 2
 """The command line is wrong, or names something that does not exist."""
 STATUS_INTERRUPTED = 130
 
-_TAKE_A_VALUE = ("--tier", "-L")
+_CPU_HELP = "the CPU's model, with features added and left out: haswell, or max,-avx2,-fma; max (the default) has all"
+_TAKE_A_VALUE = ("--tier", "--cpu", "-L")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -33,14 +34,15 @@ def _parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser(
         "run", allow_abbrev=False, help="run a Linux program of another architecture",
-        usage="metaphrase run [--tier 0|1|auto|reference] [--stats[=json:FILE]] [-L SYSROOT] [--debug] [--] "
-              "PROGRAM [ARGUMENT...]",
+        usage="metaphrase run [--tier 0|1|auto|reference] [--cpu MODEL[,+FEATURE,-FEATURE...]] [--stats[=json:FILE]] "
+              "[-L SYSROOT] [--debug] [--] PROGRAM [ARGUMENT...]",
         description="Run a guest Linux PROGRAM, whose input, output and exit status are this command's. A death by "
                     "signal N is status 128 + N, with one line that says where.",
     )  # fmt: skip
     run.add_argument("--tier", choices=("0", "1", "auto", "reference"), default="auto",
                      help="0: native handlers only; 1: optimised regions at once; auto (the default): both; "
                           "reference: the interpreter of the IR, slow and plain")  # fmt: skip
+    run.add_argument("--cpu", metavar="MODEL", help=_CPU_HELP)
     run.add_argument("--stats", nargs="?", const="text", metavar="json:FILE",
                      help="at the end, print statistics on standard error, or write them to FILE as JSON")  # fmt: skip
     run.add_argument("-L", dest="sysroot", metavar="SYSROOT", help="look for absolute paths beneath this folder first")
@@ -56,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--asm", metavar="TEXT", help="the code in assembly; instructions are separated by ;")
     explain.add_argument("--address", type=lambda text: int(text, 0), default=0x1000, metavar="N",
                          help="where the code lies (0x1000)")  # fmt: skip
+    explain.add_argument("--cpu", metavar="MODEL", help=_CPU_HELP)
     explain.add_argument("--handler", action="store_true", help="show the tier-0 handlers of the instructions too")
     explain.add_argument("--debug", action="store_true", help="show a traceback when something goes wrong")
 
@@ -113,8 +116,9 @@ def _run(options: argparse.Namespace, command: Sequence[str]) -> NoReturn:
     from metaphrase.runner import leave, run_command  # once the command line was found to be good
 
     status = run_command(
-        command[0], command[1:], tier=options.tier, sysroot=options.sysroot, stats=options.stats, debug=options.debug
-    )
+        command[0], command[1:], tier=options.tier, sysroot=options.sysroot, stats=options.stats, debug=options.debug,
+        cpu=options.cpu,
+    )  # fmt: skip
     leave(status)
 
 
@@ -123,8 +127,9 @@ def _explain(options: argparse.Namespace) -> NoReturn:
 
     try:
         explain_command(
-            options.guest, " ".join(options.bytes), asm=options.asm, address=options.address, handler=options.handler
-        )
+            options.guest, " ".join(options.bytes), asm=options.asm, address=options.address, handler=options.handler,
+            cpu=options.cpu,
+        )  # fmt: skip
     except MetaphraseError as error:
         if options.debug:
             raise

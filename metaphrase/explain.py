@@ -46,11 +46,13 @@ def sections(snippet: Snippet, *, handler: bool = False) -> Iterator[Section]:
         yield Section(f"tier-0 handler {name}: host code", str(one.assembly), "nasm")
 
 
-def explain_command(guest: str, text: str, *, asm: str | None, address: int, handler: bool) -> None:
+def explain_command(
+    guest: str, text: str, *, asm: str | None, address: int, handler: bool, cpu: str | None = None
+) -> None:
     """Print the explanation of code, given in hexadecimal or in assembly."""
     if bool(text.strip()) == (asm is not None):
         raise MetaphraseError("explain: give the code either in hexadecimal or with --asm")
-    snippet = mp.code(guest, text, address=address) if asm is None else mp.code(guest, asm=asm, address=address)
+    snippet = mp.code(guest, text if asm is None else None, asm=asm, address=address, cpu=cpu)
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=_PLAIN_WIDTH, color_system=None)

@@ -83,12 +83,14 @@ def run(
     timeout: float | None = None,
     env: Mapping[str, str] | None = None,
     cwd: str | os.PathLike[str] | None = None,
+    cpu: str | None = None,
 ) -> Result:
     """Run a Linux program of any guest to its end, in a process of its own.
 
     stdin    what it reads: bytes or text, or an open file; nothing by default
     capture  keep what it writes in the result, or else let it through to this process's own output
     check    raise ProgramFailed unless its status is 0
+    cpu      the CPU's model, such as "nehalem" or "haswell,-avx2"; by default the one that has all that there is
     timeout  seconds until it is killed, which raises subprocess.TimeoutExpired
 
     Raises LoadError if it cannot be started, RunError if the translator fails.
@@ -101,6 +103,7 @@ def run(
     with tempfile.TemporaryDirectory(prefix="metaphrase-") as folder:
         report = Path(folder) / "statistics"
         options = ["--tier", tier, f"--stats=json:{report}", *(["-L", os.fspath(sysroot)] if sysroot else [])]
+        options += [] if cpu is None else ["--cpu", cpu]
         begin = time.perf_counter()
         done: subprocess.CompletedProcess[bytes] = subprocess.run(
             [*_ourselves(), "run", *options, "--", *command],

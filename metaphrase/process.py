@@ -34,6 +34,7 @@ class Process:
     tier                "auto", "0", "1" or "reference" (see `metaphrase.tiers`)
     sysroot             absolute guest paths are tried beneath this folder first
     env                 the environment; this process's by default
+    cpu                 the CPU's model, as `Guest.with_cpu` takes it ("haswell,-avx2"); the one that has all by default
     """
 
     def __init__(
@@ -43,9 +44,10 @@ class Process:
         tier: str = "auto",
         sysroot: str | None = None,
         env: Mapping[str, str] | None = None,
+        cpu: str | None = None,
     ) -> None:
         path = os.fspath(program)
-        self.guest = find_guest(identify(path, sysroot))
+        self.guest = find_guest(identify(path, sysroot), cpu)
         self.tier = tier
         self._cpus: list[SteppingCpu] = []
         self.machine = LinuxProcess(path, (path, *arguments), env, sysroot=sysroot, cpu_factory=self._make_cpu)

@@ -166,6 +166,10 @@ class ReferenceCpu:
         """Bring back what `save_fp` gave."""
         self.guest.load_fp(self, image)
 
+    def hardware_capabilities(self) -> tuple[int, int] | None:
+        """AT_HWCAP and AT_HWCAP2, if the guest says."""
+        return self.guest.hardware_capabilities()
+
     def get_slot(self, name: str) -> int:
         """The raw bits of a slot of the guest's layout."""
         slot = self.guest.layout[name]

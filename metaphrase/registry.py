@@ -17,11 +17,14 @@ BREAKPOINTS: Final = {"x86_64": b"\xcc", "riscv64": b"\x02\x90"}
 """The instruction that raises the trap "breakpoint": INT3, C.EBREAK."""
 
 
-def find_guest(name: str) -> Guest:
-    """The guest of that name. Raises MetaphraseError, which lists those there are."""
+def find_guest(name: str, cpu: str | None = None) -> Guest:
+    """The guest of that name, as a CPU of that model (see `Guest.with_cpu`).
+
+    Raises MetaphraseError, which lists those there are.
+    """
     if name not in registered():
         _register_installed()
-    return guest(name)
+    return guest(name) if cpu is None else guest(name).with_cpu(cpu)
 
 
 def guest_names() -> tuple[str, ...]:

@@ -77,6 +77,7 @@ def run_command(
     sysroot: str | None = None,
     stats: str | None = None,
     debug: bool = False,
+    cpu: str | None = None,
 ) -> int:
     """Run a program to its end and report as `stats` says ("text", "json:FILE"); gives the exit status.
 
@@ -87,15 +88,16 @@ def run_command(
     try:
         if stats and stats != "text" and not stats.startswith("json:"):
             raise MetaphraseError(f"--stats={stats}: write --stats, or --stats=json:FILE")
-        return _run(program, arguments, tier, sysroot, stats, messages)
+        return _run(program, arguments, tier, sysroot, stats, messages, cpu)
     except (Exception, KeyboardInterrupt) as error:
         return messages.failure(error)
 
 
 def _run(
-    program: str, arguments: Sequence[str], tier: str, sysroot: str | None, stats: str | None, messages: Messages
-) -> int:
-    guest = find_guest(identify(program, sysroot))
+    program: str, arguments: Sequence[str], tier: str, sysroot: str | None, stats: str | None, messages: Messages,
+    cpu: str | None,
+) -> int:  # fmt: skip
+    guest = find_guest(identify(program, sysroot), cpu)
     cpus: list[Cpu] = []
 
     def make(window: Window) -> Cpu:

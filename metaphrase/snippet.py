@@ -63,8 +63,10 @@ class Snippet(Translation):
     and `memory` start as zeros, with a stack of 64 KiB.
     """
 
-    def __init__(self, guest: str, code: bytes | str, *, address: int = DEFAULT_ADDRESS) -> None:
-        made = find_guest(guest)
+    def __init__(
+        self, guest: str, code: bytes | str, *, address: int = DEFAULT_ADDRESS, cpu: str | None = None
+    ) -> None:
+        made = find_guest(guest, cpu)
         self.code = assemble(guest, code, address) if isinstance(code, str) else bytes(code)
         if not self.code:
             raise MetaphraseError(f"{guest}: there is no code")

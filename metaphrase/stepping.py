@@ -46,6 +46,10 @@ class SteppingCpu:
         """Change a register by name."""
         self.whole.set(register, value)
 
+    def hardware_capabilities(self) -> tuple[int, int] | None:
+        """AT_HWCAP and AT_HWCAP2, if the guest says."""
+        return self.stepper.hardware_capabilities()
+
     def run(self) -> Exit:
         """Run until something needs the machine, or, with the reason "budget", to a pause."""
         self.stopped = False

@@ -112,6 +112,24 @@ class Guest(ABC):
     reasons: tuple[str, ...] = ()
     """What `Emitter.leave` and `Emitter.trap` may name, beyond "syscall"."""
 
+    models: tuple[str, ...] = ()
+    """Names of the CPU models that `with_cpu` knows; of the first guest made of a kind, it is the one that has all."""
+    dialect: str = ""
+    """Names how this CPU model decodes, where others of the guest may decode otherwise (see `is_dialect`)."""
+
+    def with_cpu(self, cpu: str) -> Guest:
+        """This guest as a CPU of another model: a name of `models`, with features added and left out where there are
+        such ("haswell,-avx2"). Rows, forms and the native decoder are the same for all. Raises MetaphraseError."""
+        raise MetaphraseError(f"{self.name} has no CPU models to choose from, so none is called {cpu!r}")
+
+    def is_dialect(self, decoded: Decoded) -> bool:
+        """Whether another CPU model may take the bytes of an instruction for something else, or for none."""
+        return False
+
+    def hardware_capabilities(self) -> tuple[int, int] | None:
+        """AT_HWCAP and AT_HWCAP2, as Linux has them; None if this guest leaves that to the ABI."""
+        return None
+
     @abstractmethod
     def decode(self, code: bytes, pc: int) -> Decoded:
         """Decode the instruction at the start of `code`, which lies at guest address `pc`.

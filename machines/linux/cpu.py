@@ -82,9 +82,9 @@ class KeepsTranslations(Protocol):
 
 @runtime_checkable
 class HasCapabilities(Protocol):
-    """Optional: a CPU that announces what it implements, as AT_HWCAP and AT_HWCAP2."""
+    """Optional: a CPU that announces what it implements, as AT_HWCAP and AT_HWCAP2, or None for what its ABI says."""
 
-    def hardware_capabilities(self) -> tuple[int, int]: ...
+    def hardware_capabilities(self) -> tuple[int, int] | None: ...
 
 
 CodeListener = Callable[[int, int], None]

@@ -289,7 +289,8 @@ class LinuxProcess:
     def _capabilities(self) -> tuple[int, int]:
         """AT_HWCAP and AT_HWCAP2."""
         cpu = self.cpu
-        return cpu.hardware_capabilities() if isinstance(cpu, HasCapabilities) else (self.abi.hardware_capabilities, 0)
+        announced = cpu.hardware_capabilities() if isinstance(cpu, HasCapabilities) else None
+        return announced or (self.abi.hardware_capabilities, 0)
 
     def _require_guest(self, program: Program) -> None:
         if program.elf.guest != self.cpu.name:

@@ -21,9 +21,8 @@ def isolated(test: Callable[[], None]) -> Callable[[], None]:
 
     @wraps(test)
     def run() -> None:
-        module = f"tests.metaphrase.{Path(test.__code__.co_filename).stem}"
         done = subprocess.run(
-            [sys.executable, "-m", "tests.metaphrase.isolated", module, test.__name__],
+            [sys.executable, "-m", "tests.metaphrase.isolated", test.__module__, test.__name__],
             cwd=ROOT, env={**os.environ, _INSIDE: "1"}, capture_output=True, text=True, timeout=120,
         )  # fmt: skip
         assert done.returncode == 0, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"

@@ -131,6 +131,10 @@ class NativeCpu:
         """Bring back what `save_fp` gave."""
         self.guest.load_fp(self, image)
 
+    def hardware_capabilities(self) -> tuple[int, int] | None:
+        """AT_HWCAP and AT_HWCAP2, if the guest says."""
+        return self.guest.hardware_capabilities()
+
     @property
     def pc(self) -> int:
         return self.get(self.guest.program_counter)

@@ -4,6 +4,8 @@ The code of a region is stored once, under a name made of all guest code it was 
 for the block that it was made for, there are small notes under the guest code there, which name that region and the
 distance from its origin. A later region for the same block overwrites the note: whoever meets the block in another run
 begins with the last region that earlier ones came to.
+
+What other CPU models of a guest may decode otherwise is kept under names of its own: those of the guest's dialect.
 """
 
 from __future__ import annotations
@@ -42,8 +44,8 @@ class Compiled:
 class RegionStore:
     """The regions of one guest, as far as its memory holds what they were made of."""
 
-    def __init__(self, cache: Cache, memory: GuestMemory) -> None:
-        self.cache, self.memory = cache, memory
+    def __init__(self, cache: Cache, memory: GuestMemory, dialect: str = "") -> None:
+        self.cache, self.memory, self.dialect = cache, memory, dialect
         self._notes: set[str] | None = None
         self._added = 0
 
@@ -51,11 +53,11 @@ class RegionStore:
         """Whether a region is noted for the code at an address, as far as this process knows (others may add some)."""
         if self._notes is None:
             self._notes = set(self.cache.names(_FOLDER))
-        return self._key(pc, kind) in self._notes
+        return not self._notes.isdisjoint(self._keys(pc, kind))
 
     def load(self, pc: int, kind: str) -> tuple[Compiled, int] | None:
         """The region noted for the code at an address, and the address it begins at; None if memory differs."""
-        note = self.cache.load(self._key(pc, kind))
+        note = next(filter(None, map(self.cache.load, self._keys(pc, kind))), None)
         if note is None:
             return None
         origin = pc - note[0]["offset"]
@@ -73,8 +75,15 @@ class RegionStore:
                 return None
         return Compiled(code, header["entry"], header["exits"], header["blocks"], header["faults"]), origin
 
-    def store(self, compiled: Compiled, origin: int, offsets: Iterable[int], kind: str) -> None:
-        """Store a region, and a note of it for the blocks at `offsets` from its origin."""
+    def store(
+        self, compiled: Compiled, origin: int, offsets: Iterable[int], kind: str, *, dialect: bool = False
+    ) -> None:
+        """Store a region, and a note of it for the blocks at `offsets` from its origin.
+
+        `dialect` tells whether other CPU models may decode some of it otherwise.
+        """
+        if dialect:
+            kind += self._suffix
         header: dict[str, Any] = {
             "entry": compiled.entry, "exits": compiled.exits, "blocks": compiled.blocks, "faults": compiled.faults,
         }  # fmt: skip
@@ -88,6 +97,14 @@ class RegionStore:
                 self._added += 1
         if self._added >= _MANY_ADDED:  # the folder is bounded, what was ever in it is not
             self._notes, self._added = None, 0
+
+    @property
+    def _suffix(self) -> str:
+        return f"-{self.dialect}" if self.dialect else ""
+
+    def _keys(self, pc: int, kind: str) -> dict[str, None]:
+        """The notes that the code at an address may have: that of this dialect goes first."""
+        return dict.fromkeys((self._key(pc, kind + self._suffix), self._key(pc, kind)))
 
     def _key(self, pc: int, kind: str) -> str:
         """Names the code at an address: more of it than one block, since many begin alike."""

@@ -95,7 +95,7 @@ class Tier1:
 
     def __init__(self, cpu: NativeCpu) -> None:
         self.cpu = cpu
-        self.store = RegionStore(cpu.cache, cpu.memory)
+        self.store = RegionStore(cpu.cache, cpu.memory, cpu.guest.dialect)
         self.lock = threading.Lock()
         self.generation = 0
         self.installed: list[Installed] = []
@@ -262,9 +262,11 @@ class Tier1:
             if not self._is_current(compiled, origin, generation) or self.cpu.context_word(c.DIRTY_HEAD):
                 self._try_again(block.header, generation)
                 return None
-        self.store.store(compiled, origin, {block.pc - origin, 0}, kind.name)
+        instructions = [each for one in region.blocks for each in one.instructions]
+        dialect = any(map(self.cpu.guest.is_dialect, instructions))
+        self.store.store(compiled, origin, {block.pc - origin, 0}, kind.name, dialect=dialect)
         statistics.regions += 1
-        statistics.compiled_instructions += sum(len(one.instructions) for one in region.blocks)
+        statistics.compiled_instructions += len(instructions)
         statistics.install_seconds += clock.lap()
         return compiled, origin
 

@@ -8,7 +8,7 @@ position-independent blob that the native face (`native_decoder.py`) reads too.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -43,10 +43,17 @@ def encoding_of(description: Description) -> Encoding:
 
 
 class Tables:
-    """The three tables for a list of rows. Raises MetaphraseError if two rows claim the same encoding."""
+    """The three tables for a list of rows. Raises MetaphraseError if two rows claim the same encoding.
 
-    def __init__(self, rows: Sequence[Description]) -> None:
+    absent  rows that are left out. Their encodings are those of the rows that do not look at what tells them apart, as
+            LZCNT is BSR with a prefix; or none. The tables' layout, and so the native face, is the same without them.
+    """
+
+    def __init__(self, rows: Sequence[Description], absent: Collection[int] = ()) -> None:
         self.rows = rows
+        self.absent = absent
+        self.stand_ins: set[int] = set()
+        """Rows that have encodings of absent ones."""
         self.cells: dict[tuple[int, int], Cell] = {}
         self.level_two: list[int] = []
         groups: dict[tuple[int, int], list[Description]] = {}
@@ -71,11 +78,15 @@ class Tables:
             size *= count if selects & flag else 1
         self.level_two += [0] * size
         claims: dict[int, int] = {}
+        lost: set[int] = set()
         for row, encoding in zip(members, encodings, strict=True):
             fields = (
                 encoding.prefix, encoding.extension, encoding.form, encoding.exact_rm, encoding.wide, encoding.length,
             )  # fmt: skip
             strength = sum(field is not None for field in fields)
+            if row.row in self.absent:
+                lost.update(_combinations(selects, fields))
+                continue
             for index in _combinations(selects, fields):
                 if claims.get(index) == strength:
                     other = self.rows[self.level_two[begin + index] - 1]
@@ -83,6 +94,7 @@ class Tables:
                 if claims.get(index, -1) < strength:  # the row that says more is the exception to the other
                     claims[index] = strength
                     self.level_two[begin + index] = row.row + 1
+        self.stand_ins.update(self.level_two[begin + index] - 1 for index in lost & claims.keys())
         return Cell(selects, begin)
 
     @cached_property

@@ -9,7 +9,7 @@ from typing import Final
 
 from metaphrase.translator.guest import Description
 from metaphrase.translator.x86.absent import ABSENT, Absent
-from metaphrase.translator.x86.cpuid import FEATURES
+from metaphrase.translator.x86.features import FEATURES
 from metaphrase.translator.x86.instructions import ROWS
 
 _HEAD = """# The x86-64 instructions that are described

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 from metaphrase.ir.graph import Function, Value
-from metaphrase.translator.guest import Decoded, Guest
+from metaphrase.translator.guest import Decoded, DecodeError, Description, Guest
 from metaphrase.translator.x86 import decoder, native_decoder, services
 from metaphrase.translator.x86 import state as s
+from metaphrase.translator.x86.cpuid import cpuid
 from metaphrase.translator.x86.emitter import (
     INDEX,
     IS4,
@@ -23,7 +24,9 @@ from metaphrase.translator.x86.emitter import (
     VexRegister,
     X86Emitter,
 )  # fmt: skip
+from metaphrase.translator.x86.features import BASELINE, needed_by
 from metaphrase.translator.x86.instructions import ROWS
+from metaphrase.translator.x86.models import DEFAULT, MODELS, processor
 from metaphrase.translator.x86.settle import settler
 from metaphrase.translator.x86.table import Encoding, OperandKind, Row
 
@@ -31,8 +34,22 @@ _NAMED = {"AL": (0, 8), "AX": (0, 16), "CL": (1, 8), "DX": (2, 16), "rAX": (0, 0
 _WIDTHS = {"b": 8, "w": 16, "d": 32, "q": 64, "dq": 128, "o": 128, "ss": 32, "sd": 64}
 
 
+def _needs(row: Description) -> frozenset[str]:
+    """The features of a CPU that has a row's instruction."""
+    return needed_by(row.extension, vex=row.detail.encoding.vex)
+
+
+@cache
+def _all_tables() -> decoder.Tables:
+    """The decoder's tables of a CPU that has everything."""
+    return decoder.Tables(ROWS)
+
+
 class X86Guest(Guest):
-    """x86-64, 64-bit user mode."""
+    """x86-64, 64-bit user mode.
+
+    cpu  the processor, as `models.processor` wants it: a model, and changes of its features
+    """
 
     name = "x86_64"
     layout = s.LAYOUT
@@ -43,18 +60,40 @@ class X86Guest(Guest):
     common_forms = Path(__file__).parent / "common_forms.txt"
     longest = decoder.LONGEST
     illegal = "invalid_opcode"
-    reset_values = s.RESET
     hidden = s.HIDDEN
     special_registers = services.REGISTERS
-    services = services.SERVICES
     reasons = (
         "divide_error", "invalid_opcode", "breakpoint", "general_protection", "overflow", "simd_exception",
         "cpuid", "environment",
     )  # fmt: skip
 
+    models = tuple(MODELS)
+
+    def __init__(self, cpu: str = DEFAULT) -> None:
+        self.processor = processor(cpu)
+        self.dialect = self.processor.digest
+        self.services = services.services(self.processor)
+        self.reset_values = {**s.RESET, "xcr0": self.processor.xcr0, "last_xcr": self.processor.last_xcr}
+
+    def with_cpu(self, cpu: str) -> X86Guest:
+        return type(self)(cpu)
+
+    def hardware_capabilities(self) -> tuple[int, int]:
+        """EDX of CPUID's leaf 1, and whether FSGSBASE may be used (HWCAP2_FSGSBASE), as the kernel has them."""
+        return cpuid(self.processor, 1, 0)[3], ("fsgsbase" in self.processor.features) << 1
+
     @cached_property
     def tables(self) -> decoder.Tables:
-        return decoder.Tables(ROWS)
+        features = self.processor.features
+        return decoder.Tables(ROWS, {row.row for row in ROWS if not _needs(row) <= features})
+
+    def is_dialect(self, decoded: Decoded) -> bool:
+        """Whether other CPU models may decode it otherwise: not all have it, or it stands in for what some have."""
+        return decoded.row in self._dialect_rows
+
+    @cached_property
+    def _dialect_rows(self) -> set[int]:
+        return {row.row for row in ROWS if not _needs(row) <= BASELINE} | self.tables.stand_ins
 
     def save_fp(self, cpu: Any) -> bytes:
         return services.save_fp(cpu)
@@ -63,7 +102,14 @@ class X86Guest(Guest):
         services.load_fp(cpu, image)
 
     def decode(self, code: bytes, pc: int) -> Decoded:
-        return decoder.decode(self.tables, code, pc)
+        try:
+            return decoder.decode(self.tables, code, pc)
+        except DecodeError:
+            if not self.tables.absent:
+                raise
+        row = ROWS[decoder.decode(_all_tables(), code, pc).row]
+        lacking = ", ".join(sorted(_needs(row) - self.processor.features))
+        raise DecodeError(f"x86_64: at pc {pc:#x}, {row.name} is an instruction of {lacking}, which this CPU lacks")
 
     def disassemble(self, code: bytes, pc: int = 0) -> str:
         """Text in Intel's syntax of the instruction at the start of `code`; raises DecodeError as `decode` does."""

@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from metaphrase.translator.x86 import state as s
 from metaphrase.translator.x86.cpuid import cpuid
+from metaphrase.translator.x86.models import Processor
 
+Service = Callable[[Any], None]
 _FLAG_SLOTS = ("cf", "parity", "adjust", "zf", "sf", "of", "df", "eflags_rest")
 
 
@@ -54,7 +56,7 @@ _PENDING: Final = 0x8080
 
 
 def save_fp(cpu: Any) -> bytes:
-    """The x87, SSE and AVX state as XSAVE stores it (SDM volume 1, 13.4)."""
+    """The x87, SSE and AVX state as XSAVE stores it (SDM volume 1, 13.4), or FXSAVE where there is no XSAVE."""
     control, top = cpu.get_slot("fcw"), cpu.get_slot("top")
     status = cpu.get_slot("fsw") & ~_PENDING | top << 11
     if status & ~control & 0x3F:
@@ -63,9 +65,12 @@ def save_fp(cpu: Any) -> bytes:
     stack = (cpu.get_slot(f"st_physical{(number + top) % 8}").to_bytes(16, "little") for number in range(8))
     vectors = (cpu.get_slot(f"xmm{number}").to_bytes(16, "little") for number in range(16))
     legacy = b"".join((head, *stack, *vectors)).ljust(s.XSAVE_HEADER, b"\0")
+    enabled = cpu.get_slot("xcr0")
+    if not enabled:
+        return legacy
+    header = enabled.to_bytes(s.XSAVE_AVX - s.XSAVE_HEADER, "little")
     high = (cpu.get_slot(f"ymm{number}h").to_bytes(16, "little") for number in range(16))
-    header = s.XCR0.to_bytes(s.XSAVE_AVX - s.XSAVE_HEADER, "little")
-    return b"".join((legacy, header, *high))
+    return b"".join((legacy, header, *(high if enabled & s.XCR0_AVX else ())))
 
 
 def load_fp(cpu: Any, image: bytes) -> None:
@@ -73,37 +78,42 @@ def load_fp(cpu: Any, image: bytes) -> None:
 
     What the header says is not there, or all of AVX if only FXSAVE's part is given, gets its initial value.
     """
-    legacy = len(image) < s.XSAVE_SIZE
-    present = 3 if legacy else int.from_bytes(image[s.XSAVE_HEADER :][:8], "little")
+    legacy = len(image) < s.XSAVE_AVX
+    present = s.XCR0_X87 | s.XCR0_SSE if legacy else int.from_bytes(image[s.XSAVE_HEADER :][:8], "little")
     image = image.ljust(s.XSAVE_SIZE, b"\0")
     control, status, tags, mxcsr = struct.unpack_from("<HHB19xI", image)
-    if not present & 1:
+    if not present & s.XCR0_X87:
         control, status, tags = s.RESET["fcw"], 0, 0
     top = status >> 11 & 7
     slots = {"fcw": control & 0x1F3F | 0x40, "fsw": status & ~(_PENDING | 7 << 11), "top": top, "ftw": tags}
     slots["fenv"] = mxcsr & 0xFFFF
     for number in range(8):
         value = int.from_bytes(image[32 + 16 * number :][:10], "little")
-        slots[f"st_physical{(number + top) % 8}"] = value if present & 1 else 0
+        slots[f"st_physical{(number + top) % 8}"] = value if present & s.XCR0_X87 else 0
     for number in range(16):
-        slots[f"xmm{number}"] = int.from_bytes(image[160 + 16 * number :][:16], "little") if present & 2 else 0
+        low = int.from_bytes(image[160 + 16 * number :][:16], "little")
+        slots[f"xmm{number}"] = low if present & s.XCR0_SSE else 0
         high = int.from_bytes(image[s.XSAVE_AVX + 16 * number :][:16], "little")
-        slots[f"ymm{number}h"] = high if present & 4 else 0
+        slots[f"ymm{number}h"] = high if present & cpu.get_slot("xcr0") & s.XCR0_AVX else 0
     for name, value in slots.items():
         cpu.set_slot(name, value)
 
 
-def _serve_cpuid(cpu: Any) -> None:
+def _serve_cpuid(processor: Processor) -> Service:
     """CPUID: leaf in EAX, subleaf in ECX (SDM volume 2A, CPUID)."""
-    values = cpuid(cpu.get_slot("rax") & 0xFFFF_FFFF, cpu.get_slot("rcx") & 0xFFFF_FFFF)
-    for name, value in zip(("rax", "rbx", "rcx", "rdx"), values, strict=True):
-        cpu.set_slot(name, value)
+
+    def serve(cpu: Any) -> None:
+        values = cpuid(processor, cpu.get_slot("rax") & 0xFFFF_FFFF, cpu.get_slot("rcx") & 0xFFFF_FFFF)
+        for name, value in zip(("rax", "rbx", "rcx", "rdx"), values, strict=True):
+            cpu.set_slot(name, value)
+
+    return serve
 
 
 def _serve_environment(cpu: Any) -> None:
     """Exceptions of MXCSR were masked or unmasked: the CPU looks at that whenever guest code is entered."""
 
 
-SERVICES: Final[Mapping[str, Callable[[Any], None]]] = {
-    "cpuid": _serve_cpuid, "environment": _serve_environment,
-}  # fmt: skip
+def services(processor: Processor) -> Mapping[str, Service]:
+    """What a CPU asks for by leaving guest code."""
+    return {"cpuid": _serve_cpuid(processor), "environment": _serve_environment}

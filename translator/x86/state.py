@@ -43,8 +43,10 @@ for _number in range(16):  # 64 bytes apart, for a vector length to come
     LAYOUT.add(f"ymm{_number}h", vector(I64, 2))
 YMM_HIGH: Final = 16
 """How far the high half of a YMM register lies behind the XMM register."""
-XCR0: Final = 7
-"""The components of XSAVE's state that the system lets programs use: x87 (1), SSE (2), AVX (4)."""
+XCR0_X87, XCR0_SSE, XCR0_AVX = 1, 2, 4
+"""Components of XSAVE's state."""
+XCR0: Final = XCR0_X87 | XCR0_SSE | XCR0_AVX
+"""Those that the system lets programs use, where the processor has them."""
 XSAVE_HEADER, XSAVE_AVX, XSAVE_SIZE = 512, 576, 832
 """Where XSAVE's header and the high halves of the YMM registers lie, and where the area ends (SDM volume 1, 13.4)."""
 X87: Final = [LAYOUT.add(f"st_physical{n}", F80, align=16, size=16, group=INDEXED) for n in range(8)]
@@ -58,15 +60,19 @@ DEFER_ADD, DEFER_SUB, DEFER_RESULT, DEFER_PRODUCT, DEFER_INC, DEFER_DEC = 1, 2, 
 product a whose CF and OF are b, a + 1 and a - 1 with CF in b. The bits above (DEFER_NARROW) tell how many bits the
 operation is short of 64; operands hold what they like there."""
 DEFER_NARROW: Final = 0x38
+LAYOUT.add("xcr0", I64)
+"""The components of XSAVE's state that this CPU has; 0 if it has no XSAVE."""
+LAYOUT.add("last_xcr", I32)
+"""The last register that XGETBV can read."""
 LAYOUT.stack_pointer = LAYOUT["rsp"]
 LAYOUT.carry("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r12")
 
 FLAG_BITS: Final = 0xCD5
 """The bits of RFLAGS that have slots of their own; `eflags_rest` holds the others."""
-HIDDEN: Final = frozenset({"zero", "zero_pc", "deferred", "deferred_a", "deferred_b"})
+HIDDEN: Final = frozenset({"zero", "zero_pc", "deferred", "deferred_a", "deferred_b", "xcr0", "last_xcr"})
 """Slots that no program can see."""
 
-RESET: Final = {"eflags_rest": 0x202, "fenv": 0x1F80, "fcw": 0x37F}
+RESET: Final = {"eflags_rest": 0x202, "fenv": 0x1F80, "fcw": 0x37F, "xcr0": XCR0, "last_xcr": 1}
 """Slots that do not start at zero in a new process."""
 
 

@@ -37,7 +37,8 @@ _USER_CS, _USER_SS = 0x33, 0x2B
 
 
 class X8664Frames:
-    """struct rt_sigframe (arch/x86/include/asm/sigframe.h), with the floating-point state as XSAVE stores it."""
+    """struct rt_sigframe (arch/x86/include/asm/sigframe.h), with the floating-point state as XSAVE stores it, or
+    FXSAVE on a CPU without it."""
 
     def push(self, cpu: Cpu, window: Window, delivery: SignalDelivery) -> None:
         """Save the context and enter the handler."""
@@ -45,8 +46,11 @@ class X8664Frames:
         if not delivery.on_alternate_stack:
             stack -= _RED_ZONE
         fpstate = 0
+        extended = 0
         if isinstance(cpu, SavesFloatingPoint):
-            image = _framed(cpu.save_fp())
+            image = cpu.save_fp()
+            if len(image) > _FXSAVE_SIZE:
+                image, extended = _framed(image), _UC_FP_XSTATE
             fpstate = (stack - len(image)) & ~63
             window.write(fpstate, image)
             stack = fpstate
@@ -55,7 +59,7 @@ class X8664Frames:
         flags = cpu.get("rflags")
         pointer, stack_flags, size = delivery.alternate_stack
         context = _UCONTEXT.pack(
-            _UC_FP_XSTATE | _UC_SIGCONTEXT_SS | _UC_STRICT_RESTORE_SS, 0, pointer, stack_flags, 0, size,
+            extended | _UC_SIGCONTEXT_SS | _UC_STRICT_RESTORE_SS, 0, pointer, stack_flags, 0, size,
             *(cpu.get(name) for name in _CONTEXT_REGISTERS), flags, _USER_CS, 0, 0, _USER_SS,
             delivery.detail.error_code, delivery.detail.trap_number, delivery.mask, delivery.detail.address,
             fpstate, delivery.mask,

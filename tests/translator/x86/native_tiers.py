@@ -13,6 +13,7 @@ from metaphrase.translator.engine import NativeCpu
 from metaphrase.translator.engine.host_memory import protect
 from metaphrase.translator.exits import Exit
 from metaphrase.translator.guest import Decoded
+from metaphrase.translator.x86.guest import X86Guest
 from tests.oracle.native import ARENA, ARENA_SIZE, CODE, CODE_SIZE, Case
 from tests.translator.x86.differential import GUEST
 from tests.translator.x86.interpreted import ArenaMemory, observe, pack_state
@@ -53,13 +54,13 @@ def _area() -> _Area:
 class NativeTier:
     """One tier as a runner of cases: "0" or "1". Use it as a context manager."""
 
-    def __init__(self, tier: str) -> None:
+    def __init__(self, tier: str, guest: X86Guest = GUEST) -> None:
         self.tier = tier
         self.area = _area()
         self.window = self.area.window
         self.translated: tuple[int, bytes] | None = None
         """Address and bytes of the code that `cpu` knows."""
-        self.cpu = NativeCpu(GUEST, self.window, tier=tier, exact=True)
+        self.cpu = NativeCpu(guest, self.window, tier=tier, exact=True)
         if tier == "1":
             self.cpu.put_context_word(context.HOT_THRESHOLD, _HOT)
 

@@ -15,6 +15,7 @@ from metaphrase.ir.graph import Function
 from metaphrase.translator import record
 from metaphrase.translator.guest import Decoded, DecodeError, Description
 from metaphrase.translator.x86.decoder import encoding_of
+from metaphrase.translator.x86.guest import X86Guest
 from metaphrase.translator.x86.text import disassemble
 from tests.oracle.native import ARENA, ENTRY, REGISTERS, SUPPORTED, Case, Oracle, State
 from tests.translator.x86.differential import CASES, GUEST, SEED, draw_plain, row_id
@@ -146,8 +147,8 @@ _TABLE, _RECORD = 0x10_0000, 0x1000
 class _Host:
     """The runtime's memory: the decoder's table and a record."""
 
-    def __init__(self) -> None:
-        self.table = _Bytes(_TABLE, GUEST.decoder_table())
+    def __init__(self, table: bytes) -> None:
+        self.table = _Bytes(_TABLE, table)
         self.record = _Bytes(_RECORD, bytes(layout.SIZE))
 
     def read(self, address: int, size: int, /) -> bytes:
@@ -162,9 +163,9 @@ def native_face() -> Function:
     return GUEST.decoder()
 
 
-def decode_natively(function: Function, code: bytes) -> Decoded | None:
+def decode_natively(function: Function, code: bytes, guest: X86Guest = GUEST) -> Decoded | None:
     """What the native face, run by the interpreter, makes of exactly these bytes; None if it refuses them."""
-    host = _Host()
+    host = _Host(guest.decoder_table())
     run = Interpreter(
         function, state=bytearray(GUEST.layout.size), memory=_Bytes(ENTRY, code), host=host,
         arguments=(ENTRY, _RECORD, _TABLE),

@@ -126,7 +126,7 @@ def fxrstor(m: X86Emitter, address: Value) -> None:
 
 
 # --- XSAVE ------------------------------------------------------------------------------------------------------------
-X87, SSE, AVX = 1, 2, 4
+X87, SSE, AVX = s.XCR0_X87, s.XCR0_SSE, s.XCR0_AVX
 COMPACTED: Final = 1 << 63
 """In XCOMP_BV: the area holds the components named below, packed; AVX is the only one behind the header."""
 
@@ -137,7 +137,7 @@ def _has(mask: Value, component: int) -> Value:
 
 def _requested(m: X86Emitter) -> Value:
     """RFBM: the components that EDX:EAX asks for and XCR0 enables."""
-    return m.get(m.gpr(0)) & s.XCR0
+    return m.get(m.gpr(0)) & m.get_slot("xcr0")
 
 
 def _differs(m: X86Emitter, offsets: list[int]) -> Value:
@@ -194,8 +194,9 @@ def xrstor(m: X86Emitter, address: Value) -> None:
     wanted = _requested(m)
     layout, present, reserved = (m.load(address + (s.XSAVE_HEADER + at), I64) for at in (8, 0, 16))
     compacted = layout.slt(0)
-    held = compacted.select(layout & ~COMPACTED, s.XCR0)
-    wrong = (present & ~held) | (held & ~s.XCR0) | reserved | compacted.select(m.const(0, 64), layout)
+    enabled = m.get_slot("xcr0")
+    held = compacted.select(layout & ~COMPACTED, enabled)
+    wrong = (present & ~held) | (held & ~enabled) | reserved | compacted.select(m.const(0, 64), layout)
     rest = m.local(I64)
     rest.set(wrong)
     with m.if_(compacted):
@@ -238,6 +239,7 @@ def _clear(m: X86Emitter, half: int) -> None:
 def xgetbv(m: X86Emitter) -> None:
     """XGETBV: XCR0, or for ECX = 1 the components in use. SDM volume 2D, XGETBV."""
     which = m.get(m.gpr(1, 32))
-    m.trap_if(m.const(1, 32).ult(which), "general_protection")
-    m.put(m.gpr(0, 32), which.eq(0).select(m.const(s.XCR0, 64), _in_use(m)).trunc(32))
+    m.trap_if(m.get_slot("last_xcr").ult(which), "general_protection")
+    enabled = m.get_slot("xcr0")
+    m.put(m.gpr(0, 32), which.eq(0).select(enabled, _in_use(m) & enabled).trunc(32))
     m.put(m.gpr(2, 32), m.const(0, 32))
