@@ -39,6 +39,7 @@ ABSENT = frozenset(
         "landlock_restrict_self",
         "futex_waitv",
         "map_shadow_stack",
+        "get_mempolicy",
         "mseal",
         "statmount",
         "listmount",
