@@ -97,7 +97,7 @@ def test_ffmpeg(job: str, cpu: str) -> None:
     assert_same(want, translated(command(), "auto", *options(cpu), env=environment(), timeout=LONG), f"{job} on {cpu}")
 
 
-# --- NumPy ------------------------------------------------------------------------------------------------------------
+# --- the C library's mathematics, and NumPy ---------------------------------------------------------------------------
 AVX512 = "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL"
 WITHOUT = {
     "max": (AVX512, ""),
@@ -109,12 +109,23 @@ WITHOUT = {
 """What NumPy, and the C library's mathematics, do not find on a model."""
 
 
+@pytest.mark.parametrize("cpu", WITHOUT)
+def test_mathematics(cpu: str) -> None:
+    program = build(Path(__file__).parent / "c" / "libm.c", ["-O2"], folder=CACHE)
+    want = native([program], env=environment(**tunables(cpu)))
+    assert_same(want, translated([program], "auto", *options(cpu), env=environment()), f"mathematics on {cpu}")
+
+
+def tunables(cpu: str) -> dict[str, str]:
+    mathematics = WITHOUT[cpu][1]
+    return {"GLIBC_TUNABLES": f"glibc.cpu.hwcaps={mathematics}"} if mathematics else {}
+
+
 @pytest.mark.parametrize("cpu", WITHOUT if FULL else ["max"])
 def test_numpy(cpu: str) -> None:
-    numpy, mathematics = WITHOUT[cpu]
     command = ["/usr/bin/python3", "-W", "ignore", str(LIBRARIES / "arrays.py"), *([] if FULL else ["some"])]
-    tunables = {"GLIBC_TUNABLES": f"glibc.cpu.hwcaps={mathematics}"} if mathematics else {}
-    want = native(command, env=environment(NPY_DISABLE_CPU_FEATURES=numpy, OPENBLAS_NUM_THREADS="1", **tunables))
+    told = {"NPY_DISABLE_CPU_FEATURES": WITHOUT[cpu][0], **tunables(cpu)}
+    want = native(command, env=environment(OPENBLAS_NUM_THREADS="1", **told))
     assert want.status == 0 and want.stdout.count(b"\n") > 100, want
     got = translated(command, "auto", *options(cpu), env=environment(OPENBLAS_NUM_THREADS="1"), timeout=LONG)
     assert_same(want, got, f"NumPy on {cpu}")
