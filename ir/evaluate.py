@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache, lru_cache
 from typing import Any
 
 from metaphrase.ir.bits import Bits
 from metaphrase.ir.errors import MetaphraseError
-from metaphrase.ir.graph import Function, Imm, Value
-from metaphrase.ir.ops import Op
+from metaphrase.ir.graph import Function, Value, postorder
+from metaphrase.ir.ops import OPS, Op
 from metaphrase.ir.types import Type
 
 Raw = int | tuple[int, ...]
@@ -45,24 +46,42 @@ def evaluate(op: Op, type: Type, args: Sequence[Raw], arg_types: Sequence[Type],
         return int(op.meaning(*map(Bits, widths, args), *result_width).value)  # type: ignore[arg-type]
     # A select may choose between vectors by one i1.
     columns = [(a,) * type.lanes if isinstance(a, int) else a for a in args]
+    if max(*widths, type.element.bits) <= _NARROW:
+        return tuple([_narrow(op, tuple(widths), result_width, lane) for lane in zip(*columns)])
     return tuple([int(op.meaning(*map(Bits, widths, lane), *result_width).value) for lane in zip(*columns)])
 
 
-class _Folder(Function):
-    """A function whose pure ops are evaluated as they are made: all operands are constants."""
+_NARROW = 8
+"""Lanes of so few bits are computed once for each operands: AES alone is thousands of operations on bytes."""
 
-    def pure(self, op: Op, type: Type, args: tuple[Value, ...], imm: Imm = None) -> Value:
-        if not args:
-            return super().pure(op, type, args, imm)
-        return self.const(type, evaluate(op, type, [arg.imm for arg in args], [arg.type for arg in args], imm))
+
+@lru_cache(maxsize=1 << 18)
+def _narrow(op: Op, widths: tuple[int, ...], result_width: tuple[int, ...], lane: tuple[int, ...]) -> int:
+    """One lane of `evaluate`."""
+    assert op.meaning is not None
+    return int(op.meaning(*map(Bits, widths, lane), *result_width).value)
+
+
+@cache
+def _expansion(op: Op, arg_types: tuple[Type, ...]) -> list[Value]:
+    """What an op is in other pure ops, operands before users; the last is the op's value."""
+    assert op.expansion is not None
+    function = Function(op.name, parameters=arg_types)
+    arguments = [function.pure(OPS["arg"], type, (), number) for number, type in enumerate(arg_types)]
+    return list(postorder(op.expansion(*arguments), set()))
 
 
 def _expanded(op: Op, args: Sequence[Raw], arg_types: Sequence[Type]) -> Raw:
-    """What an op's expansion makes of constants."""
-    assert op.expansion is not None
-    folder = _Folder(op.name)
-    value: Raw = op.expansion(*(folder.const(type, arg) for type, arg in zip(arg_types, args, strict=True))).imm
-    return value
+    """What an op's expansion makes of operands."""
+    values: dict[int, Raw] = {}
+    expansion = _expansion(op, tuple(arg_types))
+    for value in expansion:
+        if value.op.name == "arg":
+            values[value.id] = args[value.imm]
+        else:
+            operands = [values[arg.id] for arg in value.args]
+            values[value.id] = evaluate(value.op, value.type, operands, [arg.type for arg in value.args], value.imm)
+    return values[expansion[-1].id]
 
 
 def _whole(op: Op, type: Type, args: Sequence[Raw], arg_types: Sequence[Type], imm: Any) -> Raw:

@@ -79,11 +79,15 @@ JOBS = {
 }  # fmt: skip
 """All that compute with one thread; libopus is not among them, for it takes RCPPS, which every maker rounds its own
 way."""
+OLDEST = "mmx+mmxext+cmov+sse+sse2+sse3+ssse3+sse4.1"
 CPU_FLAGS = {
-    "core2": "sse4.1", "nehalem": "sse4.2", "sandybridge": "avx", "haswell": "avx2+fma3+bmi1+bmi2",
-    "max": "avx2+fma3+bmi1+bmi2+aesni",
-}  # fmt: skip
-"""What FFmpeg calls the best that a model has."""
+    "core2": OLDEST,
+    "nehalem": f"{OLDEST}+sse4.2",
+    "sandybridge": f"{OLDEST}+sse4.2+aesni+avx",
+    "haswell": f"{OLDEST}+sse4.2+aesni+avx+avx2+fma3+bmi1+bmi2",
+    "max": f"{OLDEST}+sse4.2+aesni+avx+avx2+fma3+bmi1+bmi2",
+}
+"""What FFmpeg finds on a model; its option takes just those that are named."""
 QUICK_JOBS = (("x264", "max"), ("filters", "core2"), ("aac", "haswell"))
 
 

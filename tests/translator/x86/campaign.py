@@ -9,6 +9,7 @@ regressions.txt, and its row is left alone until it is begun anew.
 from __future__ import annotations
 
 import argparse
+import gc
 import multiprocessing
 import os
 import queue
@@ -23,6 +24,8 @@ from typing import Final, TypeAlias
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.translator.guest import Description
 from metaphrase.translator.x86 import document
+from metaphrase.translator.x86.decoder import encoding_of
+from metaphrase.translator.x86.table import IMMEDIATES
 from tests.translator.x86.differential import GUEST, draw_states
 from tests.translator.x86.executors import Executors
 from tests.translator.x86.forms import digest
@@ -30,9 +33,10 @@ from tests.translator.x86.fuzz import keep
 
 COUNTS: Final = document.COUNTS
 PAGE: Final = Path(__file__).parents[3] / "docs" / "isa-x86.md"
-STATES: Final = 16
-"""How many cases share their code, and so one region of tier 1."""
-AT_ONCE: Final = 4 * STATES
+STATES, STATES_WITH_BYTE = 64, 16
+"""How many cases share their code, and so one region of tier 1; fewer where an immediate byte must have all values."""
+AT_ONCE: Final = 64
+BYTES: Final = tuple(IMMEDIATES[name] for name in ("ib", "iub", "cb", "iw ib", "is4"))
 SEED: Final = 1
 """Case by case, every campaign draws the same."""
 _SAVE_SECONDS: Final = 60
@@ -69,9 +73,10 @@ def turns(counts: dict[int, int], rows: Sequence[Description], enough: int) -> I
 
 def passed(executors: Executors, row: Description, first: int) -> bool:
     """Run the next cases of a row; whether all agree. What does not is kept."""
-    for number in range(first // STATES, (first + AT_ONCE) // STATES):
+    states = STATES_WITH_BYTE if encoding_of(row).immediate in BYTES else STATES
+    for number in range(first // states, (first + AT_ONCE) // states):
         try:
-            divergence = executors.divergence(draw_states(row, number, STATES, SEED), by_turns=True)
+            divergence = executors.divergence(draw_states(row, number, states, SEED), by_turns=True)
         except (AssertionError, MetaphraseError) as error:
             print(f"{row}, encoding {number}: {error!r}", flush=True)
             return False
@@ -87,6 +92,7 @@ Results: TypeAlias = "Queue[tuple[int, int]]"
 
 def work(part: int, parts: int, counts: dict[int, int], enough: int, end: float, results: Results) -> None:
     """One process's share: every so manyth row. It tells (row, count), a count of -1 where something diverged."""
+    gc.freeze()  # the tables and the tests stay: no collection needs to look at them
     with Executors() as executors:
         for row, first in turns(counts, GUEST.rows[part::parts], enough):
             if time.time() > end:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import random
+import struct
 from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import ModuleType
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -166,8 +167,19 @@ def _draw_encoded(rng: random.Random, row: Description, number: int) -> tuple[En
     raise AssertionError(f"no encoding of {row} decodes as it; the last was {encoded.code.hex(' ')}")
 
 
+class Draws(random.Random):
+    """Random numbers that are drawn quickly: remainders of 64 bits, which are even enough for small ranges."""
+
+    def choice(self, seq: Any) -> Any:
+        return seq[self.getrandbits(64) % len(seq)]
+
+    def randrange(self, start: int, stop: int | None = None, step: int = 1) -> int:
+        first, last = (0, start) if stop is None else (start, stop)
+        return first + self.getrandbits(80) % -((first - last) // step) * step
+
+
 def _random(row: Description, number: int, seed: int) -> random.Random:
-    return random.Random(f"{row.name}|{row.pattern}|{row.detail.codes}|{seed}|{number}")
+    return Draws(f"{row.name}|{row.pattern}|{row.detail.codes}|{seed}|{number}")
 
 
 def draw_plain(row: Description, number: int, seed: int = SEED) -> tuple[Encoded, Decoded]:
@@ -208,7 +220,9 @@ def _draw_state(rng: random.Random, row: Description, encoded: Encoded, decoded:
 
 
 def _random_bytes(rng: random.Random, size: int) -> bytes:
-    return b"".join(edge(rng, 64).to_bytes(8, "little") for _ in range(size // 8))
+    """Random bytes, with edges about the middle, where an instruction's operand begins."""
+    words = [edge(rng, 64) if abs(8 * at - size // 3) <= 32 else rng.getrandbits(64) for at in range(size // 8)]
+    return struct.pack(f"<{len(words)}Q", *words)
 
 
 def flag_mask(names: str) -> int:

@@ -76,22 +76,18 @@ class Encoded:
 
 def edge(rng: random.Random, bits: int) -> int:
     """A number of so many bits, often one at which something changes."""
-    kind = rng.randrange(8)
-    if kind == 0:
-        value = rng.choice(EDGES)
-    elif kind == 1:
-        value = -rng.choice(EDGES)
-    elif kind == 2:
-        value = (1 << rng.randrange(bits)) + rng.choice((-1, 0, 1))
-    elif kind == 3:
-        value = -(1 << rng.randrange(bits)) + rng.choice((-1, 0, 1))
-    elif kind == 4:
-        value = rng.getrandbits(bits) & rng.getrandbits(bits) & rng.getrandbits(bits)
-    elif kind == 5:
-        value = rng.getrandbits(rng.randint(1, bits))
-    else:
-        value = rng.getrandbits(bits)
-    return value & ((1 << bits) - 1)
+    draw = rng.getrandbits  # remainders of 16 bits are even enough, and much quicker than `randrange`
+    kind = draw(3)
+    if kind > 5:
+        return draw(bits)
+    if kind == 5:
+        return draw(1 + draw(16) % bits)
+    if kind == 4:
+        return draw(bits) & draw(bits) & draw(bits)
+    value = EDGES[draw(16) % len(EDGES)] if kind < 2 else 1 << draw(16) % bits
+    if kind & 1:
+        value = -value
+    return (value if kind < 2 else value + draw(16) % 3 - 1) & ((1 << bits) - 1)
 
 
 def draw_encoding(

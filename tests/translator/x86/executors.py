@@ -19,11 +19,11 @@ from tests.translator.x86 import (
     x87_setups,
     xsave_setups,
 )
-from tests.translator.x86.differential import Drawn
-from tests.translator.x86.interpreted import RUNNERS, run_constants
+from tests.translator.x86.differential import GUEST, Drawn
+from tests.translator.x86.interpreted import RUNNERS, Expected, Seen, run_constants
 from tests.translator.x86.lines import show_case
 from tests.translator.x86.native_tiers import NativeTier
-from tests.translator.x86.observed import X87_NEIGHBOUR, Observed, differences, x87_registers
+from tests.translator.x86.observed import X87_NEIGHBOUR, differences, x87_registers
 from tests.translator.x86.vendors import Execution
 
 SETUPS: Final = (
@@ -34,7 +34,7 @@ WITHOUT_HARDWARE: Final = frozenset({"cpuid", "xgetbv", "rdtsc", "rdtscp", "sldt
 """Rows that tell of the processor itself, or fault where the host's kernel says so: the runners only agree."""
 UNREPEATABLE: Final = {"rdtsc": ("rax", "rdx"), "rdtscp": ("rax", "rdx"), "rdrand": (), "rdseed": (), "rdpid": ()}
 """Rows of which registers differ from run to run; the operand, where none are named."""
-Runner = Callable[[Case, Decoded], Observed]
+Runner = Callable[[Case, Decoded], Seen]
 """An execution of a case's one instruction: the interpreter over a binding, or a native tier."""
 
 
@@ -75,32 +75,38 @@ class Executors:
 
         By turns, only one of the interpreters runs a case.
         """
-        for number, (one, expected) in enumerate(zip(drawn, self._expected(drawn), strict=True)):
-            for name in self.runners:
+        expected = self._expected(drawn)
+        for name in self.runners:  # one after the other, for changing from one tier to the other takes its time
+            for number, one in enumerate(drawn):
                 if by_turns and name == RUNNERS[number % 2][0]:
                     continue
-                found = self._differences(one, expected, name)
+                found = self._differences(one, expected[number], name)
                 if found:
                     return self._shrunk(one, name, found)
         return None
 
-    def _expected(self, drawn: Sequence[Drawn]) -> Sequence[Observed | None]:
+    def _expected(self, drawn: Sequence[Drawn]) -> list[Expected | None]:
         if drawn[0].row.name in WITHOUT_HARDWARE:
-            return [run_constants(one.case, one.decoded) for one in drawn]
-        return vendors.observe_host(self.oracle, [Execution(one.case, one.decoded) for one in drawn])
+            return [Expected(run_constants(one.case, one.decoded).observed) for one in drawn]
+        observed = vendors.observe_host(self.oracle, [Execution(one.case, one.decoded) for one in drawn])
+        return [None if one is None else Expected(one) for one in observed]
 
-    def _differences(self, drawn: Drawn, expected: Observed | None, name: str) -> list[str]:
-        if expected is None:
+    def _differences(self, drawn: Drawn, wanted: Expected | None, name: str) -> list[str]:
+        if wanted is None:
             return []
-        actual = self.runners[name](drawn.case, drawn.decoded)
+        seen = self.runners[name](drawn.case, drawn.decoded)
+        native = drawn.row.name in x87_setups.ELEMENTARY and name in self.tiers
+        undefined = drawn.undefined | vendors.undefined(Execution(drawn.case, drawn.decoded))
+        if native:
+            undefined &= ~X87_NEIGHBOUR
         if drawn.row.name in UNREPEATABLE:
+            actual, expected = seen.observed, wanted.observed
             for register in UNREPEATABLE[drawn.row.name] or (REGISTERS[drawn.encoded.rm or 0],):
                 known = (1 << 64) - (1 << (drawn.size or 64))
                 actual.registers[register] &= known
                 actual.registers[register] |= expected.registers[register] & ~known
-        undefined = drawn.undefined | vendors.undefined(Execution(drawn.case, drawn.decoded))
-        native = drawn.row.name in x87_setups.ELEMENTARY and name in self.tiers
-        return differences(expected, actual, undefined & ~X87_NEIGHBOUR if native else undefined)
+            return differences(expected, actual, undefined)
+        return wanted.differences(seen, undefined)
 
     def _shrunk(self, drawn: Drawn, name: str, found: list[str]) -> Divergence:
         kind = found[0].split()[0]

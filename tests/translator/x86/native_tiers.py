@@ -16,8 +16,7 @@ from metaphrase.translator.guest import Decoded
 from metaphrase.translator.x86.guest import X86Guest
 from tests.oracle.native import ARENA, ARENA_SIZE, CODE, CODE_SIZE, Case
 from tests.translator.x86.differential import GUEST
-from tests.translator.x86.interpreted import ArenaMemory, observe, pack_state
-from tests.translator.x86.observed import Observed
+from tests.translator.x86.interpreted import Seen, start_of
 
 _HOT = 2
 """After how many runs a block becomes hot in tier 1, where every case is run a few times more."""
@@ -72,10 +71,9 @@ class NativeTier:
     ) -> None:
         self.cpu.close()
 
-    def __call__(self, case: Case, decoded: Decoded) -> Observed:
+    def __call__(self, case: Case, decoded: Decoded) -> Seen:
         known = self._place(case)
-        arena = bytes(ArenaMemory(case).arena)
-        data = bytes(pack_state(case))
+        data, arena = start_of(case)
         for _ in range(1 if self.tier == "0" or known else _HOT + 3):
             ctypes.memmove(self.window.base + ARENA, arena, ARENA_SIZE)
             self.cpu.state_bytes[:] = data
@@ -86,7 +84,7 @@ class NativeTier:
         assert self.tier == "0" or in_region or self.cpu.guest.restarts(decoded), "no region was made of the case"
         event, rip, address = _event(end, case)
         after = ctypes.string_at(self.window.base + ARENA, ARENA_SIZE)
-        return observe(bytes(self.cpu.state_bytes), after, self.cpu.get("mxcsr"), event, address, rip)
+        return Seen(bytes(self.cpu.state_bytes), after, self.cpu.get("mxcsr"), event, address, rip)
 
     def _place(self, case: Case) -> bool:
         """Have the snippet in its place; gives whether this is the one that was run last."""

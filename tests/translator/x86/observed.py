@@ -71,6 +71,11 @@ def observe_hardware(result: Result) -> Observed:
     )  # fmt: skip
 
 
+def significant(undefined: int) -> int:
+    """The flags that are compared."""
+    return FLAGS if STRICT else FLAGS & ~undefined
+
+
 def differences(expected: Observed, actual: Observed, undefined: int) -> list[str]:
     """What differs, each as a phrase; nothing if the executions agree."""
     if expected == actual:
@@ -93,7 +98,7 @@ def differences(expected: Observed, actual: Observed, undefined: int) -> list[st
     for name, value in expected.registers.items():
         if actual.registers[name] != value:
             found.append(f"{name} {actual.registers[name]:#x} instead of {value:#x}")
-    wrong = (expected.rflags ^ actual.rflags) & (FLAGS if STRICT else FLAGS & ~undefined)
+    wrong = (expected.rflags ^ actual.rflags) & significant(undefined)
     if wrong:
         names = [f"{name}={bool(actual.rflags & bit):d}" for name, bit in FLAG_BITS.items() if wrong & bit]
         found.append(f"flags {' '.join(names)}")

@@ -17,9 +17,8 @@ from tests.oracle.native import SUPPORTED, Case
 from tests.translator.x86.differential import CASES, GUEST, draw, row_id
 from tests.translator.x86.executors import Executors
 from tests.translator.x86.fuzz import fuzz, keep
-from tests.translator.x86.interpreted import run_constants
+from tests.translator.x86.interpreted import Seen, run_constants
 from tests.translator.x86.lines import parse_case
-from tests.translator.x86.observed import Observed
 
 pytestmark = pytest.mark.skipif(not SUPPORTED, reason="the oracle is an x86-64 CPU under Linux")
 
@@ -41,7 +40,7 @@ def test_a_divergence_is_shrunk_and_kept(
 ) -> None:
     """A planted mistake that shows where RAX is odd: the line that is kept says little more."""
 
-    def mistaken(case: Case, decoded: Decoded) -> Observed:
+    def mistaken(case: Case, decoded: Decoded) -> Seen:
         seen = run_constants(case, decoded)
         if GUEST.rows[decoded.row].name == "paddw" and case.state.registers.get("rax", 0) & 1:
             seen.mxcsr ^= 1

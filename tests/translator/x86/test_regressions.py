@@ -36,7 +36,7 @@ def check_line(executors: Executors, line: str, *names: str) -> None:
     undefined = undefined or flag_mask(run.row.detail.undefined)
     for name in names:
         actual = executors.runners[name](case, decoded)
-        found = differences(expected, actual, undefined | vendors.undefined(run))
+        found = differences(expected, actual.observed, undefined | vendors.undefined(run))
         assert not found, f"{name}: {found}"
 
 

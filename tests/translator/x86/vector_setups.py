@@ -21,6 +21,7 @@ from metaphrase.translator.x86.instructions import (
 )
 from tests.oracle.native import ARENA, ARENA_SIZE, REGISTERS
 from tests.translator.x86.differential import UNDEFINED, Drawn, rows_of, setup
+from tests.translator.x86.encodings import Encoded
 from tests.translator.x86.observed import APPROXIMATE
 
 ROWS: Final = rows_of(
@@ -116,11 +117,18 @@ def environment(rng: random.Random) -> int:
     return masks | rng.getrandbits(6) | rng.choice((0, 0, 0, 1, 2, 3)) << 13 | flush
 
 
+def named_vectors(encoded: Encoded) -> set[int | None]:
+    """The numbers of the vector registers that an instruction may name, XMM0 among them, which some imply."""
+    index = encoded.memory.vector_index if encoded.memory else None
+    return {0, encoded.reg, encoded.rm, encoded.vvvv, (encoded.immediate or 0) >> 4 & 15, index}
+
+
 @setup(*{row.name for row in ROWS})
 def vectors(drawn: Drawn) -> None:
     rng, state, memory = drawn.rng, drawn.state, drawn.encoded.memory
-    state.xmm = [vector(rng) for _ in range(16)]
-    state.ymm_high = [vector(rng) for _ in range(16)]
+    named = named_vectors(drawn.encoded)
+    state.xmm = [vector(rng) if number in named else rng.getrandbits(128) for number in range(16)]
+    state.ymm_high = [vector(rng) if number in named else rng.getrandbits(128) for number in range(16)]
     state.mxcsr = environment(rng)
     if memory:
         drawn.poke(memory.target, vector(rng).to_bytes(16, "little") + vector(rng).to_bytes(16, "little"))
