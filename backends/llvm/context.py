@@ -1,7 +1,8 @@
 """The engine's context: what native code and the engine tell each other, at negative offsets from the guest state.
 
 The state pointer that every native function carries points at the guest's own state (its `Layout`); the context lies
-right below it, at the same offsets for every guest.
+right below it, at the same offsets for every guest. What all hardware threads of a guest share and change lies apart:
+the context's SHARED points there.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ INSTRUCTIONS: Final = _word()
 """Guest instructions executed by handlers (counted when a block is entered)."""
 LOOKUP_TABLE: Final = _word()
 LOOKUP_SHIFT: Final = _word()
-LOOKUP_COUNT: Final = _word()
+SHARED: Final = _word()
+"""Address of the words that all hardware threads of a guest share, see LOCK."""
 LOOKUP_LIMIT: Final = _word()
 DISPATCH: Final = _word()
 """Native `dispatch`: where handlers go for a guest pc."""
@@ -56,7 +58,8 @@ SETTLE: Final = _word()
 """The guest's `settle`: (state), a C function."""
 REGION_LEAVE: Final = _word()
 """Native `region_leave`: what regions end with; only carried registers are not in the state yet."""
-ARENA_NEXT: Final = _word()
+SIBLING: Final = _word()
+"""State of another hardware thread of the same guest: all are in a ring."""
 ARENA_END: Final = _word()
 FORMS: Final = _word()
 """Table of what is known of each form, see FORM_SIZE."""
@@ -68,9 +71,6 @@ CODE_PAGES: Final = _word()
 CODE_PAGES_MASK: Final = _word()
 HOT_QUEUE: Final = _word()
 """Ring of headers of blocks that became hot."""
-HOT_HEAD: Final = _word()
-HOT_TAIL: Final = _word()
-HOT_THRESHOLD: Final = _word()
 HOT_WAITS: Final = _word()
 """Nonzero: a block that becomes hot interrupts, so that its region is compiled before it goes on."""
 HOST_MXCSR: Final = _word()
@@ -81,21 +81,34 @@ CODE_FAULTS: Final = _word()
 """Table of the tables of faults, by page of code (`CodeCache.faults`)."""
 DECODING_PC: Final = _word()
 """Guest pc of the instruction being decoded, 0 otherwise: a fault in the decoder is one of fetching it."""
+DECODING_BLOCK: Final = _word()
+"""Guest pc of the block that it belongs to."""
 SCRATCH: Final = _word()
 STOP_BEFORE: Final = _word()
 """A block being translated ends before this pc, because the instruction there cannot be fetched."""
 DIRTY_PAGES: Final = _word()
 """Ring of guest pages with translated code that the guest has written to."""
-DIRTY_HEAD: Final = _word()
-EXACT: Final = _word()
-"""Nonzero: where an instruction may stop for a fault, all of the lazy group is read. So it is in pages that the guest
-may write."""
-BLOCKS: Final = _word()
-"""Blocks translated."""
 REGION_INSTRUCTIONS: Final = _word()
 """Guest instructions executed by regions (counted where a region is left)."""
 
 assert -_next <= SIZE
+
+LOCK: Final = 0
+"""The first of the shared words, as are all up to SHARED_SIZE. Nonzero: a thread changes the others, the arena, the
+table of blocks or the queue."""
+ARENA_NEXT: Final = 8
+LOOKUP_COUNT: Final = 16
+HOT_HEAD: Final = 24
+HOT_TAIL: Final = 32
+HOT_THRESHOLD: Final = 40
+DIRTY_HEAD: Final = 48
+"""How many pages were put into their ring: any thread does so, without the lock."""
+EXACT: Final = 56
+"""Nonzero: where an instruction may stop for a fault, all of the lazy group is read. So it is in pages that the guest
+may write."""
+BLOCKS: Final = 64
+"""Blocks translated."""
+SHARED_SIZE: Final = 72
 
 HEADER_REGION: Final = record.REGISTERS
 """Where the header record of a block that a region took over holds the address of its entry record there."""
@@ -143,7 +156,7 @@ ROOTS_MARK: Final = 0x4D50_526F_6F74_7321
 """Stands in the native code for the address of the process's `roots`, which the loader puts in its place."""
 ROOT_PREVIOUS, ROOT_THREADS, ROOT_ENTRIES = 0, 8, 16
 """In the roots: the action that SIGSEGV had before, the number of entries, and the entries (thread pointer, state)."""
-ROOTS_SIZE: Final = 4096
+ROOTS_SIZE: Final = 1 << 16
 
 
 class Reasons:

@@ -20,6 +20,10 @@ from metaphrase.ir import record as r
 from metaphrase.ir.layout import Layout
 
 _PAGE_SHIFT = 12
+_TURNS = 1 << 10
+"""How often the lock is looked at before the core is given to somebody else."""
+_SCHED_YIELD = 24
+"""The number of the host's system call."""
 
 
 _FOLDER = Path(__file__).parent / "native"
@@ -61,15 +65,16 @@ def source(layout: Layout) -> str:
             save_control=_text("save_control", offset=layout["fsw"].offset) if has_f80 else "",
             save_fenv=_text("save_fenv", offset=fenv.offset, scratch=c.SCRATCH) if fenv else "",
             host=c.HOST_MXCSR, reason=c.EXIT_REASON, slot=c.RETURN_SLOT,
-            frame=c.RETURN_FRAME,
+            frame=c.RETURN_FRAME, decoding=c.DECODING_PC, shared=c.SHARED,
         ),
+        _text("lock", lock=c.LOCK, turns=_TURNS - 1, sched_yield=_SCHED_YIELD),
         _text(
-            "dispatch",
+            "dispatch", shared=c.SHARED,
             pc=layout.program_counter, table=c.LOOKUP_TABLE, shift=c.LOOKUP_SHIFT, hash=c.LOOKUP_HASH - (1 << 64),
             immediate=r.IMMEDIATE, displacement=r.DISPLACEMENT,
         ),
         _text(
-            "blocks",
+            "blocks", shared=c.SHARED,
             pc=layout.program_counter, record_pc=r.PC, immediate=r.IMMEDIATE, displacement=r.DISPLACEMENT,
             form=r.FORM,
             size=r.SIZE, instructions=c.INSTRUCTIONS, interrupt=c.INTERRUPT, reason=c.EXIT_REASON,
@@ -90,7 +95,8 @@ def source(layout: Layout) -> str:
             room=(c.MAX_BLOCK + 3) * r.SIZE, ARENA=c.Reasons.ARENA, LOOKUP=c.Reasons.LOOKUP,
             CODE_PAGE=c.Reasons.CODE_PAGE, fault_address=c.FAULT_ADDRESS, count=c.LOOKUP_COUNT, limit=c.LOOKUP_LIMIT,
             table=c.LOOKUP_TABLE, shift=c.LOOKUP_SHIFT, hash=c.LOOKUP_HASH - (1 << 64), page_shift=_PAGE_SHIFT,
-            decoding=c.DECODING_PC, decoder_table=c.DECODER_TABLE, stop=c.STOP_BEFORE, rows=c.ROWS,
+            decoding=c.DECODING_PC, decoding_block=c.DECODING_BLOCK, shared=c.SHARED,
+            decoder_table=c.DECODER_TABLE, stop=c.STOP_BEFORE, rows=c.ROWS,
             record_pc=r.PC, immediate=r.IMMEDIATE, displacement=r.DISPLACEMENT, next_pc=r.NEXT_PC, form=r.FORM,
             size=r.SIZE, most=c.MAX_BLOCK, threshold=c.HOT_THRESHOLD, pages=c.CODE_PAGES,
             pages_mask=c.CODE_PAGES_MASK, forms=c.FORMS, forms_size=c.FORM_SIZE, lazy=c.FORM_LAZY,
@@ -98,7 +104,7 @@ def source(layout: Layout) -> str:
             blocks=c.BLOCKS,
         ),
         _text(
-            "forget",
+            "forget", shared=c.SHARED,
             next=c.ARENA_NEXT, immediate=r.IMMEDIATE, size=r.SIZE, record_pc=r.PC, next_pc=r.NEXT_PC,
             page_shift=_PAGE_SHIFT, region=c.HEADER_REGION, table=c.LOOKUP_TABLE, shift=c.LOOKUP_SHIFT,
             hash=c.LOOKUP_HASH - (1 << 64),
@@ -112,6 +118,7 @@ def source(layout: Layout) -> str:
             pages=c.CODE_PAGES, pages_mask=c.CODE_PAGES_MASK, dirty=c.DIRTY_PAGES, dirty_head=c.DIRTY_HEAD,
             dirty_mask=c.DIRTY_LENGTH - 1, interrupt=c.INTERRUPT, page_shift=_PAGE_SHIFT, decoding=c.DECODING_PC,
             exit_record=c.EXIT_RECORD, record_pc=r.PC, next_pc=r.NEXT_PC, frame=c.RETURN_FRAME,
+            shared=c.SHARED, sibling=c.SIBLING,
         ),
     ]  # fmt: skip
     return "\n".join(parts)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import sys
+import threading
 from errno import ENAMETOOLONG, ENOMEM
 
 from metaphrase.ir.window import WINDOW_BITS, ZONE
@@ -54,6 +55,8 @@ class Window:
 
     def __init__(self, size: int = WINDOW_SIZE) -> None:
         self.size = size
+        self.lock = threading.RLock()
+        """Held by whoever changes the guest's address space, or looks at it while guest threads may run."""
         self.regions = RegionMap()
         self.code_changed = _ignore_code_change
         self._writable_code = False

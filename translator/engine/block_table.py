@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from metaphrase.backends.llvm import context as c
 from metaphrase.ir import record
 from metaphrase.translator.engine.code_pages import PAGE, CodePages
@@ -14,26 +12,25 @@ from metaphrase.translator.engine.sizes import Sizes
 from metaphrase.translator.guest import Guest
 from metaphrase.translator.record import unpack
 
-_ALONE = 3 * record.SIZE
-"""The arena begins with room for a block of one instruction, see `put_alone`."""
 _HEADER_FORM = (1 << 32) - 2
 _ILLEGAL_FORM = (1 << 32) - 1
 
 
 class BlockTable:
-    """The blocks of one CPU. A block is known by its header's host address in the arena, in which its records follow.
+    """The blocks of one guest. A block is known by its header's host address in the arena, in which its records follow.
 
-    context   the engine's context, behind which the jump cache lies: what native code looks jumps up in
+    words   what all hardware threads share, see `backends.llvm.context`
     """
 
-    def __init__(self, guest: Guest, runtime: Runtime, pages: CodePages, context: HostBlock, sizes: Sizes) -> None:
+    def __init__(self, guest: Guest, runtime: Runtime, pages: CodePages, words: HostBlock, sizes: Sizes) -> None:
         self.guest, self.sizes = guest, sizes
         self.arena = HostBlock(sizes.arena)
         self.lookup = HostBlock(16 << sizes.lookup_bits)
         self._symbols = runtime.symbols
         self._pages = pages
-        self._context = context
-        self._jumps = c.SIZE + c.jump_cache(guest.layout)
+        self._words = words
+        self.jump_caches: list[JumpCache] = []
+        """One a hardware thread."""
 
     def find(self, pc: int) -> int:
         """The header of the block at a guest address, 0 if there is none."""
@@ -103,21 +100,21 @@ class BlockTable:
         """Forget all blocks."""
         self.arena.zero()
         self.lookup.zero()
-        self._context.view[self._jumps :] = bytes(len(self._context.view) - self._jumps)
-        self._forget_jump(self._jumps)
-        self._context.put_u64(c.SIZE + c.ARENA_NEXT, self.first)
-        self._context.put_u64(c.SIZE + c.LOOKUP_COUNT, 0)
+        for jumps in self.jump_caches:
+            jumps.clear()
+        self._words.put_u64(c.ARENA_NEXT, self.first)
+        self._words.put_u64(c.LOOKUP_COUNT, 0)
 
     # --- records ---------------------------------------------------------------------------------------------------
     @property
     def first(self) -> int:
         """The address of the first block."""
-        return self.arena.address + _ALONE
+        return self.arena.address
 
     @property
     def size(self) -> int:
         """Bytes that blocks take, those forgotten too."""
-        return self._context.u64(c.SIZE + c.ARENA_NEXT) - self.first
+        return self._words.u64(c.ARENA_NEXT) - self.first
 
     def record_pc(self, at: int) -> int:
         """The guest address of the instruction, or block, that the record at a host address is of."""
@@ -135,29 +132,9 @@ class BlockTable:
         forms = (self._form(header + record.SIZE * (n + 1)) for n in range(count))
         return [form for form in forms if form < _ILLEGAL_FORM]
 
-    def record_at(self, at: int) -> bytes:
-        """The record at a host address."""
-        offset = at - self.arena.address
-        return bytes(self.arena.view[offset : offset + record.SIZE])
-
-    def put_alone(self, data: bytes, handler_of: Callable[[int], int]) -> int:
-        """Put a record into a block of its own, which ends with it; gives the record's address.
-
-        Its handler is what `handler_of` its form gives: what comes next may read other flags than what came next.
-        """
-        self.arena.view[record.SIZE : 2 * record.SIZE] = data
-        following = self.arena.u64(record.SIZE + record.NEXT_PC)
-        form = self._form(self.arena.address + record.SIZE)
-        self.arena.put_u64(record.SIZE + record.HANDLER, handler_of(form))
-        self.arena.put_u64(2 * record.SIZE + record.HANDLER, self._symbols["goto_next"])
-        self.arena.put_u64(2 * record.SIZE + record.PC, following)
-        self.arena.put_u64(2 * record.SIZE + record.IMMEDIATE, following)
-        self.arena.put_u64(2 * record.SIZE + record.DISPLACEMENT, 0)
-        return self.arena.address + record.SIZE
-
     @property
     def _threshold(self) -> int:
-        return self._context.u64(c.SIZE + c.HOT_THRESHOLD)
+        return self._words.u64(c.HOT_THRESHOLD)
 
     def _form(self, at: int) -> int:
         offset = at - self.arena.address + record.FORM
@@ -166,16 +143,28 @@ class BlockTable:
     def _u64_at(self, address: int) -> int:
         return self.arena.u64(address - self.arena.address)
 
-    # --- the jump cache --------------------------------------------------------------------------------------------
+    # --- jump caches -----------------------------------------------------------------------------------------------
     def _forget_target(self, pc: int) -> None:
-        """Take a guest pc out of the jump cache."""
-        jump = self._jump_entry(pc)
-        if self._context.u64(jump) == pc:
-            self._forget_jump(jump)
+        """Take a guest pc out of the jump caches."""
+        for jumps in self.jump_caches:
+            jumps.forget(pc)
 
-    def _jump_entry(self, pc: int) -> int:
-        """Where the jump cache has a guest pc."""
-        return self._jumps + c.JUMP_ENTRY * c.jump_index(pc)
 
-    def _forget_jump(self, at: int) -> None:
-        self._context.put_u64(at, c.NO_JUMP if at == self._jump_entry(0) else 0)
+class JumpCache:
+    """Where the unknown jumps of one hardware thread's regions went, which native code writes (see `backends.llvm`)."""
+
+    def __init__(self, memory: HostBlock, at: int) -> None:
+        self._memory, self._at = memory, at
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._memory.view[self._at :] = bytes(len(self._memory.view) - self._at)
+        self._memory.put_u64(self._at, c.NO_JUMP)
+
+    def forget(self, pc: int) -> None:
+        """Forget where a guest pc led."""
+        index = c.jump_index(pc)
+        at = self._at + c.JUMP_ENTRY * index
+        if self._memory.u64(at) == pc:
+            self._memory.put_u64(at, 0 if index else c.NO_JUMP)

@@ -18,7 +18,7 @@ _REMOVED = (1 << 64) - 1
 
 
 class CodePages:
-    """The pages of one CPU whose code may be translated, with the tables in which native code finds them."""
+    """The pages of one guest whose code may be translated, with the tables in which native code finds them."""
 
     def __init__(self, memory: GuestMemory) -> None:
         self.memory = memory
@@ -42,6 +42,17 @@ class CodePages:
     def full(self) -> bool:
         return len(self._pages) >= _SLOTS // 2
 
+    def known(self, page: int) -> bool:
+        """Whether translation from a page is allowed."""
+        return page in self._pages
+
+    def any_in(self, start: int, end: int) -> bool:
+        """Whether any page of guest addresses [start, end) has code, or had some that was written to."""
+        first, last = start // PAGE, (end - 1) // PAGE
+        if last - first < len(self._pages):
+            return any(page in self._pages or page in self.written for page in range(first, last + 1))
+        return any(first <= page <= last for known in (self._pages, self.written) for page in known)
+
     def writable(self, page: int) -> bool:
         """Whether a page has code and the guest may write it."""
         return self._pages.get(page, False)
@@ -61,7 +72,7 @@ class CodePages:
         return True
 
     def open(self, page: int) -> None:
-        """Let the guest write to a page, whose code is forgotten."""
+        """Let the guest write to a page, whose code is forgotten; called while no guest code runs."""
         self._remove(page)
         if self._pages.pop(page, False):
             protect(self.memory.base + page * PAGE, PAGE, _READ | _WRITE)
@@ -114,9 +125,6 @@ class CodePages:
             self._insert(page, writable)
 
     def _insert(self, page: int, writable: bool) -> None:
-        if self._removed > _SLOTS // 4:
-            self._rebuild()
-            return  # it is in already
         index = page % _SLOTS
         while (found := self.table.u64(8 * index)) and found != _REMOVED:
             index = (index + 1) % _SLOTS
@@ -124,6 +132,8 @@ class CodePages:
         self.table.put_u64(8 * index, page << 1 | writable)
 
     def _remove(self, page: int) -> None:
+        if self._removed > _SLOTS // 4:
+            self._rebuild()
         index = page % _SLOTS
         while found := self.table.u64(8 * index):
             if found >> 1 == page:

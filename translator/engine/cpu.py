@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from metaphrase.backends.llvm import context as c
 from metaphrase.backends.llvm.codecache import CodeCacheFull
-from metaphrase.backends.llvm.compile import loading_seconds
 from metaphrase.backends.llvm.context import Reasons
 from metaphrase.ir import record
-from metaphrase.ir.errors import MetaphraseError
 from metaphrase.ir.passes.environment import ENVIRONMENT_SLOT
 from metaphrase.ir.types import I64
-from metaphrase.translator.engine import precompiled
-from metaphrase.translator.engine.block_table import BlockTable
-from metaphrase.translator.engine.cache import Cache, default_folder
-from metaphrase.translator.engine.code_pages import PAGE, CodePages
-from metaphrase.translator.engine.handlers import Handlers
+from metaphrase.translator.engine.block_table import JumpCache
+from metaphrase.translator.engine.code_pages import PAGE
 from metaphrase.translator.engine.host_memory import GuestMemory, HostBlock, set_gs_base
-from metaphrase.translator.engine.native import Runtime, code_cache, roots
+from metaphrase.translator.engine.native import roots
 from metaphrase.translator.engine.sizes import Sizes
 from metaphrase.translator.engine.statistics import Statistics
-from metaphrase.translator.engine.tier1 import Tier1
+from metaphrase.translator.engine.translations import NEVER, Translations
 from metaphrase.translator.exits import Exit
 from metaphrase.translator.guest import Guest
 
-_STALE = 32 << 20
-_HOT = 2000
-_EAGER = 300
-_NEVER = 1 << 62
 _MASKS = 0x1F80
 """The bits of the floating-point environment that mask exceptions."""
 _SIZES = Sizes()
 _thread = threading.local()
-"""What the thread last entered: (state, base of the window, changes of the roots by then)."""
+"""What the thread last entered: (state, base of the window)."""
 
 
 class NativeCpu:
@@ -47,23 +41,26 @@ class NativeCpu:
     exact    whether all registers are to be exact at a fault, which costs regions some stores and tier 0 some flags;
              else only where somebody may see it, see `make_exact`. They are exact at every other stop in any case.
     sizes    how much memory translations may take
+    shared   the translations of another CPU of the same guest, to run by; the options are those of that one then
     """
 
     def __init__(
         self, guest: Guest, memory: GuestMemory, *, tier: str = "auto", cache: str | Path | None = None,
-        exact: bool = False, sizes: Sizes = _SIZES,
+        exact: bool = False, sizes: Sizes = _SIZES, shared: Translations | None = None,
     ) -> None:  # fmt: skip
-        if tier not in ("0", "1", "auto"):
-            raise MetaphraseError(f"tier {tier!r} does not exist; choose 0, 1 or auto")
-        self.guest, self.memory, self.tier = guest, memory, tier
+        self.guest, self.memory = guest, memory
         self.name = guest.name
-        self.exact = exact
-        self.sizes = sizes
-        folder = None if cache == "off" else Path(cache) if cache is not None else default_folder()
-        self.cache = Cache(guest.name, folder, installed=precompiled.folder())
-        self.statistics = Statistics()
-        self.runtime, self.handlers = _shared(guest, self.cache)
-        self._memory = HostBlock(c.SIZE + c.jump_cache(guest.layout) + (c.JUMP_ENTRY << c.JUMP_CACHE_BITS))
+        if shared is None:
+            shared = Translations(guest, memory, tier=tier, cache=cache, exact=exact, sizes=sizes)
+        self.translations = shared
+        self.tier, self.runtime, self.handlers = shared.tier, shared.runtime, shared.handlers
+        self.blocks, self.tier1 = shared.blocks, shared.tier1
+        self._threads = shared.threads
+        jumps = c.SIZE + c.jump_cache(guest.layout)
+        alone = jumps + (c.JUMP_ENTRY << c.JUMP_CACHE_BITS)
+        self._memory = HostBlock(alone + 2 * record.SIZE)
+        self._alone = alone
+        """Where a block of one instruction has its place, see `_put_alone`."""
         self.state = self._memory.address + c.SIZE
         self._view = self._memory.view[c.SIZE :]
         self._whole_words = {
@@ -75,21 +72,19 @@ class NativeCpu:
         environment = guest.layout.slots.get(ENVIRONMENT_SLOT)
         self._environment = (c.SIZE + environment.offset) // 8 if environment is not None else -1
         self._environment_shift = environment.offset % 8 * 8 if environment is not None else 0
-        self._pages = CodePages(memory)
-        self.blocks = BlockTable(guest, self.runtime, self._pages, self._memory, sizes)
-        self._hot = HostBlock(8 * c.HOT_QUEUE_LENGTH)
-        self._rows = HostBlock(8 + len(guest.rows))
-        table = guest.decoder_table()
-        self._decoder_table = HostBlock(len(table))
-        self._decoder_table.view[: len(table)] = table
-        self._stale = 0
-        """Bytes of forgotten blocks in the arena."""
+        self.inside = False
+        """Whether native code may be running, or what its last exit refers to is not read yet."""
+        self.run_seconds = 0.0
         self._resume_record = 0
-        self._stop_before = 0
-        self.tier1 = Tier1(self)
-        self._wire()
-        self.reset()
-        roots().install(self.runtime.symbols["on_signal"])
+        self._wants_interrupt = False
+        self._attached_to = 0
+        """The thread that ran this CPU last, as the table of threads has it."""
+        shared.wire(self._memory)
+        self._threads.add(self)
+        self.blocks.jump_caches.append(JumpCache(self._memory, jumps))
+        if len(self._threads.made) == 1:
+            self.reset()
+            roots().install(self.runtime.symbols["on_signal"])
 
     # --- registers -------------------------------------------------------------------------------------------------
     def get(self, register: str) -> int:
@@ -159,7 +154,8 @@ class NativeCpu:
             while True:
                 if self._unmasks_exceptions():
                     self._put(c.ONLY_TIER_0, 1)  # a region would not know where the exception was
-                    self._link_exactly()
+                    self.translations.link_exactly()
+                self._threads.go_in(self)
                 reason = self.runtime.enter(self.state, self._resume_record)
                 self._resume_record = 0
                 self._put(c.ONLY_TIER_0, 0)
@@ -167,27 +163,12 @@ class NativeCpu:
                 if stop is not None:
                     return stop
         finally:
-            self.statistics.run_seconds += time.perf_counter() - begin
+            self._threads.come_out(self)
+            self.run_seconds += time.perf_counter() - begin
 
     def make_exact(self) -> None:
         """From now on, let registers be exact at every fault: the guest is going to handle its own."""
-        if not self.exact:
-            self.exact = True
-            self._link_exactly()
-
-    def _link_exactly(self) -> None:
-        """From now on, let tier 0 write flags wherever an instruction may stop, even if the next overwrites them."""
-        if not self._word(c.EXACT):
-            self._put(c.EXACT, 1)
-            self.flush()
-
-    def must_be_exact(self, pc: int) -> bool:
-        """Whether a region at a guest address must be exact at faults: the guest may see them, or write the code."""
-        return self.exact or self.may_be_written(pc)
-
-    def may_be_written(self, pc: int) -> bool:
-        """Whether the guest may write the code at an address."""
-        return self._pages.writable(pc // PAGE)
+        self.translations.make_exact()
 
     def interrupt(self) -> None:
         """Make `run` return soon, or at once when it is entered next."""
@@ -198,29 +179,34 @@ class NativeCpu:
         """Serve the engine's own exits; the others are the machine's."""
         if reason == Reasons.SYSCALL:
             return Exit("syscall", self.pc)
-        if reason == Reasons.FORMS:
-            self._compile_forms(self._word(c.EXIT_RECORD))
-            return None
-        if reason == Reasons.CODE_PAGE:
-            return self._new_code_page(self._word(c.FAULT_ADDRESS))
         if reason == Reasons.FAULT:
             return self._fault()
+        failed, generation = self._word(c.EXIT_RECORD), self.tier1.generation
+        self._threads.come_out(self)
         if reason == Reasons.INTERRUPT:
             return self._interrupted()
-        if reason in (Reasons.ARENA, Reasons.LOOKUP):
-            self._evict()
-            return None
-        if reason == Reasons.FLUSH:
-            self.flush()
-            return None
-        if reason == Reasons.ILLEGAL:
-            return Exit("trap", self.pc, trap=self.guest.trap_of(self._code_at(self.pc)))
-        name = self.guest.reasons[reason - Reasons.FIRST_GUEST]
+        name = self.guest.reasons[reason - Reasons.FIRST_GUEST] if reason >= Reasons.FIRST_GUEST else ""
         service = self.guest.services.get(name)
         if service is not None:
             service(self)
             return None
-        return Exit("trap", self.pc, trap=name)
+        if name:
+            return Exit("trap", self.pc, trap=name)
+        with self.memory.lock:
+            if reason == Reasons.ILLEGAL:
+                return Exit("trap", self.pc, trap=self.guest.trap_of(self._code_at(self.pc)))
+            if generation != self.tier1.generation:
+                return None  # whatever there was no room for, or no handler, another thread has dropped all since
+            if reason == Reasons.FORMS:
+                self._compile_forms(failed)
+            elif reason == Reasons.CODE_PAGE:
+                address = self._word(c.FAULT_ADDRESS)
+                return None if self.translations.add_page(address) else Exit("fault", self.pc, address, "execute")
+            elif reason in (Reasons.ARENA, Reasons.LOOKUP):
+                self.translations.evict()
+            elif reason == Reasons.FLUSH:
+                self.flush()
+        return None
 
     def _unmasks_exceptions(self) -> bool:
         """Whether the guest has unmasked floating-point exceptions, which the host then takes."""
@@ -233,21 +219,23 @@ class NativeCpu:
 
     def _enter_thread(self) -> None:
         """Tell native code that this thread runs this guest, if another thread or guest did last."""
-        now = (self.state, self.memory.base, roots().changes)
-        if getattr(_thread, "entered", None) != now:
+        now, thread = (self.state, self.memory.base), threading.get_ident()
+        if getattr(_thread, "entered", None) != now or self._attached_to != thread:
             set_gs_base(self.memory.base)
             roots().attach(self.state)
-            _thread.entered = (self.state, self.memory.base, roots().changes)
+            _thread.entered, self._attached_to = now, thread
 
     def _interrupted(self) -> Exit | None:
         self._put(c.INTERRUPT, 0)
-        if self._word(c.DIRTY_HEAD):
-            self._clean_dirty_pages()
-        if self.tier == "1":
-            while self.tier1.drain():
-                pass
-        if self.tier1.full:
-            self._evict()
+        translations = self.translations
+        if translations.word(c.DIRTY_HEAD) or self.tier == "1" or self.tier1.full:
+            with self.memory.lock:
+                translations.clean_dirty_pages()
+                if self.tier == "1":
+                    while self.tier1.drain():
+                        pass
+                if self.tier1.full:
+                    translations.evict()
         if self._wants_interrupt:
             self._wants_interrupt = False
             return Exit("interrupt", self.pc)
@@ -257,9 +245,10 @@ class NativeCpu:
         address = self._word(c.FAULT_ADDRESS)
         host_pc = self._word(c.FAULT_HOST_PC)
         decoding = self._word(c.DECODING_PC)
+        at = self._word(c.EXIT_RECORD)
         if host_pc and decoding:
             self._put(c.DECODING_PC, 0)
-            start = self.pc_of_decoding(decoding)
+            start = self._word(c.DECODING_BLOCK)
             if start != decoding:  # the block is cut before the instruction that cannot be fetched
                 self._put(c.STOP_BEFORE, decoding)
                 self.pc = start
@@ -267,33 +256,47 @@ class NativeCpu:
             self.pc = decoding
             return Exit("fault", decoding, address, "execute")
         if self._word(c.FAULT_WRITE) == c.FLOAT_FAULT:
-            self.pc = self.blocks.record_pc(self._word(c.EXIT_RECORD))
+            self.pc = _pc_of(at)
             return Exit("trap", self.pc, trap="simd_exception")
-        checkpoint = self.tier1.checkpoint(self._word(c.EXIT_RECORD))
+        checkpoint = self.tier1.checkpoint(at)
         if checkpoint is not None:  # tier 0 finds the fault again, and all registers as they are there
             self.pc = checkpoint
             self._put(c.ONLY_TIER_0, 1)
             return None
         if host_pc:
             region = self.tier1.region_at(host_pc)
-            self.pc = self.blocks.record_pc(self._word(c.EXIT_RECORD)) if region is None else region
+            self.pc = _pc_of(at) if region is None else region
         write = self._word(c.FAULT_WRITE)
-        if write and self._pages.writable(address // PAGE):
-            self._rewrite_own_code(address // PAGE)
+        if write and self.translations.may_be_written(address):
+            self._rewrite_own_code(address // PAGE, ctypes.string_at(at, record.SIZE))
             return None
         return Exit("fault", self.pc, address & (1 << 64) - 1, "write" if write else "read")
 
-    def _rewrite_own_code(self, page: int) -> None:
+    def _rewrite_own_code(self, page: int, data: bytes) -> None:
         """Go on with a copy of the record that writes to the page its instruction lies in, in a block of its own.
 
         What comes behind may be what it changes, and is translated again. Its page is open until then.
         """
-        data = self.blocks.record_at(self._word(c.EXIT_RECORD))
-        self._pages.open(page)
-        self._pages.written.add(page)
-        self._forget([page])
-        forms = self.handlers.table
-        self._resume_record = self.blocks.put_alone(data, lambda form: forms.u64(form * c.FORM_SIZE))
+        self._threads.come_out(self)
+        with self.memory.lock:
+            self.translations.forget_own_page(page)
+            self._resume_record = self._put_alone(data)
+
+    def _put_alone(self, data: bytes) -> int:
+        """Put a record into a block of its own, which ends with it; gives the record's address.
+
+        Its handler is the one of its form that writes flags: what comes next may read others than what came next.
+        """
+        memory, first, second = self._memory, self._alone, self._alone + record.SIZE
+        memory.view[first:second] = data
+        form = int.from_bytes(data[record.FORM : record.FORM + 4], "little")
+        memory.put_u64(first + record.HANDLER, self.handlers.table.u64(form * c.FORM_SIZE))
+        following = memory.u64(first + record.NEXT_PC)
+        memory.put_u64(second + record.HANDLER, self.runtime.symbols["goto_next"])
+        memory.put_u64(second + record.PC, following)
+        memory.put_u64(second + record.IMMEDIATE, following)
+        memory.put_u64(second + record.DISPLACEMENT, 0)
+        return memory.address + first
 
     def _code_at(self, pc: int) -> bytes:
         """The bytes of the instruction at pc, and what follows in its page."""
@@ -302,61 +305,6 @@ class NativeCpu:
         if length < self.guest.longest and self.memory.check_execute(pc + length):
             code += self.memory.read(pc + length, self.guest.longest - length)
         return code
-
-    def pc_of_decoding(self, decoding: int) -> int:
-        """The start of the block that was being translated when fetching the instruction at `decoding` faulted."""
-        first = self.blocks.record_pc(self._word(c.ARENA_NEXT) + record.SIZE)
-        return decoding if self._word(c.STOP_BEFORE) == decoding else first or decoding
-
-    def _new_code_page(self, address: int) -> Exit | None:
-        """Allow translation from a page, once the guest may execute it; write-protect it if the guest may write it."""
-        if self._pages.full:
-            self.flush(forget_pages=True)
-        added = self._pages.add(address, self._word(c.ARENA_NEXT))
-        return None if added else Exit("fault", self.pc, address, "execute")
-
-    def _clean_dirty_pages(self) -> None:
-        """Forget code of pages that the guest has written to; the signal handler has opened them already."""
-        written = self._pages.take_written(self._word(c.DIRTY_HEAD))
-        if written is None:
-            self.flush(forget_pages=True)
-        else:
-            for page in written:
-                self._forget([page])
-        self._put(c.DIRTY_HEAD, 0)  # the compiling thread trusts no code while there is one
-
-    # --- code ------------------------------------------------------------------------------------------------------
-    def invalidate(self, start: int, end: int) -> None:
-        """Forget code translated from guest addresses [start, end): it is changing, or no longer executable."""
-        lost = self._pages.take(start, end)
-        if lost:
-            self._forget(lost)
-
-    def _forget(self, pages: list[int]) -> None:
-        """Drop what was translated from some pages, which were taken out of the set of code pages."""
-        first, last = min(pages), max(pages)
-        self.tier1.forget(first, last)
-        self._stale += self.runtime.forget(self.state, self._pages.first_block(pages, self.blocks.first), first, last)
-        if self._stale > max(_STALE, self.blocks.size // 2):
-            self._evict()
-
-    def flush(self, *, forget_pages: bool = False) -> None:
-        """Drop all translated blocks (handlers stay)."""
-        self.statistics.flushes += 1
-        if forget_pages:
-            self._pages.forget_all()
-        self.tier1.flush()
-        self.blocks.clear()
-        self._put(c.HOT_TAIL, self._word(c.HOT_HEAD))
-        self._pages.forget_blocks()
-        self._stale = 0
-        self._put(c.STOP_BEFORE, _NEVER)
-        self._resume_record = 0
-
-    def _evict(self) -> None:
-        """Make room: nothing more can be translated."""
-        self.statistics.evictions += 1
-        self.flush()
 
     def _compile_forms(self, failed: int) -> None:
         """Compile the handlers that a block wants, and link it again."""
@@ -369,20 +317,48 @@ class NativeCpu:
         except CodeCacheFull:
             if not self.tier1.installed:
                 raise
-            self._evict()  # handlers are not evicted, but regions make room for them
+            self.translations.evict()  # handlers are not evicted, but regions make room for them
         self.statistics.compile_seconds += time.perf_counter() - begin
 
-    # --- what tier 1 asks ------------------------------------------------------------------------------------------
-    def context_word(self, offset: int) -> int:
-        """A word of the context (`backends.llvm.context`)."""
-        return self._word(offset)
+    # --- code ------------------------------------------------------------------------------------------------------
+    def invalidate(self, start: int, end: int) -> None:
+        """Forget code translated from guest addresses [start, end): it is changing, or no longer executable."""
+        self.translations.invalidate(start, end)
 
-    def put_context_word(self, offset: int, value: int) -> None:
-        self._put(offset, value)
+    def flush(self) -> None:
+        """Drop all translated blocks (handlers stay)."""
+        self.translations.flush()
 
-    def hot_queue_entry(self, number: int) -> int:
-        """The header of a block in the queue of those that became hot."""
-        return self._hot.u64(8 * (number % c.HOT_QUEUE_LENGTH))
+    def forget_records(self) -> None:
+        """All records are dropped."""
+        self._resume_record = 0
+        self._put(c.STOP_BEFORE, NEVER)
+
+    # --- other hardware threads ------------------------------------------------------------------------------------
+    def sibling(self) -> NativeCpu:
+        """A CPU with the same registers over the same memory and translations, for another thread to run."""
+        with self.memory.lock:
+            spare = self._threads.spare
+            made = spare.pop() if spare else NativeCpu(self.guest, self.memory, shared=self.translations)
+        made.state_bytes[:] = self.state_bytes
+        for word in (c.INTERRUPT, c.ONLY_TIER_0, c.DECODING_PC):
+            made.put_context_word(word, 0)
+        made.forget_records()
+        made._wants_interrupt = False
+        return made
+
+    def retire(self) -> None:
+        """The thread that runs this CPU ends; called by it."""
+        roots().detach(self.state)
+        self._attached_to = 0
+        with self.memory.lock:
+            self._threads.spare.append(self)
+
+    @contextmanager
+    def others_stopped(self) -> Iterator[None]:
+        """A stretch in which no other CPU of the guest runs guest code."""
+        with self.memory.lock, self._threads.stopped():
+            yield
 
     # --- life ------------------------------------------------------------------------------------------------------
     def reset(self) -> None:
@@ -391,9 +367,7 @@ class NativeCpu:
         for name, value in self.guest.reset_values.items():
             self.set_slot(name, value)
         self._wants_interrupt = False
-        self._pages.reset()
-        self.flush()
-        self.statistics.flushes = 0
+        self.translations.reset()
 
     def save_translations(self) -> None:
         """Put into the persistent cache what waits to be put there."""
@@ -401,73 +375,42 @@ class NativeCpu:
 
     def after_fork(self) -> None:
         """In the child of a fork: this is the only thread."""
-        roots().attach(self.state)
-        self.handlers.after_fork()
-        self.tier1.after_fork()
+        roots().after_fork(self.state)
+        self._threads.after_fork(self)
+        self.translations.after_fork()
 
     def close(self) -> None:
-        """Stop compiling, give regions back, detach from the signal handler; the CPU must not run any more."""
+        """Stop compiling, give regions back, detach from the signal handler; the guest must not run any more."""
         self.save_translations()
         self.tier1.stop()
         self.tier1.flush()
-        roots().detach(self.state)
+        for cpu in self._threads.made:
+            roots().detach(cpu.state)
+
+    @property
+    def statistics(self) -> Statistics:
+        """What all CPUs of the guest have done; `update_statistics` brings all of it up to date."""
+        return self.translations.statistics
 
     def update_statistics(self) -> Statistics:
         """The statistics, with what native code counts brought up to date."""
-        self.statistics.region_instructions = self._word(c.REGION_INSTRUCTIONS)
-        self.statistics.instructions = self._word(c.INSTRUCTIONS) + self.statistics.region_instructions
-        self.statistics.blocks = self._word(c.BLOCKS)
-        self.statistics.forms_compiled = self.handlers.compiled
-        self.statistics.forms_cached = self.handlers.loaded
-        self.statistics.arena_bytes = self.blocks.size
-        self.statistics.region_records = self.tier1.next_record
-        self.statistics.region_bytes = self.tier1.code_bytes
-        self.statistics.installed_regions = len(self.tier1.installed)
-        self.statistics.cache_hits, self.statistics.cache_misses = self.cache.hits, self.cache.misses
-        self.statistics.llvm_load_seconds = loading_seconds()
-        return self.statistics
+        return self.translations.update_statistics()
 
     # --- native memory ---------------------------------------------------------------------------------------------
-    def _wire(self) -> None:
-        """Tell native code where everything is."""
-        guest, rows = self.guest, self._rows
-        rows.put_u64(0, guest.static_bits)
-        for description in guest.rows:
-            rows.view[8 + description.row] = description.ends_block
-        code = code_cache()
-        for offset, value in {
-            c.LOOKUP_TABLE: self.blocks.lookup.address, c.LOOKUP_SHIFT: 64 - self.sizes.lookup_bits,
-            c.LOOKUP_LIMIT: (1 << self.sizes.lookup_bits) // 2, c.DISPATCH: self.runtime.symbols["dispatch"],
-            c.RESOLVE: self.runtime.symbols["resolve"], c.REGION_DISPATCH: self.runtime.symbols["region_dispatch"],
-            c.REGION_CAREFUL: self.runtime.symbols["region_careful"],
-            c.SETTLE: self.runtime.symbols.get("settle", 0),
-            c.REGION_LEAVE: self.runtime.symbols["region_leave"],
-            c.ARENA_END: self.blocks.arena.address + self.blocks.arena.size,
-            c.FORMS: self.handlers.table.address, c.ROWS: rows.address + 8,
-            c.DECODER_TABLE: self._decoder_table.address, c.CODE_PAGES: self._pages.table.address,
-            c.CODE_PAGES_MASK: self._pages.mask, c.HOT_QUEUE: self._hot.address,
-            c.HOT_THRESHOLD: {"0": _NEVER, "1": _EAGER, "auto": _HOT}[self.tier],
-            c.HOT_WAITS: self.tier == "1",
-            c.WINDOW_BASE: self.memory.base, c.CODE_BEGIN: code.base, c.CODE_END: code.base + code.capacity,
-            c.CODE_FAULTS: code.faults, c.DIRTY_PAGES: self._pages.dirty.address, c.EXACT: self.exact,
-        }.items():  # fmt: skip
-            self._put(offset, value)
+    def context_word(self, offset: int) -> int:
+        """A word of the context (`backends.llvm.context`)."""
+        return self._word(offset)
+
+    def put_context_word(self, offset: int, value: int) -> None:
+        self._put(offset, value)
 
     def _word(self, offset: int) -> int:
-        """A word of the context."""
         return self._memory.u64(c.SIZE + offset)
 
     def _put(self, offset: int, value: int) -> None:
         self._memory.put_u64(c.SIZE + offset, value)
 
 
-_handlers: dict[tuple[str, Path | None], tuple[Runtime, Handlers]] = {}
-
-
-def _shared(guest: Guest, cache: Cache) -> tuple[Runtime, Handlers]:
-    """The runtime and handlers of a guest: one of each serves every CPU of the process."""
-    key = (guest.name, cache.folder)
-    found = _handlers.get(key)
-    if found is None:
-        found = _handlers[key] = Runtime(guest, code_cache(), cache), Handlers(guest, code_cache(), cache)
-    return found
+def _pc_of(at: int) -> int:
+    """The guest address of the instruction that the record at a host address is of."""
+    return int.from_bytes(ctypes.string_at(at + record.PC, 8), "little")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from metaphrase.ir.errors import MetaphraseError
@@ -16,6 +17,11 @@ class GuestMemory(Protocol):
 
     base: int
     """Host address of guest address 0."""
+
+    @property
+    def lock(self) -> AbstractContextManager[object]:
+        """Held, by one thread at a time and any number of times, by whoever changes what is mapped or looks at it, and
+        by the engine while it changes what it has made of the code there."""
 
     def check_execute(self, page: int) -> bool:
         """Whether the guest may execute the page at this address."""

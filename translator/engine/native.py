@@ -44,12 +44,9 @@ class Roots:
         self._libc.pthread_self.restype = ctypes.c_void_p
         self.installed = False
         self.installed_for_floats = False
-        self.changes = 0
-        """How often the table of threads was changed."""
 
     def attach(self, state: int) -> None:
         """Say that this thread runs the guest whose state lies at `state`, and no other that it ran before."""
-        self.changes += 1
         thread = int(self._libc.pthread_self() or 0)
         with self.lock:
             entries = context.ROOT_ENTRIES
@@ -59,7 +56,8 @@ class Roots:
                     self.block.put_u64(entries + 16 * index + 8, state)
                     return
             for index in range(count):
-                if self.block.u64(entries + 16 * index + 8) == state:
+                if self.block.u64(entries + 16 * index + 8) in (state, 0):
+                    self.block.put_u64(entries + 16 * index + 8, state)
                     self.block.put_u64(entries + 16 * index, thread)
                     return
             if count == _MAX_THREADS:
@@ -69,18 +67,19 @@ class Roots:
             self.block.put_u64(context.ROOT_THREADS, count + 1)
 
     def detach(self, state: int) -> None:
-        """Forget a state: its memory is about to go."""
-        self.changes += 1
+        """Forget a state, which its thread runs no more. No entry is moved: a handler may be looking for its own."""
         with self.lock:
             entries = context.ROOT_ENTRIES
-            count = self.block.u64(context.ROOT_THREADS)
-            for index in range(count):
+            for index in range(self.block.u64(context.ROOT_THREADS)):
                 if self.block.u64(entries + 16 * index + 8) == state:
-                    last = entries + 16 * (count - 1)
-                    here = entries + 16 * index
-                    self.block.view[here : here + 16] = self.block.view[last : last + 16]
-                    self.block.put_u64(context.ROOT_THREADS, count - 1)
-                    return
+                    self.block.put_u64(entries + 16 * index, 0)
+                    self.block.put_u64(entries + 16 * index + 8, 0)
+
+    def after_fork(self, state: int) -> None:
+        """In the child of a fork, whose only thread runs the guest at `state`."""
+        self.lock = threading.Lock()
+        self.block.put_u64(context.ROOT_THREADS, 0)
+        self.attach(state)
 
     def install(self, handler: int) -> None:
         """Make `handler` the action of SIGSEGV and SIGBUS, remembering the one before."""

@@ -1,4 +1,4 @@
-"""How much memory one CPU's translations may take."""
+"""How much memory one guest's translations may take."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from metaphrase.backends.llvm.context import MAX_BLOCK
 from metaphrase.ir import record
 from metaphrase.ir.errors import MetaphraseError
 
-_SMALLEST = {"arena": (MAX_BLOCK + 6) * record.SIZE, "lookup_bits": 4, "regions": 4096, "records": 2 * record.SIZE}
+_SMALLEST = {"arena": (MAX_BLOCK + 3) * record.SIZE, "lookup_bits": 4, "regions": 4096, "records": 2 * record.SIZE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Sizes:
     lookup_bits: int = 18
     """The hash table of blocks has 2 to this power entries, half of which are used at most."""
     regions: int = 192 << 20
-    """Bytes of regions' code. All CPUs and handlers of a process share its code cache, which has 256 MiB."""
+    """Bytes of regions' code. All guests and handlers of a process share its code cache, which has 256 MiB."""
     records: int = 64 << 20
     """Bytes of the records through which regions are entered and left."""
 

@@ -1,4 +1,4 @@
-"""What a native CPU counts of its work."""
+"""What native CPUs count of their work."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 @dataclass(slots=True)
 class Statistics:
-    """What a CPU has done; seconds are wall time."""
+    """What the CPUs of a guest have done; seconds are wall time."""
 
     instructions: int = 0
     """Guest instructions executed, in both tiers."""
@@ -24,7 +24,7 @@ class Statistics:
     """Entries of the persistent cache that were found, and were not."""
     cache_misses: int = 0
     run_seconds: float = 0.0
-    """Spent in `run`: in guest code, and with what the engine does for it while it waits."""
+    """Spent in `run`: in guest code, and with what the engine does for it while it waits; by all threads together."""
     compile_seconds: float = 0.0
     """Spent on handlers, while the guest waits."""
     region_seconds: float = 0.0

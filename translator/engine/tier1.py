@@ -29,7 +29,7 @@ from metaphrase.translator.engine.statistics import StageClock
 from metaphrase.translator.mechanisms import uses
 
 if TYPE_CHECKING:
-    from metaphrase.translator.engine.cpu import NativeCpu
+    from metaphrase.translator.engine.translations import Translations
 
 LOGGER = logging.getLogger("metaphrase.tier1")
 _PAGE = 4096
@@ -91,20 +91,20 @@ class Kind:
 
 
 class Tier1:
-    """The regions of one CPU."""
+    """The regions of one guest."""
 
-    def __init__(self, cpu: NativeCpu) -> None:
-        self.cpu = cpu
-        self.store = RegionStore(cpu.cache, cpu.memory, cpu.guest.dialect)
+    def __init__(self, owner: Translations) -> None:
+        self.owner = owner
+        self.store = RegionStore(owner.cache, owner.memory, owner.guest.dialect)
         self.lock = threading.Lock()
         self.generation = 0
         self.installed: list[Installed] = []
-        self.records = HostBlock(cpu.sizes.records)
+        self.records = HostBlock(owner.sizes.records)
         self.next_record = 0
         self.code_bytes = 0
         """Pages of code of the regions in place."""
         self.full = False
-        """There is no room for more regions until the guest's thread has dropped all, for which it was asked."""
+        """There is no room for more regions until a thread of the guest has dropped all, for which it was asked."""
         self.exits: defaultdict[int, list[int]] = defaultdict(list)
         """By guest address, the exit records that go there, as offsets."""
         self.by_page: defaultdict[int, list[Installed]] = defaultdict(list)
@@ -162,13 +162,13 @@ class Tier1:
             if not fresh:
                 if not self.waiting or time.monotonic() < self.rest_until:
                     return False
-                header = max(self.waiting, key=self.cpu.blocks.runs)
+                header = max(self.waiting, key=self.owner.blocks.runs)
                 if not self._is_worth_it(header):
                     self.rest_until = time.monotonic() + _REST_SECONDS
                     return False
                 header = self._leader(header)
                 del self.waiting[header]
-            pc = self.cpu.blocks.record_pc(header)
+            pc = self.owner.blocks.record_pc(header)
             if fresh and not self.store.has(pc, self._kind(pc).name):
                 self.waiting[header] = pc
             else:
@@ -183,40 +183,40 @@ class Tier1:
     def _is_worth_it(self, header: int) -> bool:
         """Whether a block that the cache does not have has run often enough for LLVM to be loaded: that costs more than
         compiling it, and in a warm run there may be nothing else to compile."""
-        return is_loaded() or self.cpu.tier == "1" or self.cpu.blocks.runs(header) >= _WORTH_LOADING
+        return is_loaded() or self.owner.tier == "1" or self.owner.blocks.runs(header) >= _WORTH_LOADING
 
     def _leader(self, header: int) -> int:
         """Of waiting blocks that are run one after another up to this one, the first: its region has the others."""
         before = {way.target: other for other in self.waiting for way in self._ways(other)}
         while True:
-            other = before.get(self.cpu.blocks.record_pc(header), 0)
-            forward = other != 0 and self.cpu.blocks.record_pc(other) < self.cpu.blocks.record_pc(header)
-            if not forward or self.cpu.blocks.runs(other) < self.cpu.blocks.runs(header) * _AS_OFTEN:
+            other = before.get(self.owner.blocks.record_pc(header), 0)
+            forward = other != 0 and self.owner.blocks.record_pc(other) < self.owner.blocks.record_pc(header)
+            if not forward or self.owner.blocks.runs(other) < self.owner.blocks.runs(header) * _AS_OFTEN:
                 return header
             header = other
 
     def _ways(self, header: int) -> list[Way]:
-        known = self.ways.get(self.cpu.blocks.record_pc(header))
+        known = self.ways.get(self.owner.blocks.record_pc(header))
         if known is None:
-            block = self.cpu.blocks.block_at(header)
-            known = ways(self.cpu.guest, self, block) if block is not None else []
+            block = self.owner.blocks.block_at(header)
+            known = ways(self.owner.guest, self, block) if block is not None else []
         return known
 
     def _ask_for_room(self, error: CodeCacheFull) -> None:
-        """Let the guest's thread drop everything at its next block, if that makes any room."""
+        """Let a thread of the guest drop everything at its next block, if that makes any room."""
         if self.installed:
             self.full = True
-            self.cpu.put_context_word(c.INTERRUPT, 1)
+            self.owner.ask_for_attention()
         else:
             LOGGER.debug("a region stays in tier 0: %s", error)
 
     def _newly_hot(self) -> int:
         """Take the next header out of the queue of blocks that became hot; 0 if it is empty."""
-        tail = self.cpu.context_word(c.HOT_TAIL)
-        if tail == self.cpu.context_word(c.HOT_HEAD):
+        tail = self.owner.word(c.HOT_TAIL)
+        if tail == self.owner.word(c.HOT_HEAD):
             return 0
-        header = self.cpu.hot_queue_entry(tail)
-        self.cpu.put_context_word(c.HOT_TAIL, tail + 1)
+        header = self.owner.hot_queue_entry(tail)
+        self.owner.put_word(c.HOT_TAIL, tail + 1)
         return header
 
     def compile(self, header: int, generation: int) -> None:
@@ -226,14 +226,14 @@ class Tier1:
             if generation != self.generation:
                 return
             self.changed.clear()
-            block = self.cpu.blocks.block_at(header)
-        if block is None or self.cpu.blocks.is_region(header) or self._defer(block):
+            block = self.owner.blocks.block_at(header)
+        if block is None or self.owner.blocks.is_region(header) or self._defer(block):
             return
         kind = self._kind(block.pc)
         self.exact = kind.exact
         found = self.store.load(block.pc, kind.name)
         if found is not None and (kind.exact or not self._may_be_written(*found)):
-            self.cpu.statistics.regions_cached += 1
+            self.owner.statistics.regions_cached += 1
         else:
             found = self._make(block, kind, generation)
             if found is None:
@@ -242,28 +242,28 @@ class Tier1:
         self._install(compiled, origin, header, generation)
         if block.pc != origin:
             self._defer(block)
-        self.cpu.statistics.region_seconds += time.perf_counter() - begin
+        self.owner.statistics.region_seconds += time.perf_counter() - begin
 
     def _make(self, block: GuestBlock, kind: Kind, generation: int) -> tuple[Compiled, int] | None:
         """Compile the region for a block, and put it into the cache; None if there is nothing to compile any more."""
-        statistics, clock = self.cpu.statistics, StageClock()
+        statistics, clock = self.owner.statistics, StageClock()
         roots = [block.pc] if kind.landing else [*reversed(self._waiting_near(block.pc)), block.pc]
-        selection = select(self.cpu.guest, self, roots, block.pc)
+        selection = select(self.owner.guest, self, roots, block.pc)
         statistics.select_seconds += clock.lap()
         if selection is None:
             return None
-        region = RegionBuilder(self.cpu.guest, self, selection, exact=kind.exact).build()
+        region = RegionBuilder(self.owner.guest, self, selection, exact=kind.exact).build()
         statistics.lift_seconds += clock.lap()
         passes.run(region.function, [each for each in passes.PIPELINE if uses(each.__name__)])
         statistics.pass_seconds += clock.lap()
         compiled, origin = self._compile(region, kind.exact, clock), region.origin
         with self.lock:
             # a page that was written to, which nobody has seen to yet, may have other code than was compiled
-            if not self._is_current(compiled, origin, generation) or self.cpu.context_word(c.DIRTY_HEAD):
+            if not self._is_current(compiled, origin, generation) or self.owner.word(c.DIRTY_HEAD):
                 self._try_again(block.header, generation)
                 return None
         instructions = [each for one in region.blocks for each in one.instructions]
-        dialect = any(map(self.cpu.guest.is_dialect, instructions))
+        dialect = any(map(self.owner.guest.is_dialect, instructions))
         self.store.store(compiled, origin, {block.pc - origin, 0}, kind.name, dialect=dialect)
         statistics.regions += 1
         statistics.compiled_instructions += len(instructions)
@@ -271,7 +271,7 @@ class Tier1:
         return compiled, origin
 
     def _kind(self, pc: int) -> Kind:
-        return Kind(exact=self.cpu.must_be_exact(pc), landing=pc in self.deferred)
+        return Kind(exact=self.owner.must_be_exact(pc), landing=pc in self.deferred)
 
     def _defer(self, block: GuestBlock) -> bool:
         """Whether a region that has the block, though not as an entry, is given another chance to be the one that runs.
@@ -287,7 +287,7 @@ class Tier1:
         if regions == self.deferred.get(block.pc, 0):
             return False
         self.deferred[block.pc] = regions
-        self.cpu.blocks.count_again(block.header)
+        self.owner.blocks.count_again(block.header)
         return True
 
     def _waiting_near(self, pc: int) -> list[int]:
@@ -296,29 +296,29 @@ class Tier1:
 
     def block(self, pc: int, *, first: bool) -> GuestBlock | None:
         """The block at a guest address if it is translated and has run (see `selection.Blocks`)."""
-        header = self.cpu.blocks.find(pc)
-        if not header or (not first and not self.cpu.blocks.is_warm(header)):
+        header = self.owner.blocks.find(pc)
+        if not header or (not first and not self.owner.blocks.is_warm(header)):
             return None
         self.looked_at.add(pc // _PAGE)
-        block = self.cpu.blocks.block_at(header)
+        block = self.owner.blocks.block_at(header)
         if block is None or self.exact:
             return block
         # a region that is not exact would not see its own code change
-        return None if self.cpu.may_be_written(pc) or self.cpu.may_be_written(block.end - 1) else block
+        return None if self.owner.may_be_written(pc) or self.owner.may_be_written(block.end - 1) else block
 
     def is_warm(self, pc: int) -> bool:
         """Whether a block has run often enough (see `selection.Blocks`)."""
-        header = self.cpu.blocks.find(pc)
-        return header != 0 and self.cpu.blocks.is_warm(header)
+        header = self.owner.blocks.find(pc)
+        return header != 0 and self.owner.blocks.is_warm(header)
 
     def is_entry(self, pc: int) -> bool:
         """Whether a region begins at a guest address (see `selection.Blocks`)."""
-        header = self.cpu.blocks.find(pc)
-        return header != 0 and self.cpu.blocks.is_region(header)
+        header = self.owner.blocks.find(pc)
+        return header != 0 and self.owner.blocks.is_region(header)
 
     def _compile(self, region: Region, exact: bool, clock: StageClock) -> Compiled:
-        statistics = self.cpu.statistics
-        writer = ModuleWriter(host(), c.Reasons.table(self.cpu.guest.reasons))
+        statistics = self.owner.statistics
+        writer = ModuleWriter(host(), c.Reasons.table(self.owner.guest.reasons))
         lowering = RegionLowering(writer, region.function, "region", exact=exact)
         writer.add(lowering.text())
         text = writer.text()
@@ -330,7 +330,7 @@ class Tier1:
         image = link([compiled])
         blocks = []
         for block in region.blocks:
-            code = self.cpu.memory.read(block.pc, block.end - block.pc)
+            code = self.owner.memory.read(block.pc, block.end - block.pc)
             blocks.append((block.pc - region.origin, len(code), digest_of(code)))
         return Compiled(image.code, image.symbols["region"], lowering.exits, blocks, image.faults)
 
@@ -343,13 +343,13 @@ class Tier1:
             present = next((one for one in self.installed if one.pc == origin), None)
             if present is None:
                 present = self._place(compiled, origin)
-            entered = self.cpu.blocks.find(origin)
+            entered = self.owner.blocks.find(origin)
             if entered:
                 self._enter_by(entered, present.entry_record)
 
     def _may_be_written(self, compiled: Compiled, origin: int) -> bool:
         """Whether the guest may write some of the code that a region was made of."""
-        return any(self.cpu.may_be_written(page * _PAGE) for page in _pages(compiled, origin))
+        return any(self.owner.may_be_written(page * _PAGE) for page in _pages(compiled, origin))
 
     def _is_current(self, compiled: Compiled, origin: int, generation: int) -> bool:
         """Whether no code that a region was made of was forgotten since it was begun."""
@@ -361,13 +361,13 @@ class Tier1:
     def _try_again(self, header: int, generation: int) -> None:
         """Let a block become hot again whose region was not used."""
         if generation == self.generation:
-            self.cpu.blocks.count_again(header)
+            self.owner.blocks.count_again(header)
 
     def _place(self, compiled: Compiled, origin: int) -> Installed:
         """Put a region's code, its entry record and its exit records in place. Raises CodeCacheFull."""
         size = record.SIZE * (1 + len(compiled.exits))
         pages = -(-len(compiled.code) // PAGE) * PAGE
-        sizes = self.cpu.sizes
+        sizes = self.owner.sizes
         if self.next_record + size > sizes.records or self.code_bytes + pages > sizes.regions:
             raise CodeCacheFull(f"no room for a region with {pages} bytes of code and {size} of records")
         base = code_cache().add(Image(compiled.code, {}, 64, compiled.faults))
@@ -377,7 +377,7 @@ class Tier1:
         self.records.put_u64(at + c.CODE, base + compiled.entry)
         if self._may_be_written(compiled, origin):
             self.records.put_u64(at + c.HEADER_REGION, base + compiled.entry)
-            self.records.put_u64(at + c.CODE, self.cpu.runtime.symbols["region_checked"])
+            self.records.put_u64(at + c.CODE, self.owner.runtime.symbols["region_checked"])
         self.records.put_u64(at + record.PC, origin)
         self.records.put_u64(at + record.IMMEDIATE, origin)
         for number, offset in enumerate(compiled.exits, start=1):
@@ -386,7 +386,7 @@ class Tier1:
             self.records.put_u64(exit_at + record.PC, target)
             self.records.put_u64(exit_at + record.IMMEDIATE, target)
             self.records.put_u64(exit_at + record.DISPLACEMENT, self.records.address + exit_at)
-            self.records.put_u64(exit_at + c.CODE, self.cpu.runtime.symbols["region_resolve"])
+            self.records.put_u64(exit_at + c.CODE, self.owner.runtime.symbols["region_resolve"])
             self.exits[target].append(exit_at)
         one = Installed(
             base, base + len(compiled.code), origin,
@@ -400,12 +400,12 @@ class Tier1:
 
     def _enter_by(self, header: int, entry: int) -> None:
         """Make all that comes to a block go to an entry record, regions without a detour."""
-        self.cpu.blocks.enter_region(header, entry)
-        for exit_at in self.exits.get(self.cpu.blocks.record_pc(header), ()):
+        self.owner.blocks.enter_region(header, entry)
+        for exit_at in self.exits.get(self.owner.blocks.record_pc(header), ()):
             self.records.put_u64(exit_at + record.DISPLACEMENT, entry)
 
     def forget(self, first: int, last: int) -> None:
-        """Drop the regions that hold code of a range of pages; called while no guest code of this CPU runs."""
+        """Drop the regions that hold code of a range of pages; called while no guest code runs."""
         with self.lock:
             self.changed.append((first, last))
             some = [first] if first == last else [*self.by_page, *self.looked_at]  # a range may be all of memory
@@ -424,7 +424,7 @@ class Tier1:
             self.by_page[page].remove(one)
             if not self.by_page[page]:
                 del self.by_page[page]
-        self.cpu.blocks.leave_region(one.pc)
+        self.owner.blocks.leave_region(one.pc)
         for exit_at in self.exits.get(one.pc, ()):
             self.records.put_u64(exit_at + record.DISPLACEMENT, self.records.address + exit_at)
         entry_at = one.entry_record - self.records.address
@@ -437,7 +437,7 @@ class Tier1:
         self.code_bytes -= -(-(one.end - one.base) // PAGE) * PAGE
 
     def flush(self) -> None:
-        """Drop all regions; called while no guest code of this CPU runs."""
+        """Drop all regions; called while no guest code runs."""
         with self.lock:
             self.generation += 1
             for one in self.installed:

@@ -23,9 +23,26 @@ go:
   musttail call ${convention} void %handler(ptr %state, ptr %first${nothing})
   ret void
 enqueue:
-  %head.p = getelementptr i8, ptr %state, i64 ${head}
+  musttail call ${convention} void @become_hot(ptr %state, ptr %op${nothing})
+  ret void
+leave:
+  %pc.p = getelementptr i8, ptr %op, i64 ${record_pc}
+  %pc = load i64, ptr %pc.p
+  %state.pc = getelementptr i8, ptr %state, i64 ${pc}
+  store i64 %pc, ptr %state.pc
+  %reason.p = getelementptr i8, ptr %state, i64 ${reason}
+  store i64 ${INTERRUPT}, ptr %reason.p
+  ret void
+}
+
+; The header of a block that became hot: put it into the queue, and go on with its records.
+define internal ${convention} void @become_hot(ptr %state, ptr %op${carried}) noinline nounwind {
+  %shared.p = getelementptr i8, ptr %state, i64 ${shared}
+  %shared = load ptr, ptr %shared.p
+  call void @lock(ptr %shared)
+  %head.p = getelementptr i8, ptr %shared, i64 ${head}
   %head = load i64, ptr %head.p
-  %tail.p = getelementptr i8, ptr %state, i64 ${tail}
+  %tail.p = getelementptr i8, ptr %shared, i64 ${tail}
   %tail = load volatile i64, ptr %tail.p
   %used = sub i64 %head, %tail
   %room = icmp ult i64 %used, ${queue_mask}
@@ -39,23 +56,24 @@ push:
   store volatile i64 %op.i, ptr %slot
   %head.next = add i64 %head, 1
   store atomic i64 %head.next, ptr %head.p release, align 8
+  call void @unlock(ptr %shared)
   %waits.p = getelementptr i8, ptr %state, i64 ${waits}
   %waits = load i64, ptr %waits.p
   %hurry = icmp ne i64 %waits, 0
   br i1 %hurry, label %wake, label %go
 wake:
+  %interrupt.p = getelementptr i8, ptr %state, i64 ${interrupt}
   store volatile i64 1, ptr %interrupt.p
   br label %go
 later:
+  call void @unlock(ptr %shared)
+  %left.p = getelementptr i8, ptr %op, i64 ${displacement}
   store i64 1000, ptr %left.p
   br label %go
-leave:
-  %pc.p = getelementptr i8, ptr %op, i64 ${record_pc}
-  %pc = load i64, ptr %pc.p
-  %state.pc = getelementptr i8, ptr %state, i64 ${pc}
-  store i64 %pc, ptr %state.pc
-  %reason.p = getelementptr i8, ptr %state, i64 ${reason}
-  store i64 ${INTERRUPT}, ptr %reason.p
+go:
+  %first = getelementptr i8, ptr %op, i64 ${size}
+  %handler = load ptr, ptr %first
+  musttail call ${convention} void %handler(ptr %state, ptr %first${nothing})
   ret void
 }
 

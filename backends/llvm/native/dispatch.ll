@@ -17,7 +17,7 @@ define ${convention} void @dispatch(ptr %state, ptr %op${carried}) nounwind {
   %product = mul i64 %pc, ${hash}
   %index = lshr i64 %product, %shift
   %entry = getelementptr {i64, ptr}, ptr %table, i64 %index
-  %key = load i64, ptr %entry
+  %key = load atomic i64, ptr %entry acquire, align 8
   %wanted = xor i64 %pc, -1
   %hit = icmp eq i64 %key, %wanted
   br i1 %hit, label %found, label %slow, !prof !0
@@ -68,10 +68,27 @@ define internal ptr @header_at(ptr %state, i64 %pc) nounwind {
   %missing = icmp eq ptr %known, null
   br i1 %missing, label %fresh, label %found
 fresh:
-  %made = call ptr @translate(ptr %state, i64 %pc)
+  %made = call ptr @find_or_translate(ptr %state, i64 %pc)
   ret ptr %made
 found:
   ret ptr %known
+}
+
+; The same, one thread at a time: another one may have been quicker.
+define internal ptr @find_or_translate(ptr %state, i64 %pc) noinline nounwind {
+  %shared.p = getelementptr i8, ptr %state, i64 ${shared}
+  %shared = load ptr, ptr %shared.p
+  call void @lock(ptr %shared)
+  %known = call ptr @find(ptr %state, i64 %pc)
+  %missing = icmp eq ptr %known, null
+  br i1 %missing, label %fresh, label %done
+fresh:
+  %made = call ptr @translate(ptr %state, i64 %pc)
+  br label %done
+done:
+  %header = phi ptr [%known, %0], [%made, %fresh]
+  call void @unlock(ptr %shared)
+  ret ptr %header
 }
 
 ; The record at a guest pc, or null. Keys are complements, so that a table of zeros is empty.
@@ -88,7 +105,7 @@ define internal ptr @find(ptr %state, i64 %pc) nounwind {
 probe:
   %index = phi i64 [%first, %0], [%next, %more]
   %entry = getelementptr {i64, ptr}, ptr %table, i64 %index
-  %key = load i64, ptr %entry
+  %key = load atomic i64, ptr %entry acquire, align 8
   %hit = icmp eq i64 %key, %wanted
   br i1 %hit, label %found, label %miss
 miss:

@@ -3,10 +3,21 @@ declare void @llvm.x86.sse.stmxcsr(ptr)
 declare ptr @llvm.addressofreturnaddress.p0()
 
 ; Run guest code from `record` (or, if that is null, from the pc in the state) until it leaves; gives the exit reason.
+; A fault of the decoder comes back here with the lock held.
 define i64 @enter(ptr %state, ptr %record) nounwind {
   %host.p = getelementptr i8, ptr %state, i64 ${host}
   call void @llvm.x86.sse.stmxcsr(ptr %host.p)
 ${load_fenv}${load_control}  call ${convention} void @prologue(ptr %state, ptr %record${nothing})
+  %decoding.p = getelementptr i8, ptr %state, i64 ${decoding}
+  %decoding = load volatile i64, ptr %decoding.p
+  %was.decoding = icmp ne i64 %decoding, 0
+  br i1 %was.decoding, label %give.back, label %settle
+give.back:
+  %shared.p = getelementptr i8, ptr %state, i64 ${shared}
+  %shared = load ptr, ptr %shared.p
+  call void @unlock(ptr %shared)
+  br label %settle
+settle:
   call void @settle_late(ptr %state)
 ${save_fenv}${save_control}  call void @llvm.x86.sse.ldmxcsr(ptr %host.p)
   %reason.p = getelementptr i8, ptr %state, i64 ${reason}

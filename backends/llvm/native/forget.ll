@@ -2,7 +2,9 @@
 ; stay, for others are chained to them, and lead to whatever their guest pc is translated to by then. Gives how many
 ; bytes these records take. Called while no guest code runs; the compiling thread may be reading.
 define i64 @forget(ptr %state, ptr %from, i64 %first, i64 %last) nounwind {
-  %next.p = getelementptr i8, ptr %state, i64 ${next}
+  %shared.p = getelementptr i8, ptr %state, i64 ${shared}
+  %shared = load ptr, ptr %shared.p
+  %next.p = getelementptr i8, ptr %shared, i64 ${next}
   %end = load ptr, ptr %next.p
   %span = sub i64 %last, %first
   br label %loop

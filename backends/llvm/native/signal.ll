@@ -125,17 +125,26 @@ open:
   %page.address = shl i64 %page, ${page_shift}
   %host.page = add i64 %page.address, %window
   %opened = call i64 asm sideeffect "syscall", "={rax},{rax},{rdi},{rsi},{rdx},~{rcx},~{r11},~{memory}"(i64 10, i64 %host.page, i64 4096, i64 3)
-  %head.p = getelementptr i8, ptr %state, i64 ${dirty_head}
-  %head = load i64, ptr %head.p
+  %shared.p = getelementptr i8, ptr %state, i64 ${shared}
+  %shared = load ptr, ptr %shared.p
+  %head.p = getelementptr i8, ptr %shared, i64 ${dirty_head}
+  %head = atomicrmw add ptr %head.p, i64 1 seq_cst, align 8
   %ring.p = getelementptr i8, ptr %state, i64 ${dirty}
   %ring = load ptr, ptr %ring.p
   %place = and i64 %head, ${dirty_mask}
   %slot = getelementptr i64, ptr %ring, i64 %place
   store i64 %page, ptr %slot
-  %head.next = add i64 %head, 1
-  store i64 %head.next, ptr %head.p
-  %interrupt.p = getelementptr i8, ptr %state, i64 ${interrupt}
+  ; all threads are to look before they enter another block: they may learn by the next store that there is new code
+  br label %tell
+tell:
+  %one = phi ptr [%state, %open], [%sibling, %tell]
+  %interrupt.p = getelementptr i8, ptr %one, i64 ${interrupt}
   store volatile i64 1, ptr %interrupt.p
+  %sibling.p = getelementptr i8, ptr %one, i64 ${sibling}
+  %sibling = load ptr, ptr %sibling.p
+  %all = icmp eq ptr %sibling, %state
+  br i1 %all, label %told, label %tell
+told:
   ret void
 fault:
   %address.p = getelementptr i8, ptr %state, i64 ${address}

@@ -41,9 +41,11 @@ define internal void @give_up(ptr %state, i64 %pc, i64 %reason) nounwind {
   ret void
 }
 
-; Decode the block at a guest pc into records; gives its header, or null with the exit reason set.
+; Decode the block at a guest pc into records; gives its header, or null with the exit reason set. The lock is held.
 define internal ptr @translate(ptr %state, i64 %pc) noinline nounwind {
-  %next.p = getelementptr i8, ptr %state, i64 ${next}
+  %shared.p = getelementptr i8, ptr %state, i64 ${shared}
+  %shared = load ptr, ptr %shared.p
+  %next.p = getelementptr i8, ptr %shared, i64 ${next}
   %header = load ptr, ptr %next.p
   %end.p = getelementptr i8, ptr %state, i64 ${end}
   %end = load i64, ptr %end.p
@@ -55,7 +57,7 @@ no.arena:
   call void @give_up(ptr %state, i64 %pc, i64 ${ARENA})
   ret ptr null
 has.arena:
-  %count.p = getelementptr i8, ptr %state, i64 ${count}
+  %count.p = getelementptr i8, ptr %shared, i64 ${count}
   %count = load i64, ptr %count.p
   %limit.p = getelementptr i8, ptr %state, i64 ${limit}
   %limit = load i64, ptr %limit.p
@@ -75,6 +77,8 @@ no.page:
   call void @give_up(ptr %state, i64 %pc, i64 ${CODE_PAGE})
   ret ptr null
 start:
+  %decoding.block.p = getelementptr i8, ptr %state, i64 ${decoding_block}
+  store i64 %pc, ptr %decoding.block.p
   %decoding.p = getelementptr i8, ptr %state, i64 ${decoding}
   %table.p = getelementptr i8, ptr %state, i64 ${decoder_table}
   %table = load i64, ptr %table.p
@@ -93,9 +97,9 @@ instruction:
   %offset = mul i64 %n.next, ${size}
   %rec = getelementptr i8, ptr %header, i64 %offset
   %rec.i = ptrtoint ptr %rec to i64
-  store i64 %at, ptr %decoding.p
+  store volatile i64 %at, ptr %decoding.p
   %length = call i64 @decode(ptr %state, i64 %at, i64 %rec.i, i64 %table)
-  store i64 0, ptr %decoding.p
+  store volatile i64 0, ptr %decoding.p
   %nothing = icmp eq i64 %length, 0
   br i1 %nothing, label %unknown, label %decoded
 unknown:
@@ -149,7 +153,7 @@ finish:
   store i64 %pc, ptr %h.pc
   %h.count = getelementptr i8, ptr %header, i64 ${immediate}
   store i64 %total, ptr %h.count
-  %threshold.p = getelementptr i8, ptr %state, i64 ${threshold}
+  %threshold.p = getelementptr i8, ptr %shared, i64 ${threshold}
   %threshold = load i64, ptr %threshold.p
   %h.left = getelementptr i8, ptr %header, i64 ${displacement}
   store i64 %threshold, ptr %h.left
@@ -177,7 +181,7 @@ finish:
   %taken = call i64 @remember(ptr %state, i64 %pc, ptr %header)
   %count.up = add i64 %count, %taken
   store i64 %count.up, ptr %count.p
-  %blocks.p = getelementptr i8, ptr %state, i64 ${blocks}
+  %blocks.p = getelementptr i8, ptr %shared, i64 ${blocks}
   %blocks = load i64, ptr %blocks.p
   %blocks.up = add i64 %blocks, 1
   store i64 %blocks.up, ptr %blocks.p
@@ -208,7 +212,7 @@ place:
   %value.p = getelementptr i8, ptr %entry, i64 8
   store ptr %header, ptr %value.p
   %complement = xor i64 %pc, -1
-  store i64 %complement, ptr %entry
+  store atomic i64 %complement, ptr %entry release, align 8
   %taken = xor i64 %key, 1
   ret i64 %taken
 }
@@ -220,7 +224,9 @@ define void @link_block(ptr %state, ptr %header) nounwind {
   %count = load i64, ptr %count.p
   %forms.p = getelementptr i8, ptr %state, i64 ${forms}
   %forms = load ptr, ptr %forms.p
-  %exact.p = getelementptr i8, ptr %state, i64 ${exact}
+  %shared.p = getelementptr i8, ptr %state, i64 ${shared}
+  %shared = load ptr, ptr %shared.p
+  %exact.p = getelementptr i8, ptr %shared, i64 ${exact}
   %exact = load i64, ptr %exact.p
   %exact.all = icmp ne i64 %exact, 0
   %pc.p = getelementptr i8, ptr %header, i64 ${record_pc}

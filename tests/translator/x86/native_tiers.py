@@ -61,7 +61,7 @@ class NativeTier:
         """Address and bytes of the code that `cpu` knows."""
         self.cpu = NativeCpu(guest, self.window, tier=tier, exact=True)
         if tier == "1":
-            self.cpu.put_context_word(context.HOT_THRESHOLD, _HOT)
+            self.cpu.translations.put_word(context.HOT_THRESHOLD, _HOT)
 
     def __enter__(self) -> NativeTier:
         return self

@@ -1,0 +1,81 @@
+"""The hardware threads of one guest: which of them run native code, and how one has all others stop.
+
+Native code runs in parallel, Python one thread at a time, under the guest memory's lock. What native code may be using,
+above all the records and code of translations, is changed only while no thread is inside it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from metaphrase.backends.llvm import context as c
+
+if TYPE_CHECKING:
+    from metaphrase.translator.engine.cpu import NativeCpu
+
+
+class Threads:
+    """All CPUs that were ever made for a guest; those that have ended are used again, since native code knows them."""
+
+    def __init__(self) -> None:
+        self.made: list[NativeCpu] = []
+        self.spare: list[NativeCpu] = []
+        self._stops = 0
+        """How many wants that nobody is inside there are, one in the other, of the thread that has the lock."""
+        self._changed = threading.Condition()
+
+    def add(self, cpu: NativeCpu) -> None:
+        """Make a CPU known to the others."""
+        first = self.made[0] if self.made else cpu
+        cpu.put_context_word(c.SIBLING, first.context_word(c.SIBLING) if self.made else cpu.state)
+        first.put_context_word(c.SIBLING, cpu.state)
+        self.made.append(cpu)
+
+    def go_in(self, cpu: NativeCpu) -> None:
+        """Called before native code is entered; waits while somebody else has all stop."""
+        cpu.inside = True
+        while self._stops:  # looked at after `inside` was set: who stops sets these in the other order
+            self.come_out(cpu)
+            with self._changed:
+                while self._stops:
+                    self._changed.wait()
+            cpu.inside = True
+
+    def come_out(self, cpu: NativeCpu) -> None:
+        """Called when a CPU needs nothing any more of what its last exit refers to."""
+        cpu.inside = False
+        if self._stops:
+            with self._changed:
+                self._changed.notify_all()
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """A stretch in which no CPU runs guest code. The caller holds the lock, and is not inside itself."""
+        self._stops += 1
+        try:
+            if self._stops == 1:
+                self._wait_until_all_are_out()
+            yield
+        finally:
+            self._stops -= 1
+            if not self._stops and len(self.made) > 1:
+                with self._changed:
+                    self._changed.notify_all()
+
+    def _wait_until_all_are_out(self) -> None:
+        for cpu in self.made:
+            if cpu.inside:
+                cpu.put_context_word(c.INTERRUPT, 1)
+        if any(cpu.inside for cpu in self.made):
+            with self._changed:
+                self._changed.wait_for(lambda: not any(cpu.inside for cpu in self.made))
+
+    def after_fork(self, cpu: NativeCpu) -> None:
+        """In the child of a fork: the other threads are gone."""
+        self._changed = threading.Condition()
+        self.spare = [other for other in self.made if other is not cpu]
+        for other in self.spare:
+            other.inside = False
