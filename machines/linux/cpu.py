@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
 from metaphrase.translator.exits import Access, Exit, ExitKind
 
 __all__ = [
-    "Access", "CodeListener", "Cpu", "Exit", "ExitKind", "HasCapabilities", "KeepsTranslations",
+    "Access", "CodeListener", "Cpu", "Exit", "ExitKind", "HasCapabilities", "HasSiblings", "KeepsTranslations",
     "MakesFaultsExact", "SavesFloatingPoint",
 ]  # fmt: skip
 
@@ -85,6 +86,23 @@ class HasCapabilities(Protocol):
     """Optional: a CPU that announces what it implements, as AT_HWCAP and AT_HWCAP2, or None for what its ABI says."""
 
     def hardware_capabilities(self) -> tuple[int, int] | None: ...
+
+
+@runtime_checkable
+class HasSiblings(Protocol):
+    """Optional: a CPU that can run one of several guest threads, each on a thread of the host's."""
+
+    def sibling(self) -> Cpu:
+        """Another CPU over the same memory, with the same registers."""
+
+    def retire(self) -> None:
+        """Called by the thread that ran this CPU, which runs no more."""
+
+    def others_stopped(self) -> AbstractContextManager[None]:
+        """A stretch in which no other CPU over this memory runs guest code."""
+
+    def compare_exchange(self, address: int, expected: int, new: int) -> int:
+        """Atomically store a 32-bit word if memory holds another; gives what it held. The page can be written."""
 
 
 CodeListener = Callable[[int, int], None]

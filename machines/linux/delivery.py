@@ -26,58 +26,58 @@ from metaphrase.machines.linux.signals import (
 )
 
 if TYPE_CHECKING:
-    from metaphrase.machines.linux.process import LinuxProcess
+    from metaphrase.machines.linux.task import Task
 
 
-def deliver_pending(process: LinuxProcess) -> None:
+def deliver_pending(task: Task) -> None:
     """Act on every signal that is pending and not blocked."""
-    signals = process.signals
+    signals = task.signals
     signals.attention = False
-    while process.exit_status is None:
+    while task.process.exit_status is None:
         pending = signals.deliverable()
         if pending is None:
             break
         signals.remove(pending)
-        _deliver(process, pending)
+        _deliver(task, pending)
     if signals.mask_to_restore is not None:
         # A call had put in another mask and no handler runs under it any more.
         mask, signals.mask_to_restore = signals.mask_to_restore, None
-        process.set_signal_mask(mask)
+        task.set_signal_mask(mask)
 
 
-def force(process: LinuxProcess, pending: Pending) -> None:
+def force(task: Task, pending: Pending) -> None:
     """Deliver what the current instruction raised: it can be neither ignored nor blocked (force_sig_info)."""
-    signals = process.signals
+    signals = task.signals
     action = signals.actions[pending.signal]
     if action.handler == SIG_IGN or signals.mask & bit(pending.signal):
         action.handler = SIG_DFL
-    _deliver(process, pending)
+    _deliver(task, pending)
 
 
-def _deliver(process: LinuxProcess, pending: Pending) -> None:
-    action = process.signals.actions[pending.signal]
+def _deliver(task: Task, pending: Pending) -> None:
+    action = task.signals.actions[pending.signal]
     if action.handler == SIG_IGN:
         return
     if action.handler == SIG_DFL:
         if pending.signal in STOPPING:
             os.kill(os.getpid(), SIGSTOP)
         elif not is_ignored_by_default(pending.signal):
-            process.kill(pending)
+            task.process.kill(pending)
         return
     try:
-        _enter_handler(process, pending)
+        _enter_handler(task, pending)
     except GuestFault as fault:
         # No room for the frame, which kills the process unless its SIGSEGV handler has a stack of its own.
-        if pending.signal == SIGSEGV or process.signals.actions[SIGSEGV].handler in (SIG_DFL, SIG_IGN):
-            process.kill(
+        if pending.signal == SIGSEGV or task.signals.actions[SIGSEGV].handler in (SIG_DFL, SIG_IGN):
+            task.process.kill(
                 Pending(SIGSEGV, information(SIGSEGV, SI_KERNEL)), f"no stack for a handler at {fault.address:#x}"
             )
         else:
-            force(process, Pending(SIGSEGV, information(SIGSEGV, SI_KERNEL)))
+            force(task, Pending(SIGSEGV, information(SIGSEGV, SI_KERNEL)))
 
 
-def _enter_handler(process: LinuxProcess, pending: Pending) -> None:
-    signals, abi, cpu = process.signals, process.abi, process.cpu
+def _enter_handler(task: Task, pending: Pending) -> None:
+    signals, abi, cpu = task.signals, task.abi, task.cpu
     action = signals.actions[pending.signal]
     stack_pointer = cpu.get(abi.stack_pointer)
     base, flags, size = signals.alternate_stack
@@ -93,9 +93,9 @@ def _enter_handler(process: LinuxProcess, pending: Pending) -> None:
         on_alternate_stack=switch,
         alternate_stack=(base, flags | (SS_ONSTACK if already_there else 0), size),
         detail=pending.detail,
-        trampoline=process.trampoline,
+        trampoline=task.process.trampoline,
     )
-    abi.frames.push(cpu, process.window, delivery)
+    abi.frames.push(cpu, task.window, delivery)
     signals.mask_to_restore = None
     if switch and flags & SS_AUTODISARM:
         signals.alternate_stack = (0, SS_DISABLE, 0)
@@ -104,17 +104,17 @@ def _enter_handler(process: LinuxProcess, pending: Pending) -> None:
         mask |= bit(pending.signal)
     if action.flags & SA_RESETHAND:
         action.handler = SIG_DFL
-        process.host_signals.follow(pending.signal, action)
-    process.set_signal_mask(mask)
+        task.process.host_signals.follow(pending.signal, action)
+    task.set_signal_mask(mask)
 
 
-def return_from_handler(process: LinuxProcess) -> None:
+def return_from_handler(task: Task) -> None:
     """rt_sigreturn(2). A frame that cannot be read kills the process."""
     try:
-        context = process.abi.frames.pop(process.cpu, process.window)
+        context = task.abi.frames.pop(task.cpu, task.window)
     except GuestFault:
-        force(process, Pending(SIGSEGV, information(SIGSEGV, SI_KERNEL)))
+        force(task, Pending(SIGSEGV, information(SIGSEGV, SI_KERNEL)))
         return
     base, flags, size = context.alternate_stack
-    process.signals.alternate_stack = (base, flags & ~SS_ONSTACK, size)
-    process.set_signal_mask(context.mask)
+    task.signals.alternate_stack = (base, flags & ~SS_ONSTACK, size)
+    task.set_signal_mask(context.mask)

@@ -15,6 +15,7 @@ from metaphrase.machines.linux.signals import SI_KERNEL, SIG_DFL, SIG_IGN, Pendi
 
 if TYPE_CHECKING:
     from metaphrase.machines.linux.process import LinuxProcess
+    from metaphrase.machines.linux.task import Task
 
 _SEGV_MAPERR, _SEGV_ACCERR, _BUS_ADRERR = 1, 2, 2
 _NEEDED = {"read": PROT_READ, "write": PROT_WRITE, "execute": PROT_EXEC, "": PROT_READ}
@@ -22,15 +23,15 @@ _SHOWN_BYTES = 8
 _NAMES = {4: "illegal instruction", 5: "trap", 7: "bus error", 8: "arithmetic exception", 11: "segmentation fault"}
 
 
-def raise_signal(process: LinuxProcess, event: Exit) -> None:
+def raise_signal(task: Task, event: Exit) -> None:
     """Turn a fault or trap into the guest's signal and deliver it; a fatal one is reported and ends the process."""
-    pending, what = _fault(process, event) if event.kind == "fault" else _trap(process, event)
-    action = process.signals.actions[pending.signal]
-    if action.handler in (SIG_DFL, SIG_IGN) or process.signals.mask & bit(pending.signal):
+    pending, what = _fault(task, event) if event.kind == "fault" else _trap(task, event)
+    action = task.signals.actions[pending.signal]
+    if action.handler in (SIG_DFL, SIG_IGN) or task.signals.mask & bit(pending.signal):
         name = _NAMES.get(pending.signal, f"signal {pending.signal}")
-        process.kill(pending, f"{name} at pc {event.pc:#x} ({_code_at(process, event.pc)}): {what}")
+        task.process.kill(pending, f"{name} at pc {event.pc:#x} ({_code_at(task, event.pc)}): {what}")
     else:
-        delivery.force(process, pending)
+        delivery.force(task, pending)
 
 
 def report(process: LinuxProcess, text: str) -> None:
@@ -45,13 +46,13 @@ def report(process: LinuxProcess, text: str) -> None:
         return
 
 
-def _fault(process: LinuxProcess, event: Exit) -> tuple[Pending, str]:
+def _fault(task: Task, event: Exit) -> tuple[Pending, str]:
     access = event.access or "read"
     what = f"{'execution' if access == 'execute' else access} of address {event.address:#x}"
-    if not process.abi.is_canonical(event.address):
+    if not task.abi.is_canonical(event.address):
         return Pending(SIGSEGV, information(SIGSEGV, SI_KERNEL, 0), FaultDetail(0, 0, 13)), what + " (not canonical)"
-    region = process.window.regions.find(event.address)
-    detail = process.abi.fault_detail(event.address, access, region is not None)
+    region = task.window.regions.find(event.address)
+    detail = task.abi.fault_detail(event.address, access, region is not None)
     if region is None:
         return Pending(SIGSEGV, information(SIGSEGV, _SEGV_MAPERR, event.address), detail), what + " (not mapped)"
     if region.protection & _NEEDED[access]:
@@ -60,22 +61,22 @@ def _fault(process: LinuxProcess, event: Exit) -> tuple[Pending, str]:
     return Pending(SIGSEGV, information(SIGSEGV, _SEGV_ACCERR, event.address), detail), what + " (not permitted)"
 
 
-def _trap(process: LinuxProcess, event: Exit) -> tuple[Pending, str]:
-    number, code = process.abi.traps.get(event.trap, (SIGILL, 1))
+def _trap(task: Task, event: Exit) -> tuple[Pending, str]:
+    number, code = task.abi.traps.get(event.trap, (SIGILL, 1))
     if event.trap == "simd_exception":
-        code = process.abi.float_code(process.cpu)
+        code = task.abi.float_code(task.cpu)
     address = event.pc if code != SI_KERNEL else 0
     if number == SIGTRAP:
-        process.cpu.set(process.abi.program_counter, event.pc + process.abi.breakpoint_length)
+        task.cpu.set(task.abi.program_counter, event.pc + task.abi.breakpoint_length)
     return Pending(number, information(number, code, address)), event.trap.replace("_", " ")
 
 
-def _code_at(process: LinuxProcess, pc: int) -> str:
+def _code_at(task: Task, pc: int) -> str:
     """The bytes at pc, for the message."""
     try:
-        region = process.window.regions.find(pc)
+        region = task.window.regions.find(pc)
         if region is None:
             return "no code there"
-        return "bytes " + process.window.read(pc, min(_SHOWN_BYTES, region.end - pc)).hex(" ")
+        return "bytes " + task.window.read(pc, min(_SHOWN_BYTES, region.end - pc)).hex(" ")
     except GuestFault:
         return "unreadable"

@@ -4,8 +4,9 @@ The host's disposition of a signal is the guest's: default, ignored, or handled,
 pending in the guest. The host's mask is the guest's too, so that blocking calls, sigwait and
 signalfd mean what they say.
 
-A Python handler runs between bytecodes only, and while guest code runs there are none. So a thread waits on Python's
-wake-up descriptor; it interrupts the CPU, and when the signal came just before a blocking call, the call.
+A Python handler runs between bytecodes of the main thread only, and while guest code runs there are none. So a thread
+waits on Python's wake-up descriptor; it interrupts the first guest thread's CPU, and when the signal came just before a
+blocking call, the call. It also sees to it that calls of other threads end which were told to.
 """
 
 from __future__ import annotations
@@ -14,46 +15,51 @@ import os
 import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from signal import SIGCHLD, SIGINT, SIGKILL, SIGPIPE, SIGRTMAX, SIGSTOP, SIGXFSZ
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from metaphrase.machines.linux import host
-from metaphrase.machines.linux.cpu import Cpu
+from metaphrase.machines.linux.abi.numbers import HOST
 from metaphrase.machines.linux.signals import (
     SIG_DFL,
     SIG_IGN,
     SYNCHRONOUS,
     Action,
     Pending,
-    SignalState,
     bit,
     information,
 )
 
-#: Sent to the main thread to end a blocking call. The guest keeps all others.
+if TYPE_CHECKING:
+    from metaphrase.machines.linux.process import LinuxProcess
+    from metaphrase.machines.linux.task import Task
+
+#: Sent to a thread to end a blocking call. The guest keeps all others.
 _NUDGE = SIGRTMAX - 1
 #: glibc keeps these two for itself and refuses them.
 _RESERVED = frozenset({32, 33})
 _NEVER_BLOCKED = sum(bit(number) for number in SYNCHRONOUS) | bit(_NUDGE)
-_EVERYTHING = (1 << 64) - 1 & ~_NEVER_BLOCKED
+EVERYTHING = (1 << 64) - 1 & ~_NEVER_BLOCKED
+_LONGEST_DELAY = 1.0
 
 
 class HostSignals:
     """The host's side of a guest's signals. Does nothing outside the main thread, where Python has no handlers."""
 
-    def __init__(self, state: SignalState, cpu: Cpu) -> None:
-        self._state = state
-        self._cpu = cpu
+    def __init__(self, process: LinuxProcess) -> None:
+        self._process = process
+        self._shared = process.signals
         self._active = False
         self._is_child = False
         self._saved: dict[int, Any] = {}
         self._saved_mask = 0
         self._saved_wakeup = -1
         self._wake_write = self._wake_read = -1
-        #: Odd while the main thread is in a blocking call.
-        self.call_sequence = 0
+        #: Threads that are to leave a blocking call, and which of their calls that is.
+        self._nudged: deque[tuple[Task, int]] = deque()
 
     @property
     def is_active(self) -> bool:
@@ -70,9 +76,9 @@ class HostSignals:
         self._active = True
         self._saved_mask = host.signal_mask()
         if again:
-            self.apply_mask(self._state.mask)
+            self.apply_mask(self._process.main.signals.mask)
         else:
-            self._state.mask = self._saved_mask
+            self._process.main.signals.mask = self._saved_mask
             self._inherit_ignored()
         self._install(SIGINT, self._receive)
         self._install(SIGPIPE, signal.SIG_DFL)
@@ -80,7 +86,7 @@ class HostSignals:
         self._install(_NUDGE, _nothing)
         self._start_watcher()
         if again:
-            for number, action in enumerate(self._state.actions):
+            for number, action in enumerate(self._shared.actions):
                 if action.handler != SIG_DFL:
                     self.follow(number, action)
 
@@ -91,7 +97,7 @@ class HostSignals:
             if number in (SIGPIPE, SIGXFSZ) or not self._is_ours(number):
                 continue
             if signal.getsignal(number) is signal.SIG_IGN:
-                self._state.actions[number].handler = SIG_IGN
+                self._shared.actions[number].handler = SIG_IGN
 
     def stop(self) -> None:
         """Give the host's signals back."""
@@ -129,14 +135,27 @@ class HostSignals:
         if self._active:
             host.set_signal_mask(self.host_mask(mask))
 
-    def fork(self) -> int:
-        """fork(2) with no signal lost to the wrong process: the result of os.fork."""
+    def nudge(self, task: Task) -> None:
+        """Have a thread leave the blocking call that it is in, or about to enter."""
+        if self._active:
+            self._nudge(task)
+            self._nudged.append((task, task.call_sequence))
+            if self._wake_write < 0:
+                self._start_watcher()
+            os.write(self._wake_write, bytes(1))
+
+    @staticmethod
+    def _nudge(task: Task) -> None:
+        host.call(HOST["tgkill"], os.getpid(), task.number, _NUDGE)  # it may be gone
+
+    def fork(self, task: Task) -> int:
+        """fork(2) with no signal lost to the wrong process: the result of os.fork, for the thread that calls it."""
         before = host.signal_mask()
-        host.set_signal_mask(_EVERYTHING)
+        host.set_signal_mask(EVERYTHING)
         try:
             child = os.fork()
             if child == 0:
-                self._state.forget_pending()
+                task.signals.forget_pending()
                 self._after_fork()
             return child
         finally:
@@ -144,15 +163,15 @@ class HostSignals:
 
     def _after_fork(self) -> None:
         self._is_child = True
-        self.call_sequence = 0
+        self._nudged.clear()
         if not self._active:
             return
-        self.follow(SIGINT, self._state.actions[SIGINT])
+        self.follow(SIGINT, self._shared.actions[SIGINT])
         for descriptor in (self._wake_read, self._wake_write):
             if descriptor >= 0:
                 host.close_private(descriptor)
         self._wake_read = self._wake_write = -1
-        if any(self._is_ours(number) for number in self._state.handlers()):
+        if any(self._is_ours(number) for number in self._shared.handlers()):
             self._start_watcher()
         else:
             signal.set_wakeup_fd(-1)
@@ -168,8 +187,10 @@ class HostSignals:
             self._start_watcher()
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        """The Python-level handler: make the signal pending in the guest."""
-        self._state.queue(Pending(number, _child_information() if number == SIGCHLD else information(number, 0)))
+        """The Python-level handler: it may not wait for the process's lock, and leaves the signal for who has it."""
+        info = _child_information() if number == SIGCHLD else information(number, 0)
+        self._shared.arrived.append(Pending(number, info))
+        self._process.main.signals.attention = True
 
     def _start_watcher(self) -> None:
         read_end, write_end = os.pipe()
@@ -179,7 +200,7 @@ class HostSignals:
         if not self._is_child:
             self._saved_wakeup = previous
         before = host.signal_mask()
-        host.set_signal_mask(_EVERYTHING)
+        host.set_signal_mask(EVERYTHING)
         try:
             # The thread inherits the mask: signals are for the main thread.
             threading.Thread(
@@ -189,19 +210,24 @@ class HostSignals:
             host.set_signal_mask(before)
 
     def _watch(self, wake_read: int) -> None:
-        main = threading.main_thread().ident
         while received := os.read(wake_read, 256):
-            if set(received) == {_NUDGE}:
-                continue
-            self._cpu.interrupt()
-            # Should the signal have come between the last look at pending ones and the entry into a blocking call,
-            # the call does not know of it. Nudge it until it has ended.
-            sequence, delay = self.call_sequence, 0.001
-            while sequence & 1 and self.call_sequence == sequence and main is not None and delay < 1:
+            if not set(received) <= {0, _NUDGE}:
+                main = self._process.main
+                main.cpu.interrupt()
+                if main.call_sequence & 1:
+                    self._nudged.append((main, main.call_sequence))
+            # Should the signal, or a nudge, have come between the last look at pending ones and the entry into a
+            # blocking call, the call does not know of it. Nudge it until it has ended.
+            delay = 0.001
+            while self._nudged and delay < _LONGEST_DELAY:
                 time.sleep(delay)
-                if self.call_sequence == sequence:
-                    signal.pthread_kill(main, _NUDGE)
+                for _ in range(len(self._nudged)):
+                    task, sequence = self._nudged.popleft()
+                    if task.call_sequence == sequence:
+                        self._nudge(task)
+                        self._nudged.append((task, sequence))
                 delay *= 2
+            self._nudged.clear()
         host.close_private(wake_read)
 
 

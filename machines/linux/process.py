@@ -7,13 +7,15 @@ import os
 import resource
 import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from errno import EFAULT, EINTR, EIO, ENOEXEC, ENOSYS
+from errno import EFAULT, ENOEXEC, ENOSYS
+from typing import NoReturn
 
-from metaphrase.machines.linux import delivery, faults, host, stack
+from metaphrase.machines.linux import faults, host, stack, threads
 from metaphrase.machines.linux.abi import ABIS
 from metaphrase.machines.linux.calls import ABSENT, SYSTEM_CALLS
-from metaphrase.machines.linux.calls.table import Handler
+from metaphrase.machines.linux.calls.table import Bound, bind
 from metaphrase.machines.linux.cpu import Cpu, HasCapabilities, KeepsTranslations
 from metaphrase.machines.linux.descriptors import Descriptors
 from metaphrase.machines.linux.errors import GuestFault, LoadError
@@ -21,8 +23,10 @@ from metaphrase.machines.linux.host_signals import HostSignals
 from metaphrase.machines.linux.loader import Image, Program, find, load, locate, map_trampoline
 from metaphrase.machines.linux.memory import Window
 from metaphrase.machines.linux.paths import Paths
-from metaphrase.machines.linux.signals import SA_RESTART, SIG_IGN, Pending, SignalState
+from metaphrase.machines.linux.signals import Pending, SharedSignals
 from metaphrase.machines.linux.space import AddressSpace
+from metaphrase.machines.linux.task import Task
+from metaphrase.machines.linux.threads import Replacement
 
 #: A shell says nothing of programs that these have ended.
 _QUIET = frozenset({signal.SIGINT, signal.SIGPIPE})
@@ -62,11 +66,17 @@ class LinuxProcess:
         try:
             self.abi = ABIS[program.elf.guest]
             self.window = Window()
-            self.cpu = cpu_factory(self.window)
+            #: Held by the thread that answers a system call or the like; `changed` tells that a thread has ended.
+            self.lock = self.window.lock
+            self.changed = threading.Condition(self.lock)
+            self.signals = SharedSignals()
+            #: The thread that the process began with, which stays until the end; and all that have not ended.
+            self.main = Task(self, cpu_factory(self.window), os.getpid())
+            self.tasks = [self.main]
+            self.signals.states.append(self.main.signals)
             self._require_guest(program)
             self.space = AddressSpace(self.window, randomize=randomize)
-            self.signals = SignalState()
-            self.host_signals = HostSignals(self.signals, self.cpu)
+            self.host_signals = HostSignals(self)
             self.descriptors = Descriptors()
             self.window.code_changed = self.cpu.invalidate
             #: Set when the process has ended: what a shell would show as $?.
@@ -75,7 +85,10 @@ class LinuxProcess:
             self.is_fork_child = False
             #: Descriptor to close once a vfork'ed child lets its parent go on; with what to send first.
             self.release_parent: Callable[[], None] | None = None
-            self.clear_child_tid = 0
+            #: What another thread than the first wants to be run in this process's place.
+            self.replacement: Replacement | None = None
+            #: An error of ours that ended a thread.
+            self.failure: BaseException | None = None
             #: RLIMIT_AS, _DATA, _STACK and the like are for the guest's memory, not for ours: kept, not applied.
             self.memory_limits: dict[int, tuple[int, int]] = {}
             self._killed_by: int = 0
@@ -83,16 +96,24 @@ class LinuxProcess:
             #: Working directory and umask of the side, guest or caller, that does not run.
             self._other_side: tuple[int, int] | None = None
             self._reported: set[int] = set()
-            self._table = self._bind_calls()
+            self._table = {
+                number: (bind(declared.handler, self.abi.argument_registers[: declared.arity]), declared.restart)
+                for number, name in self.abi.numbers.items()
+                if (declared := SYSTEM_CALLS.get(name)) is not None
+            }
             #: The program in memory, its initial stack, and where a handler returns to where there is no restorer.
             self.image: Image
             self.initial: stack.InitialStack
             self.trampoline = 0
-            self.thread_name = b""
             self.start(program, [name + b"=" + value for name, value in environment.items()])
         except BaseException:
             program.close()
             raise
+
+    @property
+    def cpu(self) -> Cpu:
+        """The first thread's."""
+        return self.main.cpu
 
     def start(self, program: Program, environment: Sequence[bytes]) -> None:
         """Replace whatever is in memory by a program, ready to run (the second half of execve)."""
@@ -120,8 +141,8 @@ class LinuxProcess:
         finally:
             program.close()
         self.paths.executable = self.image.path
-        self.thread_name = os.path.basename(self.image.name)[:15]
-        self.clear_child_tid = 0
+        self.main.name = os.path.basename(self.image.name)[:15]
+        self.main.clear_child_tid = self.main.robust_list = 0
         self.cpu.set(self.abi.stack_pointer, self.initial.pointer)
         self.cpu.set(self.abi.program_counter, self.image.start)
 
@@ -145,25 +166,48 @@ class LinuxProcess:
         self._has_run = True
         pausing = False
         try:
-            while self.exit_status is None and not pausing:
-                self._step()
-                pausing = pause() and not self.is_fork_child
+            pausing = self._lead(pause)
         except BaseException:
             if self.is_fork_child:
-                # This stack belongs to the first process's caller: it must not see the child come back.
-                sys.excepthook(*sys.exc_info())
-                os._exit(_INTERNAL_ERROR_STATUS)
+                _end_failed_child()
             raise
         finally:
             if not pausing and isinstance(self.cpu, KeepsTranslations):
                 self.cpu.save_translations()
-            if not self.is_fork_child:
-                self.host_signals.stop()
-                if not pausing:
-                    self.descriptors.stop()
-                self._change_sides()
-        if self.is_fork_child:
-            self._leave()
+            self.host_signals.stop()
+            if not pausing:
+                self.descriptors.stop()
+            self._change_sides()
+
+    def _lead(self, pause: Callable[[], bool]) -> bool:
+        """What the first thread does: run its code, and see the others to their end; whether it was paused."""
+        leads_child = self.is_fork_child
+        while self.exit_status is None:
+            if self.main.ended:
+                threads.wait_for_end(self)
+                continue
+            self.main.step()
+            if self.is_fork_child and not leads_child:
+                self.lead_child()
+            if pause():
+                return True
+        threads.end_all(self)
+        if self.failure is not None:
+            raise self.failure
+        return False
+
+    def lead_child(self) -> NoReturn:
+        """In the child of a fork, run by the thread that is left: to the end of the process.
+
+        It does not come back: the stack belongs to the first process's caller.
+        """
+        try:
+            self._lead(lambda: False)
+        except BaseException:
+            _end_failed_child()
+        if isinstance(self.cpu, KeepsTranslations):
+            self.cpu.save_translations()
+        self._leave()
 
     def _change_sides(self) -> None:
         """Between guest and caller: each has a working directory and a file creation mask of its own."""
@@ -185,106 +229,52 @@ class LinuxProcess:
             self._other_side = None
         self.window.close()
 
+    def become_child(self, task: Task) -> None:
+        """In the child of a fork: the thread that asked for it is the only one."""
+        self.is_fork_child, self.release_parent = True, None
+        self.main, self.tasks, self.signals.states[:] = task, [task], [task.signals]
+        task.number = os.getpid()
+
     def end(self, status: int) -> None:
         """The guest has called exit."""
-        self.exit_status = status & 0xFF
-        self.release()
+        self._end(status & 0xFF)
 
     def kill(self, pending: Pending, why: str = "") -> None:
         """A signal's default action ends the guest."""
+        if self.exit_status is not None:
+            return
         self._killed_by = pending.signal
-        self.exit_status = 128 + pending.signal
         if why or pending.signal not in _QUIET:
             faults.report(self, why or f"{signal.strsignal(pending.signal)} (signal {pending.signal})".lower())
-        self.release()
+        self._end(128 + pending.signal)
 
-    def blocking_call(self, number: int, *arguments: int) -> int:
-        """A host system call that may block; a signal for the guest ends it with -EINTR."""
-        signals = self.host_signals
-        signals.call_sequence += 1
-        try:
-            return host.blocking_call(number, *arguments)
-        finally:
-            signals.call_sequence += 1
+    def fail(self, error: BaseException) -> None:
+        """An error of ours has ended a thread: it ends all."""
+        self.failure = error
+        self._end(_INTERNAL_ERROR_STATUS)
 
-    def set_signal_mask(self, mask: int) -> None:
-        """Change the guest's signal mask, and the host's with it."""
-        self.signals.set_mask(mask)
-        self.host_signals.apply_mask(self.signals.mask)
+    def _end(self, status: int) -> None:
+        if self.exit_status is None:
+            self.exit_status = status
+            for task in {self.main, *self.tasks}:
+                task.wake()
+            self.release()
 
-    def _step(self) -> None:
-        """Run to the next event and answer it."""
-        event = self.cpu.run()
-        kind = event.kind
-        if kind == "syscall":
-            self._answer_syscall()
-        elif kind in ("fault", "trap"):
-            faults.raise_signal(self, event)
-        if self.signals.attention:
-            delivery.deliver_pending(self)
+    def find_task(self, number: int) -> Task | None:
+        """The thread with an id."""
+        return next((task for task in self.tasks if task.number == number), None)
 
-    def _answer_syscall(self) -> None:
-        cpu = self.cpu
-        number = cpu.get(self.abi.number_register)
-        try:
-            entry = self._table.get(number)
-            if entry is None:
-                entry = self._unknown(number)
-            result = entry[0]()
-        except GuestFault:
-            result = -EFAULT
-        except OSError as error:
-            result = -(error.errno or EIO)
-        if result == -EINTR and self._starts_again(number):
-            # Registers are still as they were: the same call is made once more.
-            counter = self.abi.program_counter
-            cpu.set(counter, cpu.get(counter) - self.abi.syscall_length)
-        elif result is not None:
-            cpu.set(self.abi.result_register, result)
+    def call(self, number: int) -> tuple[Bound, bool]:
+        """What answers a system call, and whether the call starts again after a handler with SA_RESTART."""
+        return self._table.get(number) or self._unknown(number)
 
-    def _starts_again(self, number: int) -> bool:
-        """Whether an interrupted call is repeated: after SA_RESTART handlers, or when no handler runs at all."""
-        signals = self.signals
-        pending = signals.deliverable()
-        if pending is None or signals.actions[pending.signal].handler <= SIG_IGN:
-            if signals.mask_to_restore is not None:
-                mask, signals.mask_to_restore = signals.mask_to_restore, None
-                self.set_signal_mask(mask)
-            return True
-        return bool(signals.actions[pending.signal].flags & SA_RESTART) and self._table[number][1]
-
-    def _bind_calls(self) -> dict[int, tuple[Callable[[], int | None], bool]]:
-        """For each number, a function of no arguments that fetches just the registers that the call needs."""
-        table = {}
-        for number, name in self.abi.numbers.items():
-            declared = SYSTEM_CALLS.get(name)
-            if declared is not None:
-                table[number] = (self._bind(declared.handler, declared.arity), declared.restart)
-        return table
-
-    def _bind(self, handler: Handler, arity: int) -> Callable[[], int | None]:
-        get = self.cpu.get
-        registers = self.abi.argument_registers[:arity]
-        if arity == 0:
-            return lambda: handler(self)
-        if arity == 1:
-            (first,) = registers
-            return lambda: handler(self, get(first))
-        if arity == 2:
-            first, second = registers
-            return lambda: handler(self, get(first), get(second))
-        if arity == 3:
-            first, second, third = registers
-            return lambda: handler(self, get(first), get(second), get(third))
-        return lambda: handler(self, *[get(register) for register in registers])
-
-    def _unknown(self, number: int) -> tuple[Callable[[], int | None], bool]:
+    def _unknown(self, number: int) -> tuple[Bound, bool]:
         name = self.abi.numbers.get(number, "")
         if name not in ABSENT and number not in self._reported:
             self._reported.add(number)
             LOGGER.warning("%s: system call %d (%s) is not known here: ENOSYS",
                            os.fsdecode(self.image.name), number, name or "no name")  # fmt: skip
-        return (lambda: -ENOSYS), False
+        return (lambda task, get: -ENOSYS), False
 
     def _capabilities(self) -> tuple[int, int]:
         """AT_HWCAP and AT_HWCAP2."""
@@ -306,7 +296,7 @@ class LinuxProcess:
             release, self.release_parent = self.release_parent, None
             release()
 
-    def _leave(self) -> None:
+    def _leave(self) -> NoReturn:
         """End a forked child as its guest ended, so that its parent's wait tells the same."""
         if self._killed_by:
             # A core dump would be the translator's, not the guest's.
@@ -316,3 +306,9 @@ class LinuxProcess:
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, [self._killed_by])
             os.kill(os.getpid(), self._killed_by)
         os._exit(self.exit_status or 0)
+
+
+def _end_failed_child() -> NoReturn:
+    """An error of ours in the child of a fork ends that process."""
+    sys.excepthook(*sys.exc_info())
+    os._exit(_INTERNAL_ERROR_STATUS)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from metaphrase.machines.linux.host import PROT_EXEC, PROT_READ, PROT_WRITE
 
 if TYPE_CHECKING:
-    from metaphrase.machines.linux.process import LinuxProcess
+    from metaphrase.machines.linux.task import Task
 
-_ENTRY = re.compile(r"/proc/([0-9]+)(?:/task/[0-9]+)?/(\w+)\Z")
+_ENTRY = re.compile(r"/proc/([0-9]+)(?:/task/([0-9]+))?/(\w+)\Z")
 
 
 @functools.cache
@@ -26,7 +26,7 @@ def _proc_device() -> int:
         return 0
 
 
-def guest_view(process: LinuxProcess, descriptor: int, flags: int) -> int:
+def guest_view(task: Task, descriptor: int, flags: int) -> int:
     """Look at a file that the guest has opened: the same descriptor, perhaps with other contents, or an error.
 
     What was opened is looked at, not the name: links and relative names lead here as well.
@@ -36,7 +36,7 @@ def guest_view(process: LinuxProcess, descriptor: int, flags: int) -> int:
     match = _ENTRY.match(os.readlink(f"/proc/self/fd/{descriptor}"))
     if match is None:
         return descriptor
-    owner, entry = int(match[1]), match[2]
+    owner, thread, entry = int(match[1]), int(match[2] or match[1]), match[3]
     if entry == "mem":
         # The way around every page protection; for our own children and parents too.
         os.close(descriptor)
@@ -48,7 +48,7 @@ def guest_view(process: LinuxProcess, descriptor: int, flags: int) -> int:
         return descriptor
     view = os.memfd_create(f"proc-{entry}", os.MFD_CLOEXEC)
     try:
-        os.write(view, show(process))
+        os.write(view, show(task.process.find_task(thread) or task))
         os.lseek(view, 0, os.SEEK_SET)
         os.dup2(view, descriptor, inheritable=not flags & os.O_CLOEXEC)
     finally:
@@ -56,10 +56,10 @@ def guest_view(process: LinuxProcess, descriptor: int, flags: int) -> int:
     return descriptor
 
 
-def _maps(process: LinuxProcess) -> bytes:
+def _maps(task: Task) -> bytes:
     """proc_pid_maps(5)."""
     lines = []
-    for region in process.window.regions:
+    for region in task.window.regions:
         permissions = "".join(
             letter if region.protection & bit else "-"
             for letter, bit in (("r", PROT_READ), ("w", PROT_WRITE), ("x", PROT_EXEC))
@@ -70,14 +70,14 @@ def _maps(process: LinuxProcess) -> bytes:
     return ("\n".join(lines) + "\n").encode(errors="surrogateescape")
 
 
-def _comm(process: LinuxProcess) -> bytes:
-    return process.thread_name + b"\n"
+def _comm(task: Task) -> bytes:
+    return task.name + b"\n"
 
 
-_VIEWS: dict[str, Callable[[LinuxProcess], bytes]] = {
+_VIEWS: dict[str, Callable[[Task], bytes]] = {
     "maps": _maps,
-    "auxv": lambda process: process.initial.auxiliary_vector,
-    "cmdline": lambda process: process.initial.arguments,
-    "environ": lambda process: process.initial.environment,
+    "auxv": lambda task: task.process.initial.auxiliary_vector,
+    "cmdline": lambda task: task.process.initial.arguments,
+    "environ": lambda task: task.process.initial.environment,
     "comm": _comm,
 }

@@ -1,10 +1,15 @@
-"""The guest's signals: dispositions, mask, what is pending, and how a handler is entered and left (signal(7))."""
+"""The guest's signals: dispositions, masks, what is pending, and how a handler is entered and left (signal(7)).
+
+A signal is for one thread, or for whichever thread of the process takes it. The host's dispositions and masks follow
+the guest's (see `host_signals`).
+"""
 
 from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from signal import (
     SIGBUS,
@@ -96,90 +101,164 @@ def is_ignored_by_default(signal: int) -> bool:
     return signal in HARMLESS
 
 
-class SignalState:
-    """The state of one guest process. The host's dispositions and mask follow it (see `host_signals`)."""
+class SharedSignals:
+    """What all threads of a guest process have in common."""
 
     def __init__(self) -> None:
         self.actions = [Action() for _ in range(COUNT + 1)]
-        self.mask = 0
-        #: The mask to go back to once a handler has run, while a call such as ppoll has put in another one.
-        self.mask_to_restore: int | None = None
-        self.alternate_stack = (0, SS_DISABLE, 0)
-        #: Set whenever there may be something to deliver; the run loop looks at nothing else.
-        self.attention = False
-        self._pending: list[Pending] = []
+        self.states: list[SignalState] = []
+        """Those of the threads, the first one's first."""
+        self.arrived: deque[Pending] = deque()
+        """What has come from outside, put there by whoever noticed."""
+        self.pending: list[Pending] = []
+
+    def queue(self, pending: Pending) -> None:
+        """Make a signal pending for whichever thread does not block it; the first one if it can."""
+        if self.states[0].ignores(pending.signal) or _is_there(self.pending, pending.signal):
+            return
+        self.pending.append(pending)
+        self._tell(pending.signal)
+
+    def take_in(self) -> None:
+        """Make pending what has arrived."""
+        while self.arrived:
+            self.queue(self.arrived.popleft())
+
+    def redistribute(self) -> None:
+        """A thread has ended, or blocks more than before: what was for it is for another."""
+        for pending in self.pending:
+            self._tell(pending.signal)
+
+    def _tell(self, signal: int) -> None:
+        for state in self.states:
+            if state.lets_through(signal):
+                state.attention = True
+                state.wake()
+                return
+
+    def describe_child(self, child: int, status: int) -> None:
+        """A child has been waited for: a pending SIGCHLD that does not know its child yet is about this one."""
+        self.take_in()
+        for pending in self.pending:
+            if pending.signal == SIGCHLD and not any(pending.info[16:20]):
+                pending.info = child_information(child, 0, status)
+
+    def discard(self, signal: int) -> None:
+        """A signal has become ignored: forget it where it is pending."""
+        self.take_in()
+        for waiting in (self.pending, *(state.pending for state in self.states)):
+            waiting[:] = [pending for pending in waiting if pending.signal != signal]
 
     def reset_for_execve(self) -> None:
-        """Handlers go back to the default; what is ignored, the mask and pending signals stay."""
+        """Handlers go back to the default; what is ignored stays."""
         for action in self.actions:
             if action.handler != SIG_IGN:
                 action.handler = SIG_DFL
             action.flags = action.restorer = action.mask = 0
+
+    def handlers(self) -> Iterator[int]:
+        """The signals that the guest handles itself."""
+        return (signal for signal, action in enumerate(self.actions) if action.handler > SIG_IGN)
+
+
+class SignalState:
+    """The signals of one guest thread. `wake` gets it out of guest code or a blocking call, to look at them."""
+
+    def __init__(self, shared: SharedSignals, wake: Callable[[], None]) -> None:
+        self.shared, self.wake = shared, wake
+        self.actions = shared.actions
+        self.mask = 0
+        #: The mask to go back to once a handler has run, while a call such as ppoll has put in another one.
+        self.mask_to_restore: int | None = None
+        #: Signals that end the call that the thread is in, though they are blocked.
+        self.awaited = 0
+        self.alternate_stack = (0, SS_DISABLE, 0)
+        #: Set whenever there may be something to deliver; the run loop looks at nothing else.
+        self.attention = False
+        #: What is for this thread alone.
+        self.pending: list[Pending] = []
+
+    def reset_for_execve(self) -> None:
+        """The mask and pending signals stay."""
         self.alternate_stack = (0, SS_DISABLE, 0)
 
     def forget_pending(self) -> None:
         """The child of a fork starts with nothing pending."""
-        self._pending.clear()
+        self.pending.clear()
+        self.shared.pending.clear()
+        self.shared.arrived.clear()
         self.attention = False
 
-    def queue(self, pending: Pending) -> None:
-        """Make a signal pending. Ordinary ones are pending once; real-time ones queue."""
-        action = self.actions[pending.signal]
-        ignored = action.handler == SIG_IGN or (action.handler == SIG_DFL and is_ignored_by_default(pending.signal))
-        if ignored and not self.mask & bit(pending.signal):
-            return
-        if pending.signal < _REAL_TIME and any(other.signal == pending.signal for other in self._pending):
-            return
-        self._pending.append(pending)
-        self.attention = True
+    def ignores(self, signal: int) -> bool:
+        """Whether nothing comes of a signal."""
+        action = self.actions[signal]
+        ignored = action.handler == SIG_IGN or (action.handler == SIG_DFL and is_ignored_by_default(signal))
+        return ignored and not self.mask & bit(signal)
 
-    def describe_child(self, child: int, status: int) -> None:
-        """A child has been waited for: a pending SIGCHLD that does not know its child yet is about this one."""
-        for pending in self._pending:
-            if pending.signal == SIGCHLD and not any(pending.info[16:20]):
-                pending.info = child_information(child, 0, status)
+    def lets_through(self, signal: int) -> bool:
+        """Whether a signal is not blocked, or waited for."""
+        return bool((~self.mask | self.awaited) & bit(signal))
+
+    def queue(self, pending: Pending) -> None:
+        """Make a signal pending for this thread. Ordinary ones are pending once; real-time ones queue."""
+        if self.ignores(pending.signal) or _is_there(self.pending, pending.signal):
+            return
+        self.pending.append(pending)
+        self.attention = True
+        if self.lets_through(pending.signal):
+            self.wake()
 
     def pending_mask(self) -> int:
         """The signals that are pending here (the host may hold more)."""
+        self.shared.take_in()
         mask = 0
-        for pending in self._pending:
+        for pending in (*self.pending, *self.shared.pending):
             mask |= bit(pending.signal)
         return mask
 
     def deliverable(self, mask: int | None = None) -> Pending | None:
         """The next signal to deliver under a mask, left pending: synchronous ones first, then by number."""
+        self.shared.take_in()
+        if not self.pending and not self.shared.pending:
+            return None
         blocked = self.mask if mask is None else mask
-        candidates = [pending for pending in self._pending if not blocked & bit(pending.signal)]
+        everything = (*self.pending, *self.shared.pending)
+        candidates = [pending for pending in everything if not blocked & bit(pending.signal)]
         if not candidates:
             return None
         return min(candidates, key=lambda pending: (pending.signal not in SYNCHRONOUS, pending.signal))
 
     def take(self, wanted: int) -> Pending | None:
         """Remove and return the first pending signal of a set (sigtimedwait)."""
-        for pending in self._pending:
+        self.shared.take_in()
+        for pending in (*self.pending, *self.shared.pending):
             if wanted & bit(pending.signal):
-                self._pending.remove(pending)
+                self.remove(pending)
                 return pending
         return None
 
     def remove(self, pending: Pending) -> None:
         """A signal has been delivered."""
-        self._pending.remove(pending)
-
-    def discard(self, signal: int) -> None:
-        """A signal has become ignored: forget it if it is pending."""
-        self._pending = [pending for pending in self._pending if pending.signal != signal]
+        for waiting in (self.pending, self.shared.pending):
+            if any(other is pending for other in waiting):
+                waiting[:] = [other for other in waiting if other is not pending]
+                return
 
     def set_mask(self, mask: int) -> None:
         """Change the mask; the host's follows by the caller's hand."""
-        self.mask = mask & ~_UNBLOCKABLE
+        mask &= ~_UNBLOCKABLE
+        blocks_more = mask & ~self.mask
+        self.mask = mask
         self.attention = True
-
-    def handlers(self) -> Iterator[int]:
-        """The signals that the guest handles itself."""
-        return (signal for signal, action in enumerate(self.actions) if action.handler > SIG_IGN)
+        if blocks_more and self.shared.pending:
+            self.shared.redistribute()
 
     def on_alternate_stack(self, stack_pointer: int) -> bool:
         """Whether the stack pointer lies on the alternate stack."""
         base, flags, size = self.alternate_stack
         return not flags & (SS_DISABLE | SS_AUTODISARM) and base < stack_pointer <= base + size
+
+
+def _is_there(waiting: list[Pending], signal: int) -> bool:
+    """Whether an ordinary signal is pending already."""
+    return signal < _REAL_TIME and any(other.signal == signal for other in waiting)

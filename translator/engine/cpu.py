@@ -354,6 +354,10 @@ class NativeCpu:
         with self.memory.lock:
             self._threads.spare.append(self)
 
+    def compare_exchange(self, address: int, expected: int, new: int) -> int:
+        """Atomically store a 32-bit word of guest memory if it holds another; gives what it held. It must be mapped."""
+        return self.runtime.compare_exchange(self.memory.base + address, expected, new)
+
     @contextmanager
     def others_stopped(self) -> Iterator[None]:
         """A stretch in which no other CPU of the guest runs guest code."""

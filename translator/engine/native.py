@@ -122,6 +122,8 @@ class Runtime:
         self.link_block = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(self.symbols["link_block"])
         forget = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64)
         self.forget = forget(self.symbols["forget"])
+        exchange = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32)
+        self.compare_exchange = exchange(self.symbols["compare_exchange"])
 
     def contains(self, address: int) -> bool:
         return self.base <= address < self.base + self.size

@@ -32,3 +32,10 @@ define internal void @unlock(ptr %shared) nounwind {
   store atomic i64 0, ptr %lock.p release, align 8
   ret void
 }
+
+; Store a word if memory holds another one, for the machine; gives what it held.
+define i32 @compare_exchange(ptr %word, i32 %expected, i32 %new) nounwind {
+  %pair = cmpxchg ptr %word, i32 %expected, i32 %new seq_cst seq_cst, align 4
+  %held = extractvalue {i32, i1} %pair, 0
+  ret i32 %held
+}

@@ -15,21 +15,20 @@ from metaphrase.machines.linux.calls import (
     signals,
     sockets,
     system,
+    threads,
     transfer,
 )
 from metaphrase.machines.linux.calls.table import SYSTEM_CALLS
 
 TOPICS = (
     clock, descriptors, directories, files, forking, identity, memory, polling, process, signals, sockets, system,
-    transfer,
+    threads, transfer,
 )  # fmt: skip
 
 #: Calls that programs try and do without: answered with ENOSYS and no word in the log.
 ABSENT = frozenset(
     [
-        "clone3",
         "rseq",
-        "membarrier",
         "openat2",
         "io_uring_setup",
         "io_uring_enter",

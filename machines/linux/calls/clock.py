@@ -10,7 +10,7 @@ from metaphrase.machines.linux.abi.numbers import HOST
 from metaphrase.machines.linux.calls.table import IN, VALUE, out, passthrough, syscall
 
 if TYPE_CHECKING:
-    from metaphrase.machines.linux.process import LinuxProcess
+    from metaphrase.machines.linux.task import Task
 
 _TIMER_ABSTIME = 1
 _CLOCK_MONOTONIC = 1
@@ -32,24 +32,24 @@ passthrough("timer_delete", VALUE)
 
 
 @syscall("nanosleep", restart=False)
-def nanosleep(process: LinuxProcess, request: int, remaining: int) -> int:
+def nanosleep(task: Task, request: int, remaining: int) -> int:
     """nanosleep(2)."""
-    return clock_nanosleep(process, _CLOCK_MONOTONIC, 0, request, remaining)
+    return clock_nanosleep(task, _CLOCK_MONOTONIC, 0, request, remaining)
 
 
 @syscall("clock_nanosleep", restart=False)
-def clock_nanosleep(process: LinuxProcess, clock: int, flags: int, request: int, remaining: int) -> int:
+def clock_nanosleep(task: Task, clock: int, flags: int, request: int, remaining: int) -> int:
     """clock_nanosleep(2). An interruption that no handler of the guest sees does not end the sleep."""
-    window = process.window
+    window = task.window
     time = ctypes.create_string_buffer(window.read(request, 16), 16)
     address = ctypes.addressof(time)
     while True:
         # The remaining time lands where the next attempt takes it from.
         left = 0 if flags & _TIMER_ABSTIME else address
-        result = process.blocking_call(HOST["clock_nanosleep"], clock, flags, address, left)
+        result = task.blocking_call(HOST["clock_nanosleep"], clock, flags, address, left)
         if result != -EINTR:
             return result
-        if process.signals.deliverable() is not None:
+        if task.signals.deliverable() is not None or not task.goes_on():
             break
     if remaining and not flags & _TIMER_ABSTIME:
         window.write(remaining, time.raw)

@@ -10,7 +10,7 @@ from metaphrase.machines.linux.abi.numbers import HOST
 from metaphrase.machines.linux.calls.table import IN, PATH, VALUE, out, passthrough, signed32, syscall
 
 if TYPE_CHECKING:
-    from metaphrase.machines.linux.process import LinuxProcess
+    from metaphrase.machines.linux.task import Task
 
 passthrough("dup", VALUE)
 passthrough("pipe", out(8))
@@ -60,20 +60,20 @@ _TIOCGPTPEER = 0x5441
 
 
 @syscall("close", restart=False)
-def close(process: LinuxProcess, descriptor: int) -> int:
+def close(task: Task, descriptor: int) -> int:
     """close(2); our own descriptors are not there for the guest."""
-    if process.descriptors.is_private(signed32(descriptor)):
+    if task.process.descriptors.is_private(signed32(descriptor)):
         return -EBADF
     return host.call(HOST["close"], descriptor)
 
 
 @syscall("close_range")
-def close_range(process: LinuxProcess, first: int, last: int, flags: int) -> int:
+def close_range(task: Task, first: int, last: int, flags: int) -> int:
     """close_range(2), around our own descriptors."""
     first, last = first & 0xFFFF_FFFF, last & 0xFFFF_FFFF
     if first > last or flags & ~(_CLOSE_RANGE_UNSHARE | _CLOSE_RANGE_CLOEXEC):
         return -EINVAL
-    for descriptor in process.descriptors.guests_in(first, last):
+    for descriptor in task.process.descriptors.guests_in(first, last):
         if flags & _CLOSE_RANGE_CLOEXEC:
             host.call(HOST["fcntl"], descriptor, 2, 1)  # F_SETFD, FD_CLOEXEC
         else:
@@ -82,33 +82,33 @@ def close_range(process: LinuxProcess, first: int, last: int, flags: int) -> int
 
 
 @syscall("dup2")
-def dup2(process: LinuxProcess, old: int, new: int) -> int:
+def dup2(task: Task, old: int, new: int) -> int:
     """dup2(2)."""
-    if process.descriptors.is_private(signed32(new)):
+    if task.process.descriptors.is_private(signed32(new)):
         return -EBADF
     return host.call(HOST["dup2"], old, new)
 
 
 @syscall("dup3")
-def dup3(process: LinuxProcess, old: int, new: int, flags: int) -> int:
+def dup3(task: Task, old: int, new: int, flags: int) -> int:
     """dup3(2)."""
-    if process.descriptors.is_private(signed32(new)):
+    if task.process.descriptors.is_private(signed32(new)):
         return -EBADF
     return host.call(HOST["dup3"], old, new, flags)
 
 
 @syscall("fcntl")
-def fcntl(process: LinuxProcess, descriptor: int, command: int, argument: int) -> int:
+def fcntl(task: Task, descriptor: int, command: int, argument: int) -> int:
     """fcntl(2), for the commands whose arguments are known."""
     command = signed32(command)
     if command in _FCNTL_POINTERS:
-        window = process.window
+        window = task.window
         if not argument:
             return -EFAULT
         pointer = window.host_pointer(argument)
         window.will_write(argument, _FCNTL_POINTERS[command])
         if command in _FCNTL_WAITS:
-            return process.blocking_call(HOST["fcntl"], descriptor, command, pointer)
+            return task.blocking_call(HOST["fcntl"], descriptor, command, pointer)
         return host.call(HOST["fcntl"], descriptor, command, pointer)
     if command not in _FCNTL_NUMBERS:
         return -EINVAL
@@ -116,17 +116,17 @@ def fcntl(process: LinuxProcess, descriptor: int, command: int, argument: int) -
 
 
 @syscall("ioctl")
-def ioctl(process: LinuxProcess, descriptor: int, request: int, argument: int) -> int:
+def ioctl(task: Task, descriptor: int, request: int, argument: int) -> int:
     """ioctl(2), for the requests whose arguments are known."""
     request &= 0xFFFF_FFFF
     size = _IOCTL_POINTERS.get(request)
     if size is not None:
-        window = process.window
+        window = task.window
         pointer = window.host_pointer(argument)
         window.will_write(argument, size)
-        return process.blocking_call(HOST["ioctl"], descriptor, request, pointer)
+        return task.blocking_call(HOST["ioctl"], descriptor, request, pointer)
     if request in _IOCTL_NUMBERS or request == _TIOCGPTPEER:
-        return process.blocking_call(HOST["ioctl"], descriptor, request, argument)
+        return task.blocking_call(HOST["ioctl"], descriptor, request, argument)
     # A bad descriptor is still the first thing to complain about.
     flags = host.call(HOST["fcntl"], descriptor, 1)  # F_GETFD
     return flags if flags < 0 else -ENOTTY

@@ -13,7 +13,7 @@ from metaphrase.machines.linux.abi.numbers import HOST
 from metaphrase.machines.linux.calls.table import IN, OUT, PATH, SIZE, VALUE, host_path, out, passthrough, syscall
 
 if TYPE_CHECKING:
-    from metaphrase.machines.linux.process import LinuxProcess
+    from metaphrase.machines.linux.task import Task
 
 _AT_FDCWD = -100
 _STAT_SIZE = 144
@@ -42,29 +42,29 @@ passthrough("fremovexattr", VALUE, IN)
 
 
 @syscall("openat")
-def openat(process: LinuxProcess, directory: int, path: int, flags: int, mode: int) -> int:
+def openat(task: Task, directory: int, path: int, flags: int, mode: int) -> int:
     """openat(2). Files of /proc that tell about this process tell about the guest instead."""
-    pointer, _keep = host_path(process, path)
-    descriptor = process.blocking_call(HOST["openat"], directory, pointer, flags, mode)
-    return procfs.guest_view(process, descriptor, flags) if descriptor >= 0 else descriptor
+    pointer, _keep = host_path(task, path)
+    descriptor = task.blocking_call(HOST["openat"], directory, pointer, flags, mode)
+    return procfs.guest_view(task, descriptor, flags) if descriptor >= 0 else descriptor
 
 
 @syscall("open")
-def open_(process: LinuxProcess, path: int, flags: int, mode: int) -> int:
+def open_(task: Task, path: int, flags: int, mode: int) -> int:
     """open(2)."""
-    return openat(process, _AT_FDCWD, path, flags, mode)
+    return openat(task, _AT_FDCWD, path, flags, mode)
 
 
 @syscall("creat")
-def creat(process: LinuxProcess, path: int, mode: int) -> int:
+def creat(task: Task, path: int, mode: int) -> int:
     """creat(2)."""
-    return openat(process, _AT_FDCWD, path, _O_CREAT_WRONLY_TRUNC, mode)
+    return openat(task, _AT_FDCWD, path, _O_CREAT_WRONLY_TRUNC, mode)
 
 
-def _status_call(process: LinuxProcess, buffer: int, number: int, before: Sequence[int], after: Sequence[int]) -> int:
+def _status_call(task: Task, buffer: int, number: int, before: Sequence[int], after: Sequence[int]) -> int:
     """Make a host call that fills a struct stat between its other arguments, in the guest's layout."""
-    convert = process.abi.convert_stat
-    window = process.window
+    convert = task.abi.convert_stat
+    window = task.window
     if convert is None:
         window.will_write(buffer, _STAT_SIZE)
         return host.call(number, *(*before, window.host_pointer(buffer), *after))
@@ -76,47 +76,47 @@ def _status_call(process: LinuxProcess, buffer: int, number: int, before: Sequen
 
 
 @syscall("stat")
-def stat(process: LinuxProcess, path: int, buffer: int) -> int:
+def stat(task: Task, path: int, buffer: int) -> int:
     """stat(2)."""
-    return newfstatat(process, _AT_FDCWD, path, buffer, 0)
+    return newfstatat(task, _AT_FDCWD, path, buffer, 0)
 
 
 @syscall("lstat")
-def lstat(process: LinuxProcess, path: int, buffer: int) -> int:
+def lstat(task: Task, path: int, buffer: int) -> int:
     """lstat(2)."""
-    return newfstatat(process, _AT_FDCWD, path, buffer, 0x100)  # AT_SYMLINK_NOFOLLOW
+    return newfstatat(task, _AT_FDCWD, path, buffer, 0x100)  # AT_SYMLINK_NOFOLLOW
 
 
 @syscall("fstat")
-def fstat(process: LinuxProcess, descriptor: int, buffer: int) -> int:
+def fstat(task: Task, descriptor: int, buffer: int) -> int:
     """fstat(2)."""
-    return _status_call(process, buffer, HOST["fstat"], (descriptor,), ())
+    return _status_call(task, buffer, HOST["fstat"], (descriptor,), ())
 
 
 @syscall("newfstatat")
-def newfstatat(process: LinuxProcess, directory: int, path: int, buffer: int, flags: int) -> int:
+def newfstatat(task: Task, directory: int, path: int, buffer: int, flags: int) -> int:
     """fstatat(2)."""
-    pointer, _keep = host_path(process, path) if path else (0, None)
-    return _status_call(process, buffer, HOST["newfstatat"], (directory, pointer), (flags,))
+    pointer, _keep = host_path(task, path) if path else (0, None)
+    return _status_call(task, buffer, HOST["newfstatat"], (directory, pointer), (flags,))
 
 
 @syscall("readlink")
-def readlink(process: LinuxProcess, path: int, buffer: int, size: int) -> int:
+def readlink(task: Task, path: int, buffer: int, size: int) -> int:
     """readlink(2)."""
-    return readlinkat(process, _AT_FDCWD, path, buffer, size)
+    return readlinkat(task, _AT_FDCWD, path, buffer, size)
 
 
 @syscall("readlinkat")
-def readlinkat(process: LinuxProcess, directory: int, path: int, buffer: int, size: int) -> int:
+def readlinkat(task: Task, directory: int, path: int, buffer: int, size: int) -> int:
     """readlinkat(2); /proc/self/exe is the guest's program."""
     size &= 0xFFFF_FFFF
     if not 0 < size < 1 << 31:
         return -EINVAL
-    name = process.window.read_cstring(path, host.PATH_MAX)
-    if process.paths.is_own_executable(name):
-        target = process.paths.executable[:size]
-        process.window.write(buffer, target)
+    name = task.window.read_cstring(path, host.PATH_MAX)
+    if task.process.paths.is_own_executable(name):
+        target = task.process.paths.executable[:size]
+        task.window.write(buffer, target)
         return len(target)
-    pointer, _keep = host.string(process.paths.host(name))
-    process.window.will_write(buffer, size)
-    return host.call(HOST["readlinkat"], directory, pointer, process.window.host_pointer(buffer), size)
+    pointer, _keep = host.string(task.process.paths.host(name))
+    task.window.will_write(buffer, size)
+    return host.call(HOST["readlinkat"], directory, pointer, task.window.host_pointer(buffer), size)

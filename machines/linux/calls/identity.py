@@ -10,7 +10,7 @@ from metaphrase.machines.linux.abi.numbers import HOST
 from metaphrase.machines.linux.calls.table import IN, VALUE, out, passthrough, signed32, syscall
 
 if TYPE_CHECKING:
-    from metaphrase.machines.linux.process import LinuxProcess
+    from metaphrase.machines.linux.task import Task
 
 _GROUP_SIZE = 4
 
@@ -29,21 +29,14 @@ passthrough("capget", IN, out(24))
 passthrough("capset", IN, IN)
 
 
-@syscall("getpid", "gettid")
-def getpid(process: LinuxProcess) -> int:
-    """getpid(2), and gettid(2): the process has one thread, whichever thread of ours runs it."""
-    return os.getpid()
-
-
-@syscall("set_tid_address")
-def set_tid_address(process: LinuxProcess, pointer: int) -> int:
-    """set_tid_address(2)."""
-    process.clear_child_tid = pointer
+@syscall("getpid")
+def getpid(task: Task) -> int:
+    """getpid(2)."""
     return os.getpid()
 
 
 @syscall("getgroups")
-def getgroups(process: LinuxProcess, count: int, groups: int) -> int:
+def getgroups(task: Task, count: int, groups: int) -> int:
     """getgroups(2)."""
-    process.window.will_write(groups, max(signed32(count), 0) * _GROUP_SIZE)
-    return host.call(HOST["getgroups"], count, process.window.host_pointer(groups))
+    task.window.will_write(groups, max(signed32(count), 0) * _GROUP_SIZE)
+    return host.call(HOST["getgroups"], count, task.window.host_pointer(groups))

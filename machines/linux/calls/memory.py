@@ -14,7 +14,7 @@ from metaphrase.machines.linux.memory import PAGE_MASK, page_up
 from metaphrase.machines.linux.regions import Region
 
 if TYPE_CHECKING:
-    from metaphrase.machines.linux.process import LinuxProcess
+    from metaphrase.machines.linux.task import Task
 
 _MAP_TYPE, _MAP_SHARED_VALIDATE = 0xF, 3
 _MAP_32BIT, _MAP_FIXED_NOREPLACE = 0x40, 0x10_0000
@@ -31,17 +31,17 @@ _MADV_PASSED = {10, 11, 18, 19, 22, 23}
 
 
 @syscall("brk")
-def brk(process: LinuxProcess, value: int) -> int:
+def brk(task: Task, value: int) -> int:
     """brk(2): the end of the heap."""
-    return process.space.set_break(value)
+    return task.process.space.set_break(value)
 
 
 @syscall("mmap")
 def mmap(
-    process: LinuxProcess, address: int, length: int, protection: int, flags: int, descriptor: int, offset: int
+    task: Task, address: int, length: int, protection: int, flags: int, descriptor: int, offset: int
 ) -> int:
     """mmap(2). PROT_EXEC is noted for the translator; the host gets readable pages."""
-    window, space = process.window, process.space
+    window, space = task.window, task.process.space
     kind = flags & _MAP_TYPE
     if not length or kind not in (MAP_SHARED, MAP_PRIVATE, _MAP_SHARED_VALIDATE) or offset & PAGE_MASK:
         return -EINVAL
@@ -60,7 +60,7 @@ def mmap(
         window.map_anonymous(address, length, protection, shared=shared, flags=flags & _MAP_PASSED)
         return address
     descriptor = signed32(descriptor)
-    if process.descriptors.is_private(descriptor):
+    if task.process.descriptors.is_private(descriptor):
         return -EBADF
     status = os.fstat(descriptor)
     window.map_file(
@@ -79,31 +79,31 @@ def _name_of(descriptor: int) -> str:
 
 
 @syscall("munmap")
-def munmap(process: LinuxProcess, address: int, length: int) -> int:
+def munmap(task: Task, address: int, length: int) -> int:
     """munmap(2)."""
-    if address & PAGE_MASK or not length or address + length > process.window.size:
+    if address & PAGE_MASK or not length or address + length > task.window.size:
         return -EINVAL
-    process.window.unmap(address, page_up(length))
+    task.window.unmap(address, page_up(length))
     return 0
 
 
 @syscall("mprotect")
-def mprotect(process: LinuxProcess, address: int, length: int, protection: int) -> int:
+def mprotect(task: Task, address: int, length: int, protection: int) -> int:
     """mprotect(2)."""
     if address & PAGE_MASK or protection & ~0x0300_0007:
         return -EINVAL
     if not length:
         return 0
-    if address + length > process.window.size:
+    if address + length > task.window.size:
         return -ENOMEM
-    process.window.protect(address, page_up(length), protection & _PROTECTION)
+    task.window.protect(address, page_up(length), protection & _PROTECTION)
     return 0
 
 
 @syscall("mremap")
-def mremap(process: LinuxProcess, old: int, old_length: int, new_length: int, flags: int, target: int) -> int:
+def mremap(task: Task, old: int, old_length: int, new_length: int, flags: int, target: int) -> int:
     """mremap(2)."""
-    window, space = process.window, process.space
+    window, space = task.window, task.process.space
     if old & PAGE_MASK or not new_length or flags & ~(_MREMAP_MAYMOVE | _MREMAP_FIXED) or not old_length:
         return -EINVAL
     if max(old_length, new_length) > window.size:
@@ -129,7 +129,7 @@ def mremap(process: LinuxProcess, old: int, old_length: int, new_length: int, fl
             return old
         free = end + grown <= window.size and not window.regions.overlapping(end, end + grown)
         if free and region.end == end and not region.shared:
-            _extend(process, region.part(old, end), end, grown)
+            _extend(task, region.part(old, end), end, grown)
             return old
         if not flags & _MREMAP_MAYMOVE:
             return -ENOMEM
@@ -139,14 +139,14 @@ def mremap(process: LinuxProcess, old: int, old_length: int, new_length: int, fl
         return target
     if grown:
         # Growth first: when it cannot be had, nothing has changed yet.
-        _extend(process, region.part(old, end), target + old_length, grown)
+        _extend(task, region.part(old, end), target + old_length, grown)
     window.move(old, old_length, target)
     return target
 
 
-def _extend(process: LinuxProcess, region: Region, at: int, length: int) -> None:
+def _extend(task: Task, region: Region, at: int, length: int) -> None:
     """Map what follows a private region, at an address."""
-    window = process.window
+    window = task.window
     if not region.inode:
         window.map_anonymous(at, length, region.protection, name=region.name)
         return
@@ -165,73 +165,73 @@ def _extend(process: LinuxProcess, region: Region, at: int, length: int) -> None
 
 
 @syscall("madvise")
-def madvise(process: LinuxProcess, address: int, length: int, advice: int) -> int:
+def madvise(task: Task, address: int, length: int, advice: int) -> int:
     """madvise(2): what changes contents is done, hints are agreed with."""
     advice = signed32(advice)
     if address & PAGE_MASK:
         return -EINVAL
     if not length:
         return 0
-    refusal = _refuse_unmapped(process, address, length)
+    refusal = _refuse_unmapped(task, address, length)
     if advice in _MADV_HINTS or refusal:
         return refusal
     if advice in (_MADV_DONTNEED, _MADV_FREE) or advice in _MADV_PASSED:
-        process.window.contents_change(address, page_up(length))
-        return host.call(HOST["madvise"], process.window.base + address, length, advice)
+        task.window.contents_change(address, page_up(length))
+        return host.call(HOST["madvise"], task.window.base + address, length, advice)
     return -EINVAL
 
 
 @syscall("msync")
-def msync(process: LinuxProcess, address: int, length: int, flags: int) -> int:
+def msync(task: Task, address: int, length: int, flags: int) -> int:
     """msync(2)."""
-    refusal = _refuse_unmapped(process, address, length)
-    return refusal or process.blocking_call(HOST["msync"], process.window.base + address, length, flags)
+    refusal = _refuse_unmapped(task, address, length)
+    return refusal or task.blocking_call(HOST["msync"], task.window.base + address, length, flags)
 
 
 @syscall("mincore")
-def mincore(process: LinuxProcess, address: int, length: int, vector: int) -> int:
+def mincore(task: Task, address: int, length: int, vector: int) -> int:
     """mincore(2)."""
-    refusal = _refuse_unmapped(process, address, length)
+    refusal = _refuse_unmapped(task, address, length)
     if refusal:
         return refusal
-    process.window.will_write(vector, page_up(length) >> 12)
-    return host.call(HOST["mincore"], process.window.base + address, length, process.window.host_pointer(vector))
+    task.window.will_write(vector, page_up(length) >> 12)
+    return host.call(HOST["mincore"], task.window.base + address, length, task.window.host_pointer(vector))
 
 
 @syscall("mlock", "munlock")
-def mlock(process: LinuxProcess, address: int, length: int) -> int:
+def mlock(task: Task, address: int, length: int) -> int:
     """mlock(2): agreed with; translation makes promises about memory's speed idle."""
-    return _refuse_unmapped(process, address & ~PAGE_MASK, length)
+    return _refuse_unmapped(task, address & ~PAGE_MASK, length)
 
 
 @syscall("mlock2")
-def mlock2(process: LinuxProcess, address: int, length: int, flags: int) -> int:
+def mlock2(task: Task, address: int, length: int, flags: int) -> int:
     """mlock2(2)."""
-    return _refuse_unmapped(process, address & ~PAGE_MASK, length)
+    return _refuse_unmapped(task, address & ~PAGE_MASK, length)
 
 
 @syscall("mlockall")
-def mlockall(process: LinuxProcess, flags: int) -> int:
+def mlockall(task: Task, flags: int) -> int:
     """mlockall(2)."""
     return 0
 
 
 @syscall("munlockall")
-def munlockall(process: LinuxProcess) -> int:
+def munlockall(task: Task) -> int:
     """munlockall(2)."""
     return 0
 
 
 @syscall("riscv_flush_icache")
-def riscv_flush_icache(process: LinuxProcess, start: int, end: int, flags: int) -> int:
+def riscv_flush_icache(task: Task, start: int, end: int, flags: int) -> int:
     """riscv_flush_icache(2): code in the range has changed."""
-    if start < end <= process.window.size:
-        process.cpu.invalidate(start, end)
+    if start < end <= task.window.size:
+        task.cpu.invalidate(start, end)
     return 0
 
 
-def _refuse_unmapped(process: LinuxProcess, address: int, length: int) -> int:
+def _refuse_unmapped(task: Task, address: int, length: int) -> int:
     """-ENOMEM unless a whole range is mapped."""
-    if length > process.window.size or address + length > process.window.size:
+    if length > task.window.size or address + length > task.window.size:
         return -ENOMEM
-    return 0 if process.window.regions.covered(address, address + page_up(length)) else -ENOMEM
+    return 0 if task.window.regions.covered(address, address + page_up(length)) else -ENOMEM

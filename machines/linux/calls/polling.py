@@ -13,7 +13,7 @@ from metaphrase.machines.linux.abi.numbers import HOST
 from metaphrase.machines.linux.calls.table import VALUE, array, out, passthrough, signed32, syscall
 
 if TYPE_CHECKING:
-    from metaphrase.machines.linux.process import LinuxProcess
+    from metaphrase.machines.linux.task import Task
 
 _FD_SET_SIZE = 128
 _POLLFD_SIZE = 8
@@ -27,7 +27,7 @@ passthrough("epoll_create", VALUE)
 passthrough("epoll_create1", VALUE)
 
 
-def with_mask(process: LinuxProcess, pointer: int, wait: Callable[[int], int]) -> int:
+def with_mask(task: Task, pointer: int, wait: Callable[[int], int]) -> int:
     """Make a waiting call under the signal mask that a guest pointer names; null keeps the mask.
 
     `wait` is given the host address of the mask to pass on, or 0. A signal that the mask lets through ends the call:
@@ -35,12 +35,16 @@ def with_mask(process: LinuxProcess, pointer: int, wait: Callable[[int], int]) -
     """
     if not pointer:
         return wait(0)
-    signals = process.signals
-    mask = process.window.read_u64(pointer)
+    signals = task.signals
+    mask = task.window.read_u64(pointer)
     old = signals.mask
     if signals.deliverable(mask) is None:
-        buffer = ctypes.c_uint64(process.host_signals.host_mask(mask))
-        result = wait(ctypes.addressof(buffer))
+        buffer = ctypes.c_uint64(task.process.host_signals.host_mask(mask))
+        signals.awaited = ~mask
+        try:
+            result = wait(ctypes.addressof(buffer))
+        finally:
+            signals.awaited = 0
         if result != -EINTR or signals.deliverable(mask) is None:
             return result
     signals.mask, signals.mask_to_restore = mask, old
@@ -49,18 +53,18 @@ def with_mask(process: LinuxProcess, pointer: int, wait: Callable[[int], int]) -
 
 
 @syscall("ppoll", restart=False)
-def ppoll(process: LinuxProcess, descriptors: int, count: int, timeout: int, mask: int, size: int) -> int:
+def ppoll(task: Task, descriptors: int, count: int, timeout: int, mask: int, size: int) -> int:
     """ppoll(2)."""
-    window = process.window
+    window = task.window
     window.will_write(descriptors, min(count, 1 << 20) * _POLLFD_SIZE)
     area, time = window.host_pointer(descriptors), window.host_pointer(timeout)
-    return with_mask(process, mask, lambda m: process.blocking_call(HOST["ppoll"], area, count, time, m, 8))
+    return with_mask(task, mask, lambda m: task.blocking_call(HOST["ppoll"], area, count, time, m, 8))
 
 
 @syscall("pselect6", restart=False)
-def pselect6(process: LinuxProcess, count: int, read: int, write: int, other: int, timeout: int, mask: int) -> int:
+def pselect6(task: Task, count: int, read: int, write: int, other: int, timeout: int, mask: int) -> int:
     """pselect(2); the last argument points to the mask's pointer and size."""
-    window = process.window
+    window = task.window
     for pointer in (read, write, other):
         window.will_write(pointer, _FD_SET_SIZE)
     areas = [window.host_pointer(pointer) for pointer in (read, write, other, timeout)]
@@ -68,34 +72,34 @@ def pselect6(process: LinuxProcess, count: int, read: int, write: int, other: in
 
     def wait(host_mask: int) -> int:
         pair = (ctypes.c_uint64 * 2)(host_mask, 8)
-        return process.blocking_call(HOST["pselect6"], count, *areas, ctypes.addressof(pair))
+        return task.blocking_call(HOST["pselect6"], count, *areas, ctypes.addressof(pair))
 
-    return with_mask(process, mask_pointer, wait)
+    return with_mask(task, mask_pointer, wait)
 
 
 @syscall("epoll_ctl")
-def epoll_ctl(process: LinuxProcess, poll: int, operation: int, descriptor: int, event: int) -> int:
+def epoll_ctl(task: Task, poll: int, operation: int, descriptor: int, event: int) -> int:
     """epoll_ctl(2); x86-64 packs the event, others align it."""
-    if process.abi.epoll_event_size == _HOST_EVENT_SIZE or not event:
-        return host.call(HOST["epoll_ctl"], poll, operation, descriptor, process.window.host_pointer(event))
-    events, data = struct.unpack("<I4xQ", process.window.read(event, 16))
+    if task.abi.epoll_event_size == _HOST_EVENT_SIZE or not event:
+        return host.call(HOST["epoll_ctl"], poll, operation, descriptor, task.window.host_pointer(event))
+    events, data = struct.unpack("<I4xQ", task.window.read(event, 16))
     area, _keep = host.string(struct.pack("<IQ", events, data))
     return host.call(HOST["epoll_ctl"], poll, operation, descriptor, area)
 
 
-def _epoll_wait(process: LinuxProcess, number: int, poll: int, events: int, count: int, timeout: int, mask: int) -> int:
-    window = process.window
+def _epoll_wait(task: Task, number: int, poll: int, events: int, count: int, timeout: int, mask: int) -> int:
+    window = task.window
     limit = signed32(count)
     if limit <= 0 or limit > 1 << 20:
         return -EINVAL
-    size = process.abi.epoll_event_size
+    size = task.abi.epoll_event_size
     if size == _HOST_EVENT_SIZE:
         window.will_write(events, limit * size)
         area = window.host_pointer(events)
-        return with_mask(process, mask, lambda m: process.blocking_call(number, poll, area, limit, timeout, m, 8))
+        return with_mask(task, mask, lambda m: task.blocking_call(number, poll, area, limit, timeout, m, 8))
     buffer = ctypes.create_string_buffer(limit * _HOST_EVENT_SIZE)
     area = ctypes.addressof(buffer)
-    result = with_mask(process, mask, lambda m: process.blocking_call(number, poll, area, limit, timeout, m, 8))
+    result = with_mask(task, mask, lambda m: task.blocking_call(number, poll, area, limit, timeout, m, 8))
     if result > 0:
         found = struct.iter_unpack("<IQ", buffer.raw[: result * _HOST_EVENT_SIZE])
         window.write(events, b"".join(struct.pack("<I4xQ", *event) for event in found))
@@ -103,19 +107,19 @@ def _epoll_wait(process: LinuxProcess, number: int, poll: int, events: int, coun
 
 
 @syscall("epoll_wait", restart=False)
-def epoll_wait(process: LinuxProcess, poll: int, events: int, count: int, timeout: int) -> int:
+def epoll_wait(task: Task, poll: int, events: int, count: int, timeout: int) -> int:
     """epoll_wait(2)."""
-    return _epoll_wait(process, HOST["epoll_pwait"], poll, events, count, timeout, 0)
+    return _epoll_wait(task, HOST["epoll_pwait"], poll, events, count, timeout, 0)
 
 
 @syscall("epoll_pwait", restart=False)
-def epoll_pwait(process: LinuxProcess, poll: int, events: int, count: int, timeout: int, mask: int, size: int) -> int:
+def epoll_pwait(task: Task, poll: int, events: int, count: int, timeout: int, mask: int, size: int) -> int:
     """epoll_pwait(2)."""
-    return _epoll_wait(process, HOST["epoll_pwait"], poll, events, count, timeout, mask)
+    return _epoll_wait(task, HOST["epoll_pwait"], poll, events, count, timeout, mask)
 
 
 @syscall("epoll_pwait2", restart=False)
-def epoll_pwait2(process: LinuxProcess, poll: int, events: int, count: int, timeout: int, mask: int, size: int) -> int:
+def epoll_pwait2(task: Task, poll: int, events: int, count: int, timeout: int, mask: int, size: int) -> int:
     """epoll_pwait2(2)."""
-    pointer = process.window.host_pointer(timeout)
-    return _epoll_wait(process, HOST["epoll_pwait2"], poll, events, count, pointer, mask)
+    pointer = task.window.host_pointer(timeout)
+    return _epoll_wait(task, HOST["epoll_pwait2"], poll, events, count, pointer, mask)

@@ -1,10 +1,10 @@
-"""The process itself: prctl(2), arch_prctl(2), resource limits, scheduling, futexes."""
+"""The process itself: prctl(2), arch_prctl(2), resource limits, scheduling."""
 
 from __future__ import annotations
 
 import os
 import struct
-from errno import EINVAL, ENOSYS, EPERM
+from errno import EINVAL, EPERM
 from typing import TYPE_CHECKING
 
 from metaphrase.machines.linux import host
@@ -12,7 +12,7 @@ from metaphrase.machines.linux.abi.numbers import HOST
 from metaphrase.machines.linux.calls.table import IN, SIZE, VALUE, out, passthrough, signed32, syscall
 
 if TYPE_CHECKING:
-    from metaphrase.machines.linux.process import LinuxProcess
+    from metaphrase.machines.linux.task import Task
 
 _RLIMIT_SIZE = 16
 #: RLIMIT_DATA, _STACK, _RSS, _MEMLOCK, _AS.
@@ -46,49 +46,45 @@ _PRCTL_INTEGERS = frozenset({2, 37})
 
 _ARCH_SET_GS, _ARCH_SET_FS, _ARCH_GET_FS, _ARCH_GET_GS = 0x1001, 0x1002, 0x1003, 0x1004
 
-_FUTEX_COMMAND = 0x7F
-#: Commands that wait, with a timeout: WAIT, LOCK_PI, WAIT_BITSET, WAIT_REQUEUE_PI, LOCK_PI2.
-_FUTEX_TIMED = frozenset({0, 6, 9, 11, 13})
-
 
 @syscall("prctl")
-def prctl(process: LinuxProcess, option: int, second: int, third: int, fourth: int, fifth: int) -> int:
+def prctl(task: Task, option: int, second: int, third: int, fourth: int, fifth: int) -> int:
     """prctl(2), for the options that concern the guest alone."""
     option = signed32(option)
     if option == _PR_SET_NAME:
-        name = process.window.read(second, min(16, process.window.regions.extent(second, 1)) or 16)
-        process.thread_name = name.split(b"\0", 1)[0][:15]
+        name = task.window.read(second, min(16, task.window.regions.extent(second, 1)) or 16)
+        task.name = name.split(b"\0", 1)[0][:15]
         return 0
     if option == _PR_GET_NAME:
-        process.window.write(second, process.thread_name.ljust(16, b"\0"))
+        task.window.write(second, task.name.ljust(16, b"\0"))
         return 0
     if option in _PRCTL_NUMBERS:
         return host.call(HOST["prctl"], option, second, third, fourth, fifth)
     if option in _PRCTL_INTEGERS:
-        process.window.will_write(second, 4)
-        return host.call(HOST["prctl"], option, process.window.host_pointer(second))
+        task.window.will_write(second, 4)
+        return host.call(HOST["prctl"], option, task.window.host_pointer(second))
     return -EINVAL
 
 
 @syscall("arch_prctl")
-def arch_prctl(process: LinuxProcess, option: int, value: int) -> int:
+def arch_prctl(task: Task, option: int, value: int) -> int:
     """arch_prctl(2): the bases of FS and GS."""
     option = signed32(option)
     if option in (_ARCH_SET_FS, _ARCH_SET_GS):
         if value >> 47:
             return -EPERM
-        process.cpu.set("fs_base" if option == _ARCH_SET_FS else "gs_base", value)
+        task.cpu.set("fs_base" if option == _ARCH_SET_FS else "gs_base", value)
         return 0
     if option in (_ARCH_GET_FS, _ARCH_GET_GS):
-        process.window.write_u64(value, process.cpu.get("fs_base" if option == _ARCH_GET_FS else "gs_base"))
+        task.window.write_u64(value, task.cpu.get("fs_base" if option == _ARCH_GET_FS else "gs_base"))
         return 0
     return -EINVAL
 
 
 @syscall("prlimit64")
-def prlimit64(process: LinuxProcess, target: int, resource: int, new: int, old: int) -> int:
+def prlimit64(task: Task, target: int, resource: int, new: int, old: int) -> int:
     """prlimit(2). Limits on memory are remembered; applied, they would hit the translator's own."""
-    window = process.window
+    window = task.window
     resource = signed32(resource)
     own = signed32(target) in (0, os.getpid())
     if not own or resource not in _MEMORY_LIMITS:
@@ -96,47 +92,26 @@ def prlimit64(process: LinuxProcess, target: int, resource: int, new: int, old: 
         return host.call(HOST["prlimit64"], target, resource, window.host_pointer(new), window.host_pointer(old))
     limits = struct.unpack("<QQ", window.read(new, _RLIMIT_SIZE)) if new else None
     if old:
-        if resource not in process.memory_limits:
+        if resource not in task.process.memory_limits:
             status = host.call(HOST["prlimit64"], 0, resource, 0, window.host_pointer(old))
             if status < 0:
                 return status
         else:
-            window.write(old, struct.pack("<QQ", *process.memory_limits[resource]))
+            window.write(old, struct.pack("<QQ", *task.process.memory_limits[resource]))
     if limits:
         if limits[0] > limits[1]:
             return -EINVAL
-        process.memory_limits[resource] = limits
+        task.process.memory_limits[resource] = limits
     return 0
 
 
 @syscall("getrlimit")
-def getrlimit(process: LinuxProcess, resource: int, limit: int) -> int:
+def getrlimit(task: Task, resource: int, limit: int) -> int:
     """getrlimit(2)."""
-    return prlimit64(process, 0, resource, 0, limit)
+    return prlimit64(task, 0, resource, 0, limit)
 
 
 @syscall("setrlimit")
-def setrlimit(process: LinuxProcess, resource: int, limit: int) -> int:
+def setrlimit(task: Task, resource: int, limit: int) -> int:
     """setrlimit(2)."""
-    return prlimit64(process, 0, resource, limit, 0)
-
-
-@syscall("set_robust_list")
-def set_robust_list(process: LinuxProcess, head: int, length: int) -> int:
-    """set_robust_list(2): agreed with; locks shared between processes are not cleaned up after a crash."""
-    return 0 if length == 24 else -EINVAL
-
-
-@syscall("futex")
-def futex(
-    process: LinuxProcess, word: int, operation: int, value: int, timeout: int, second_word: int, third: int
-) -> int:
-    """futex(2). The host keys its queues by host address, so shared memory works across processes."""
-    window = process.window
-    command = signed32(operation) & _FUTEX_COMMAND
-    if command > 13:
-        return -ENOSYS
-    timeout_or_count = window.host_pointer(timeout) if command in _FUTEX_TIMED else timeout
-    first, second = window.host_pointer(word), window.host_pointer(second_word)
-    window.will_write(word, 4)
-    return process.blocking_call(HOST["futex"], first, operation, value, timeout_or_count, second, third)
+    return prlimit64(task, 0, resource, limit, 0)

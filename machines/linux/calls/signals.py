@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
-from errno import EINTR, EINVAL, ENOMEM, EPERM
+from errno import EINTR, EINVAL, ENOMEM, EPERM, ESRCH
 from signal import SIGBUS, SIGKILL, SIGSEGV, SIGSTOP
 from typing import TYPE_CHECKING
 
@@ -33,44 +33,46 @@ from metaphrase.machines.linux.signals import (
 
 if TYPE_CHECKING:
     from metaphrase.machines.linux.process import LinuxProcess
+    from metaphrase.machines.linux.task import Task
 
 _SIG_BLOCK, _SIG_UNBLOCK, _SIG_SETMASK = 0, 1, 2
 _MINIMUM_STACK = 2048
+_USER_CODE = struct.pack("<i", SI_USER)
 
 passthrough("pidfd_send_signal", VALUE, VALUE, IN, VALUE)
 
 
 @syscall("rt_sigaction")
-def rt_sigaction(process: LinuxProcess, number: int, new: int, old: int, size: int) -> int:
+def rt_sigaction(task: Task, number: int, new: int, old: int, size: int) -> int:
     """rt_sigaction(2)."""
     number = signed32(number)
     if size != 8 or not 1 <= number <= COUNT or (new and number in (SIGKILL, SIGSTOP)):
         return -EINVAL
-    window = process.window
-    layout = struct.Struct("<4Q" if process.abi.has_restorer else "<3Q")
+    window = task.window
+    layout = struct.Struct("<4Q" if task.abi.has_restorer else "<3Q")
     fields = layout.unpack(window.read(new, layout.size)) if new else ()
-    action = process.signals.actions[number]
+    action = task.signals.actions[number]
     if old:
-        restorer = (action.restorer,) if process.abi.has_restorer else ()
+        restorer = (action.restorer,) if task.abi.has_restorer else ()
         window.write(old, layout.pack(action.handler, action.flags, *restorer, action.mask))
     if fields:
         handler, flags, mask = fields[0], fields[1], fields[-1]
-        action = Action(handler, flags, fields[2] if process.abi.has_restorer else 0, mask & ~(1 << 8 | 1 << 18))
-        process.signals.actions[number] = action
-        if handler > SIG_IGN and number in (SIGSEGV, SIGBUS) and isinstance(process.cpu, MakesFaultsExact):
-            process.cpu.make_exact()
+        action = Action(handler, flags, fields[2] if task.abi.has_restorer else 0, mask & ~(1 << 8 | 1 << 18))
+        task.signals.actions[number] = action
+        if handler > SIG_IGN and number in (SIGSEGV, SIGBUS) and isinstance(task.cpu, MakesFaultsExact):
+            task.cpu.make_exact()
         if handler == SIG_IGN or (handler == SIG_DFL and is_ignored_by_default(number)):
-            process.signals.discard(number)
-        process.host_signals.follow(number, action)
+            task.process.signals.discard(number)
+        task.process.host_signals.follow(number, action)
     return 0
 
 
 @syscall("rt_sigprocmask")
-def rt_sigprocmask(process: LinuxProcess, how: int, new: int, old: int, size: int) -> int:
+def rt_sigprocmask(task: Task, how: int, new: int, old: int, size: int) -> int:
     """rt_sigprocmask(2)."""
     if size != 8:
         return -EINVAL
-    window, signals = process.window, process.signals
+    window, signals = task.window, task.signals
     current = signals.mask
     if new:
         change = window.read_u64(new)
@@ -84,71 +86,79 @@ def rt_sigprocmask(process: LinuxProcess, how: int, new: int, old: int, size: in
         else:
             return -EINVAL
         if mask != current:
-            process.set_signal_mask(mask)
+            task.set_signal_mask(mask)
     if old:
         window.write_u64(old, current)
     return 0
 
 
 @syscall("rt_sigpending")
-def rt_sigpending(process: LinuxProcess, pointer: int, size: int) -> int:
+def rt_sigpending(task: Task, pointer: int, size: int) -> int:
     """rt_sigpending(2): what waits here and what the host holds back."""
     if size > 8:
         return -EINVAL
     held = ctypes.c_uint64()
     host.check(host.call(HOST["rt_sigpending"], ctypes.addressof(held), 8))
-    mask = (held.value | process.signals.pending_mask()) & process.signals.mask
-    process.window.write(pointer, mask.to_bytes(8, "little")[:size])
+    mask = (held.value | task.signals.pending_mask()) & task.signals.mask
+    task.window.write(pointer, mask.to_bytes(8, "little")[:size])
     return 0
 
 
 @syscall("rt_sigreturn")
-def rt_sigreturn(process: LinuxProcess) -> None:
+def rt_sigreturn(task: Task) -> None:
     """rt_sigreturn(2)."""
-    delivery.return_from_handler(process)
+    delivery.return_from_handler(task)
 
 
 @syscall("rt_sigsuspend", restart=False)
-def rt_sigsuspend(process: LinuxProcess, mask: int, size: int) -> int:
+def rt_sigsuspend(task: Task, mask: int, size: int) -> int:
     """rt_sigsuspend(2)."""
     if size != 8:
         return -EINVAL
-    return with_mask(process, mask, lambda pointer: process.blocking_call(HOST["rt_sigsuspend"], pointer, 8))
+    return with_mask(task, mask, lambda pointer: task.blocking_call(HOST["rt_sigsuspend"], pointer, 8))
 
 
 @syscall("pause", restart=False)
-def pause(process: LinuxProcess) -> int:
+def pause(task: Task) -> int:
     """pause(2)."""
-    return process.blocking_call(HOST["pause"])
+    return task.blocking_call(HOST["pause"])
 
 
 @syscall("rt_sigtimedwait", restart=False)
-def rt_sigtimedwait(process: LinuxProcess, wanted: int, info: int, timeout: int, size: int) -> int:
+def rt_sigtimedwait(task: Task, wanted: int, info: int, timeout: int, size: int) -> int:
     """rt_sigtimedwait(2)."""
     if size != 8:
         return -EINVAL
-    window = process.window
+    window, signals = task.window, task.signals
     mask = window.read_u64(wanted)
-    pending = process.signals.take(mask)
-    if pending is not None:
-        if info:
-            window.write(info, pending.info)
-        return pending.signal
-    if process.signals.deliverable() is not None:
-        return -EINTR
-    host_mask = ctypes.c_uint64(process.host_signals.host_mask(mask))
+    host_mask = ctypes.c_uint64(task.process.host_signals.host_mask(mask))
     window.will_write(info, 128)
-    return process.blocking_call(
-        HOST["rt_sigtimedwait"], ctypes.addressof(host_mask), window.host_pointer(info), window.host_pointer(timeout), 8
-    )
+    while True:
+        pending = signals.take(mask)
+        if pending is not None:
+            if info:
+                window.write(info, pending.info)
+            return pending.signal
+        if signals.deliverable() is not None or not task.goes_on():
+            return -EINTR
+        signals.awaited = mask
+        try:
+            result = task.blocking_call(
+                HOST["rt_sigtimedwait"], ctypes.addressof(host_mask), window.host_pointer(info),
+                window.host_pointer(timeout), 8,
+            )  # fmt: skip
+        finally:
+            signals.awaited = 0
+        if result != -EINTR:
+            return result
 
 
 @syscall("sigaltstack")
-def sigaltstack(process: LinuxProcess, new: int, old: int) -> int:
+def sigaltstack(task: Task, new: int, old: int) -> int:
     """sigaltstack(2)."""
-    window, signals = process.window, process.signals
+    window, signals = task.window, task.signals
     base, flags, size = signals.alternate_stack
-    active = signals.on_alternate_stack(process.cpu.get(process.abi.stack_pointer))
+    active = signals.on_alternate_stack(task.cpu.get(task.abi.stack_pointer))
     wish = struct.unpack("<QiiQ", window.read(new, 24)) if new else None
     if old:
         window.write(old, struct.pack("<QIiQ", base, flags | (SS_ONSTACK if active else 0), 0, size))
@@ -169,60 +179,84 @@ def sigaltstack(process: LinuxProcess, new: int, old: int) -> int:
 
 
 @syscall("kill")
-def kill(process: LinuxProcess, target: int, number: int) -> int:
+def kill(task: Task, target: int, number: int) -> int:
     """kill(2)."""
-    if signed32(target) == os.getpid():
-        return _send_to_self(process, number, SI_USER)
-    return host.call(HOST["kill"], target, number)
+    if signed32(target) != os.getpid():
+        return host.call(HOST["kill"], target, number)
+    return _send(task.process, None, number, _sent(number, SI_USER))
 
 
 @syscall("tkill")
-def tkill(process: LinuxProcess, thread: int, number: int) -> int:
+def tkill(task: Task, thread: int, number: int) -> int:
     """tkill(2)."""
-    if signed32(thread) == os.getpid():
-        return _send_to_self(process, number, SI_TKILL)
-    return host.call(HOST["tkill"], thread, number)
+    target = task.process.find_task(signed32(thread))
+    if target is None:
+        return host.call(HOST["tkill"], thread, number)
+    return _send(task.process, target, number, _sent(number, SI_TKILL))
 
 
 @syscall("tgkill")
-def tgkill(process: LinuxProcess, group: int, thread: int, number: int) -> int:
+def tgkill(task: Task, group: int, thread: int, number: int) -> int:
     """tgkill(2)."""
-    if signed32(group) == signed32(thread) == os.getpid():
-        return _send_to_self(process, number, SI_TKILL)
-    return host.call(HOST["tgkill"], group, thread, number)
+    if signed32(group) != os.getpid():
+        return host.call(HOST["tgkill"], group, thread, number)
+    target = task.process.find_task(signed32(thread))
+    return -ESRCH if target is None else _send(task.process, target, number, _sent(number, SI_TKILL))
 
 
 @syscall("rt_sigqueueinfo")
-def rt_sigqueueinfo(process: LinuxProcess, target: int, number: int, info: int) -> int:
+def rt_sigqueueinfo(task: Task, target: int, number: int, info: int) -> int:
     """rt_sigqueueinfo(2)."""
     if signed32(target) != os.getpid():
-        return host.call(HOST["rt_sigqueueinfo"], target, number, process.window.host_pointer(info))
-    if not 1 <= signed32(number) <= COUNT:
-        return -EINVAL
-    data = process.window.read(info, 128)
-    process.signals.queue(Pending(signed32(number), struct.pack("<i", signed32(number)) + data[4:]))
-    return 0
+        return host.call(HOST["rt_sigqueueinfo"], target, number, task.window.host_pointer(info))
+    return _send(task.process, None, number, _given(task, number, info))
 
 
 @syscall("rt_tgsigqueueinfo")
-def rt_tgsigqueueinfo(process: LinuxProcess, group: int, thread: int, number: int, info: int) -> int:
+def rt_tgsigqueueinfo(task: Task, group: int, thread: int, number: int, info: int) -> int:
     """rt_tgsigqueueinfo(2)."""
-    if signed32(group) == signed32(thread):
-        return rt_sigqueueinfo(process, thread, number, info)
-    return host.call(HOST["rt_tgsigqueueinfo"], group, thread, number, process.window.host_pointer(info))
+    if signed32(group) != os.getpid():
+        return host.call(HOST["rt_tgsigqueueinfo"], group, thread, number, task.window.host_pointer(info))
+    target = task.process.find_task(signed32(thread))
+    return -ESRCH if target is None else _send(task.process, target, number, _given(task, number, info))
 
 
-def _send_to_self(process: LinuxProcess, number: int, code: int) -> int:
+def _sent(number: int, code: int) -> bytes:
+    """What a signal of this process's own tells."""
+    return sent_by(number & 0xFF, code, os.getpid(), os.getuid())
+
+
+def _given(task: Task, number: int, info: int) -> bytes:
+    """What a signal tells that the guest describes itself."""
+    return struct.pack("<i", signed32(number)) + task.window.read(info, 128)[4:]
+
+
+def _send(process: LinuxProcess, target: Task | None, number: int, info: bytes) -> int:
+    """Send a signal to a thread of this process, or to whichever takes it."""
     number = signed32(number)
     if not 0 <= number <= COUNT:
         return -EINVAL
     if number == 0:
         return 0
-    info = sent_by(number, code, os.getpid(), os.getuid())
-    if process.signals.mask & bit(number) and number not in SYNCHRONOUS and process.host_signals.is_active:
-        # Blocked: the host holds it back, where sigwait and signalfd look for it; for this thread, because others of
-        # the host process (a notebook's) may not block it.
+    if number not in SYNCHRONOUS and process.host_signals.is_active and _held_back(process, target, number):
+        # The host holds it back, where sigwait and signalfd look for it; for a certain thread, because others of the
+        # host process (a notebook's) may not block it.
         area, _keep = host.string(info)
-        return host.call(HOST["rt_tgsigqueueinfo"], os.getpid(), os.getpid(), number, area)
-    process.signals.queue(Pending(number, info))
+        if len(process.tasks) > 1 and info[8:12] == _USER_CODE:
+            return host.call(HOST["kill"], os.getpid(), number)
+        if len(process.tasks) > 1:
+            return host.call(HOST["rt_sigqueueinfo"], os.getpid(), number, area)
+        return host.call(HOST["rt_tgsigqueueinfo"], os.getpid(), process.main.number, number, area)
+    pending = Pending(number, info)
+    if target is None:
+        process.signals.queue(pending)
+    else:
+        target.signals.queue(pending)
     return 0
+
+
+def _held_back(process: LinuxProcess, target: Task | None, number: int) -> bool:
+    """Whether a signal is blocked by all that it is for: for the only thread there is, or for none in particular."""
+    if target is not None and len(process.tasks) > 1:
+        return False
+    return all(state.mask & bit(number) for state in process.signals.states)

@@ -13,7 +13,7 @@ from metaphrase.machines.linux.calls.table import IN, OUT, SIZE, VALUE, out, pas
 from metaphrase.machines.linux.calls.transfer import host_iovec
 
 if TYPE_CHECKING:
-    from metaphrase.machines.linux.process import LinuxProcess
+    from metaphrase.machines.linux.task import Task
 
 _ADDRESS_SIZE = 128
 _MMSGHDR_SIZE = 64
@@ -39,18 +39,18 @@ passthrough("getsockopt", VALUE, VALUE, VALUE, out(256), out(4))
 
 
 @syscall("setsockopt")
-def setsockopt(process: LinuxProcess, socket: int, level: int, option: int, value: int, length: int) -> int:
+def setsockopt(task: Task, socket: int, level: int, option: int, value: int, length: int) -> int:
     """setsockopt(2)."""
     if signed32(level) == _SOL_SOCKET and signed32(option) in _REFUSED_OPTIONS:
         return -ENOPROTOOPT
-    return host.call(HOST["setsockopt"], socket, level, option, process.window.host_pointer(value), length)
+    return host.call(HOST["setsockopt"], socket, level, option, task.window.host_pointer(value), length)
 
 
 class _Message:
     """A struct msghdr for the host, made from the guest's."""
 
-    def __init__(self, process: LinuxProcess, address: int, *, fills: bool) -> None:
-        window = process.window
+    def __init__(self, task: Task, address: int, *, fills: bool) -> None:
+        window = task.window
         fields = _MSGHDR.unpack(window.read(address, _MSGHDR.size))
         name, name_length, vector, count, control, control_length, self.flags = fields
         if count > 1024:
@@ -60,7 +60,7 @@ class _Message:
         if fills:
             window.will_write(name, name_length)
             window.will_write(control, control_length)
-        host_vector, self._keep = host_iovec(process, vector, count, fills=fills)
+        host_vector, self._keep = host_iovec(task, vector, count, fills=fills)
         self.buffer = ctypes.create_string_buffer(
             _MSGHDR.pack(
                 window.host_pointer(name), name_length, host_vector, count, window.host_pointer(control),
@@ -70,40 +70,40 @@ class _Message:
         )  # fmt: skip
         self.address = ctypes.addressof(self.buffer)
 
-    def store(self, process: LinuxProcess, address: int) -> None:
+    def store(self, task: Task, address: int) -> None:
         """Hand back what the kernel changed: the lengths of name and control data, and the flags."""
         _, name_length, _, _, _, control_length, flags = _MSGHDR.unpack(self.buffer.raw)
-        process.window.write_u32(address + 8, name_length)
-        process.window.write_u64(address + 40, control_length)
-        process.window.write_u32(address + 48, flags)
+        task.window.write_u32(address + 8, name_length)
+        task.window.write_u64(address + 40, control_length)
+        task.window.write_u32(address + 48, flags)
 
 
 @syscall("sendmsg")
-def sendmsg(process: LinuxProcess, socket: int, message: int, flags: int) -> int:
+def sendmsg(task: Task, socket: int, message: int, flags: int) -> int:
     """sendmsg(2)."""
-    header = _Message(process, message, fills=False)
-    return process.blocking_call(HOST["sendmsg"], socket, header.address, flags)
+    header = _Message(task, message, fills=False)
+    return task.blocking_call(HOST["sendmsg"], socket, header.address, flags)
 
 
 @syscall("recvmsg")
-def recvmsg(process: LinuxProcess, socket: int, message: int, flags: int) -> int:
+def recvmsg(task: Task, socket: int, message: int, flags: int) -> int:
     """recvmsg(2)."""
-    header = _Message(process, message, fills=True)
-    result = process.blocking_call(HOST["recvmsg"], socket, header.address, flags)
+    header = _Message(task, message, fills=True)
+    result = task.blocking_call(HOST["recvmsg"], socket, header.address, flags)
     if result >= 0:
-        header.store(process, message)
+        header.store(task, message)
     return result
 
 
 @syscall("sendmmsg")
-def sendmmsg(process: LinuxProcess, socket: int, messages: int, count: int, flags: int) -> int:
+def sendmmsg(task: Task, socket: int, messages: int, count: int, flags: int) -> int:
     """sendmmsg(2)."""
     sent = 0
     for index in range(min(count & 0xFFFF_FFFF, 1024)):
         address = messages + index * _MMSGHDR_SIZE
-        result = sendmsg(process, socket, address, flags)
+        result = sendmsg(task, socket, address, flags)
         if result < 0:
             return sent or result
-        process.window.write_u32(address + _MSGHDR.size, result)
+        task.window.write_u32(address + _MSGHDR.size, result)
         sent += 1
     return sent

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from metaphrase.machines.linux.calls.table import OUT, SIZE, VALUE, out, passthrough, syscall
 
 if TYPE_CHECKING:
-    from metaphrase.machines.linux.process import LinuxProcess
+    from metaphrase.machines.linux.task import Task
 
 _NAME_SIZE = 65
 _DOMAIN_UNKNOWN = b"(none)"
@@ -19,22 +19,22 @@ passthrough("getrandom", OUT, SIZE, VALUE, blocking=True)
 
 
 @syscall("uname")
-def uname(process: LinuxProcess, buffer: int) -> int:
+def uname(task: Task, buffer: int) -> int:
     """uname(2): the host's kernel on the guest's machine."""
     names = os.uname()
-    fields = [names.sysname, names.nodename, names.release, names.version, process.abi.name]
+    fields = [names.sysname, names.nodename, names.release, names.version, task.abi.name]
     area = b"".join(os.fsencode(field)[: _NAME_SIZE - 1].ljust(_NAME_SIZE, b"\0") for field in fields)
-    process.window.write(buffer, area + _DOMAIN_UNKNOWN.ljust(_NAME_SIZE, b"\0"))
+    task.window.write(buffer, area + _DOMAIN_UNKNOWN.ljust(_NAME_SIZE, b"\0"))
     return 0
 
 
 @syscall("personality")
-def personality(process: LinuxProcess, value: int) -> int:
+def personality(task: Task, value: int) -> int:
     """personality(2): Linux; addresses are not randomised unless asked for, which setarch may believe it did."""
     return 0
 
 
 @syscall("syslog", "ptrace", "kcmp", "chroot", "mount", "umount2", "reboot", "sethostname", "setdomainname", "unshare")
-def refuse(process: LinuxProcess) -> int:
+def refuse(task: Task) -> int:
     """What takes a privilege that a guest is never given."""
     return -EPERM

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from errno import EFAULT
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -10,9 +10,9 @@ from metaphrase.machines.linux import host
 from metaphrase.machines.linux.abi.numbers import HOST
 
 if TYPE_CHECKING:
-    from metaphrase.machines.linux.process import LinuxProcess
+    from metaphrase.machines.linux.task import Task
 
-#: A handler takes the process and the raw register values (unsigned, 64 bits) of as many arguments as it names. It
+#: A handler takes the task and the raw register values (unsigned, 64 bits) of as many arguments as it names. It
 #: returns the result or minus an error number; None leaves every register alone (execve, rt_sigreturn). It may raise
 #: OSError, and GuestFault for EFAULT.
 Handler = Callable[..., "int | None"]
@@ -50,6 +50,26 @@ def syscall(*names: str, restart: bool = True) -> Callable[[_Declared], _Declare
         return handler
 
     return declare
+
+
+#: A handler that is given the task, and a function that gets a register.
+Bound = Callable[["Task", Callable[[str], int]], "int | None"]
+
+
+def bind(handler: Handler, registers: Sequence[str]) -> Bound:
+    """A handler that fetches just the registers that it needs."""
+    if len(registers) == 0:
+        return lambda task, get: handler(task)
+    if len(registers) == 1:
+        (first,) = registers
+        return lambda task, get: handler(task, get(first))
+    if len(registers) == 2:
+        first, second = registers
+        return lambda task, get: handler(task, get(first), get(second))
+    if len(registers) == 3:
+        first, second, third = registers
+        return lambda task, get: handler(task, get(first), get(second), get(third))
+    return lambda task, get: handler(task, *[get(register) for register in registers])
 
 
 class Argument(NamedTuple):
@@ -97,11 +117,11 @@ def passthrough(name: str, *arguments: Argument, blocking: bool = False, restart
     buffers = [(index, argument.size) for index, argument in enumerate(arguments) if argument.kind == "buffer"]
     paths = [index for index, argument in enumerate(arguments) if argument.kind == "path"]
 
-    def plain(process: LinuxProcess, *values: int) -> int:
-        return process.blocking_call(number, *values) if blocking else host.call(number, *values)
+    def plain(task: Task, *values: int) -> int:
+        return task.blocking_call(number, *values) if blocking else host.call(number, *values)
 
-    def translated(process: LinuxProcess, *values: int) -> int:
-        window = process.window
+    def translated(task: Task, *values: int) -> int:
+        window = task.window
         base, limit = window.base, window.size
         translation = list(values)
         for index in pointers:
@@ -123,19 +143,19 @@ def passthrough(name: str, *arguments: Argument, blocking: bool = False, restart
             strings = []
             for index in paths:
                 if values[index]:
-                    translation[index], string = host_path(process, values[index])
+                    translation[index], string = host_path(task, values[index])
                     strings.append(string)
         if blocking:
-            return process.blocking_call(number, *translation)
+            return task.blocking_call(number, *translation)
         return host.call(number, *translation)
 
     handler = translated if pointers or sizes or paths else plain
     _declare(name, handler, len(arguments), restart)
 
 
-def host_path(process: LinuxProcess, address: int) -> tuple[int, Any]:
+def host_path(task: Task, address: int) -> tuple[int, Any]:
     """A pointer for the kernel to the host's path for a guest's path, and what keeps it alive."""
-    return host.string(process.paths.host(process.window.read_cstring(address, host.PATH_MAX)))
+    return host.string(task.process.paths.host(task.window.read_cstring(address, host.PATH_MAX)))
 
 
 def signed32(value: int) -> int:

@@ -13,7 +13,7 @@ from metaphrase.machines.linux.calls.table import IN, OUT, SIZE, VALUE, Handler,
 from metaphrase.machines.linux.errors import GuestFault
 
 if TYPE_CHECKING:
-    from metaphrase.machines.linux.process import LinuxProcess
+    from metaphrase.machines.linux.task import Task
 
 _IOV_MAX = 1024
 _IOVEC = struct.Struct("<QQ")
@@ -38,11 +38,11 @@ passthrough("sync_file_range", VALUE, VALUE, VALUE, VALUE, blocking=True)
 passthrough("sync", blocking=True)
 
 
-def host_iovec(process: LinuxProcess, address: int, count: int, *, fills: bool) -> tuple[int, object]:
+def host_iovec(task: Task, address: int, count: int, *, fills: bool) -> tuple[int, object]:
     """A struct iovec list for the host from the guest's: its address and what keeps it alive."""
     if count > _IOV_MAX:
         raise OSError(EINVAL, "too many buffers")
-    window = process.window
+    window = task.window
     words: list[int] = []
     for pointer, length in _IOVEC.iter_unpack(window.read(address, count * _IOVEC.size)):
         if pointer >= window.size:
@@ -60,20 +60,20 @@ def host_iovec(process: LinuxProcess, address: int, count: int, *, fills: bool) 
 def _vectored(name: str, *, fills: bool, extra: int) -> None:
     number = HOST[name]
 
-    def handler(process: LinuxProcess, descriptor: int, vector: int, count: int, *rest: int) -> int:
-        address, _keep = host_iovec(process, vector, count & 0xFFFF_FFFF, fills=fills)
-        return process.blocking_call(number, descriptor, address, count, *rest)
+    def handler(task: Task, descriptor: int, vector: int, count: int, *rest: int) -> int:
+        address, _keep = host_iovec(task, vector, count & 0xFFFF_FFFF, fills=fills)
+        return task.blocking_call(number, descriptor, address, count, *rest)
 
-    def with_position(process: LinuxProcess, descriptor: int, vector: int, count: int, low: int, high: int) -> int:
-        return handler(process, descriptor, vector, count, low, high)
+    def with_position(task: Task, descriptor: int, vector: int, count: int, low: int, high: int) -> int:
+        return handler(task, descriptor, vector, count, low, high)
 
     def with_flags(
-        process: LinuxProcess, descriptor: int, vector: int, count: int, low: int, high: int, flags: int
+        task: Task, descriptor: int, vector: int, count: int, low: int, high: int, flags: int
     ) -> int:
-        return handler(process, descriptor, vector, count, low, high, flags)
+        return handler(task, descriptor, vector, count, low, high, flags)
 
-    def plain(process: LinuxProcess, descriptor: int, vector: int, count: int) -> int:
-        return handler(process, descriptor, vector, count)
+    def plain(task: Task, descriptor: int, vector: int, count: int) -> int:
+        return handler(task, descriptor, vector, count)
 
     shapes: dict[int, Handler] = {0: plain, 2: with_position, 3: with_flags}
     syscall(name)(shapes[extra])

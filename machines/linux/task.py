@@ -1,0 +1,123 @@
+"""A thread of a guest process: its CPU, its signals, and the loop that answers what the CPU asks of the kernel.
+
+Guest code runs without the process's lock, in parallel with other threads; all that is answered here happens under it,
+but for host calls that may block.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from errno import EFAULT, EINTR, EIO
+from typing import TYPE_CHECKING
+
+from metaphrase.machines.linux import delivery, faults, host
+from metaphrase.machines.linux.cpu import Cpu
+from metaphrase.machines.linux.errors import GuestFault
+from metaphrase.machines.linux.signals import SA_RESTART, SIG_IGN, SignalState
+
+if TYPE_CHECKING:
+    from metaphrase.machines.linux.process import LinuxProcess
+
+
+class Task:
+    """What the kernel knows of one thread; handlers of system calls are given it."""
+
+    def __init__(self, process: LinuxProcess, cpu: Cpu, number: int) -> None:
+        self.process: LinuxProcess = process
+        self.cpu = cpu
+        self.window, self.abi = process.window, process.abi
+        #: The thread's id, which is the host's for the thread that runs it.
+        self.number = number
+        self.signals = SignalState(process.signals, self.wake)
+        self.name = b""
+        self.clear_child_tid = 0
+        #: Where the list of robust futexes that it holds begins; 0 if there is none.
+        self.robust_list = 0
+        #: It has called exit, with this code, or was told to end; others may go on.
+        self.ended = False
+        self.exit_code = 0
+        #: Odd while it is in a blocking call.
+        self.call_sequence = 0
+        self._thread = 0
+
+    def goes_on(self) -> bool:
+        """Whether there is anything left to run."""
+        return self.process.exit_status is None and not self.ended
+
+    def step(self) -> None:
+        """Run to the next event and answer it."""
+        self._thread = threading.get_ident()
+        event = self.cpu.run()
+        kind = event.kind
+        with self.process.lock:
+            if not self.goes_on():
+                return
+            if kind == "syscall":
+                self._answer_syscall()
+            elif kind in ("fault", "trap"):
+                faults.raise_signal(self, event)
+            if self.signals.attention:
+                delivery.deliver_pending(self)
+
+    def wake(self) -> None:
+        """Have the thread look at its signals, and whether it is to go on; called with the lock held."""
+        if self._thread != threading.get_ident():
+            self.cpu.interrupt()
+            if self.call_sequence & 1:
+                self.process.host_signals.nudge(self)
+
+    def blocking_call(self, number: int, *arguments: int) -> int:
+        """A host system call that may block; a signal for this thread ends it with -EINTR. Others go on meanwhile."""
+        with self.unlocked():
+            return host.blocking_call(number, *arguments)
+
+    @contextmanager
+    def unlocked(self) -> Iterator[None]:
+        """A stretch in which other threads may have their calls answered. Calls of the host's are ended by signals."""
+        lock = self.process.lock
+        self.call_sequence += 1
+        lock.release()
+        try:
+            yield
+        finally:
+            lock.acquire()
+            self.call_sequence += 1
+
+    def set_signal_mask(self, mask: int) -> None:
+        """Change the thread's signal mask, and the host's with it."""
+        self.signals.set_mask(mask)
+        self.process.host_signals.apply_mask(self.signals.mask)
+
+    def _answer_syscall(self) -> None:
+        cpu, counter = self.cpu, self.abi.program_counter
+        if self.signals.attention and self.signals.deliverable() is not None:
+            # It came just before the call, which might wait for ever otherwise.
+            cpu.set(counter, cpu.get(counter) - self.abi.syscall_length)
+            return
+        number = cpu.get(self.abi.number_register)
+        answer, restarts = self.process.call(number)
+        result: int | None
+        try:
+            result = answer(self, cpu.get)
+        except GuestFault:
+            result = -EFAULT
+        except OSError as error:
+            result = -(error.errno or EIO)
+        if result == -EINTR and self._starts_again(restarts):
+            # Registers are still as they were: the same call is made once more.
+            cpu.set(counter, cpu.get(counter) - self.abi.syscall_length)
+        elif result is not None:
+            cpu.set(self.abi.result_register, result)
+
+    def _starts_again(self, restarts: bool) -> bool:
+        """Whether an interrupted call is repeated: after SA_RESTART handlers, or when no handler runs at all."""
+        signals = self.signals
+        pending = signals.deliverable()
+        if pending is None or signals.actions[pending.signal].handler <= SIG_IGN:
+            if signals.mask_to_restore is not None:
+                mask, signals.mask_to_restore = signals.mask_to_restore, None
+                self.set_signal_mask(mask)
+            return True
+        return bool(signals.actions[pending.signal].flags & SA_RESTART) and restarts
