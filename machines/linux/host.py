@@ -39,7 +39,7 @@ _strnlen.restype = _LONG
 _get_errno = ctypes.get_errno
 
 _NR_MPROTECT, _NR_MREMAP, _NR_PROCESS_VM_READV, _NR_PROCESS_VM_WRITEV = 10, 25, 310, 311
-_NR_RT_SIGPROCMASK, _SIG_SETMASK = 14, 2
+_NR_RT_SIGACTION, _NR_RT_SIGPROCMASK, _SIG_SETMASK = 13, 14, 2
 
 
 def call(number: int, a: int = 0, b: int = 0, c: int = 0, d: int = 0, e: int = 0, f: int = 0) -> int:
@@ -119,6 +119,20 @@ def set_signal_mask(mask: int) -> None:
     """Change the signal mask of the calling thread (Python's own call warns of glibc's two signals)."""
     new = ctypes.c_uint64(mask)
     check(call(_NR_RT_SIGPROCMASK, _SIG_SETMASK, ctypes.addressof(new), 0, 8))
+
+
+_SIGACTION_SIZE = 32
+
+
+def signal_action(number: int, new: bytes | None = None) -> bytes:
+    """The host's disposition of a signal, as the kernel's struct sigaction, and perhaps another one from now on.
+
+    Unlike Python's own, this can be called by any thread.
+    """
+    old = ctypes.create_string_buffer(_SIGACTION_SIZE)
+    change, _keep = string(new) if new is not None else (0, None)
+    check(call(_NR_RT_SIGACTION, number, change, ctypes.addressof(old), 8))
+    return old.raw
 
 
 #: Descriptors of ours among the guest's: it can neither close nor replace them.

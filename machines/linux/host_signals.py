@@ -60,6 +60,9 @@ class HostSignals:
         self._wake_write = self._wake_read = -1
         #: Threads that are to leave a blocking call, and which of their calls that is.
         self._nudged: deque[tuple[Task, int]] = deque()
+        #: How the host has Python's handlers called, by signal, once there have been threads: only the main thread can
+        #: ask Python for one, and any may want it.
+        self._armed: dict[int, bytes] = {}
 
     @property
     def is_active(self) -> bool:
@@ -99,11 +102,29 @@ class HostSignals:
             if signal.getsignal(number) is signal.SIG_IGN:
                 self._shared.actions[number].handler = SIG_IGN
 
+    def prepare_for_threads(self) -> None:
+        """The guest is about to have more than one thread; called by the only one."""
+        if self._wake_write < 0:
+            self._start_watcher()
+        if self._armed:
+            return
+        before = host.signal_mask()
+        host.set_signal_mask(EVERYTHING)
+        try:
+            for number in filter(self._is_ours, range(1, SIGRTMAX + 1)):
+                now = host.signal_action(number)
+                if number != _NUDGE:
+                    self._saved.setdefault(number, signal.signal(number, self._receive))
+                self._armed[number] = host.signal_action(number, now)
+        finally:
+            host.set_signal_mask(before)
+
     def stop(self) -> None:
         """Give the host's signals back."""
         if not self._active:
             return
         self._active = False
+        self._armed.clear()
         signal.set_wakeup_fd(self._saved_wakeup)
         host.set_signal_mask(self._saved_mask)
         for number, handler in self._saved.items():
@@ -140,8 +161,6 @@ class HostSignals:
         if self._active:
             self._nudge(task)
             self._nudged.append((task, task.call_sequence))
-            if self._wake_write < 0:
-                self._start_watcher()
             os.write(self._wake_write, bytes(1))
 
     @staticmethod
@@ -181,6 +200,10 @@ class HostSignals:
         return number not in SYNCHRONOUS and number not in (SIGKILL, SIGSTOP) and number not in _RESERVED
 
     def _install(self, number: int, handler: Callable[[int, FrameType | None], object] | signal.Handlers) -> None:
+        if self._armed:
+            simple = int(handler).to_bytes(32, "little") if isinstance(handler, signal.Handlers) else None
+            host.signal_action(number, simple or self._armed[number])
+            return
         previous = signal.signal(number, handler)
         self._saved.setdefault(number, previous)
         if handler == self._receive and self._wake_write < 0 and self._is_child:

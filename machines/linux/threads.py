@@ -46,6 +46,8 @@ def start(parent: Task, *, stack: int, tls: int | None, child_tid: int) -> Task 
     process, abi = parent.process, parent.abi
     if not isinstance(parent.cpu, HasSiblings) or not process.host_signals.is_active:
         return -EAGAIN
+    if len(process.tasks) == 1:
+        process.host_signals.prepare_for_threads()
     cpu = parent.cpu.sibling()
     task = Task(process, cpu, 0)
     task.name, task.clear_child_tid = parent.name, child_tid

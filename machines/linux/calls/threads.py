@@ -26,6 +26,8 @@ _COMMAND, _CLOCK_REALTIME = 0x7F, 0x100
 _WAIT, _LOCK_PI, _WAIT_BITSET, _WAIT_REQUEUE_PI, _LOCK_PI2 = 0, 6, 9, 11, 13
 #: Commands that may wait, with a timeout in the place of a count.
 _WAITING = frozenset({_WAIT, _LOCK_PI, _WAIT_BITSET, _WAIT_REQUEUE_PI, _LOCK_PI2})
+#: REQUEUE, CMP_REQUEUE, WAKE_OP, WAIT_REQUEUE_PI, CMP_REQUEUE_PI: with a second word.
+_OF_TWO = frozenset({3, 4, 5, _WAIT_REQUEUE_PI, 12})
 _ANY_BIT = 0xFFFF_FFFF
 _TIME = struct.Struct("<qq")
 _NANOSECONDS = 1_000_000_000
@@ -108,7 +110,8 @@ def futex(task: Task, word: int, operation: int, value: int, timeout: int, secon
         return -ENOSYS
     if word >= window.size:
         return -EFAULT
-    first, second = window.host_pointer(word), window.host_pointer(second_word)
+    first = window.host_pointer(word)
+    second = window.host_pointer(second_word) if command in _OF_TWO else 0  # others leave anything there
     window.will_write(word, 4)
     if command not in _WAITING:
         return host.call(HOST["futex"], first, operation, value, timeout, second, third)

@@ -1,0 +1,219 @@
+/* Threads and processes: fork and posix_spawn from threads, what becomes of the other threads, robust mutexes shared with
+ * a process that dies, programs started by any thread, and ends that come from any thread.
+ * guests: x86_64
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+static volatile int stop;
+static char *self;
+
+static void *busy(void *argument) {
+    volatile long *count = argument;
+    while (!stop)
+        ++*count;
+    return NULL;
+}
+
+static void *block(void *argument) {
+    pause();
+    return NULL;
+}
+
+static void *nothing(void *argument) { return argument; }
+
+static const char *end_of(int status) {
+    static char text[64];
+    if (WIFEXITED(status))
+        snprintf(text, sizeof text, "exit %d", WEXITSTATUS(status));
+    else
+        snprintf(text, sizeof text, "signal %d", WTERMSIG(status));
+    return text;
+}
+
+static void *fork_from_thread(void *argument) {
+    long results = 0;
+    for (int i = 0; i < 5; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            /* it is the only thread, has the process's id, and can have threads of its own */
+            pthread_t thread;
+            void *result = NULL;
+            if (syscall(SYS_gettid) != getpid())
+                _exit(1);
+            pthread_create(&thread, NULL, nothing, (void *)7);
+            pthread_join(thread, &result);
+            _exit(result == (void *)7 ? 10 + i : 2);
+        }
+        int status;
+        waitpid(child, &status, 0);
+        results = results * 100 + (WIFEXITED(status) ? WEXITSTATUS(status) : 99);
+    }
+    return (void *)results;
+}
+
+static void *spawn_from_thread(void *argument) {
+    char *arguments[] = {self, "child", NULL};
+    pid_t child;
+    int status, error = posix_spawn(&child, self, NULL, NULL, arguments, environ);
+    if (error) {
+        printf("posix_spawn: %s\n", strerror(error));
+        return NULL;
+    }
+    waitpid(child, &status, 0);
+    printf("spawned: %s\n", end_of(status));
+    char *missing[] = {"/nonexistent", NULL};
+    printf("missing: %s\n", strerror(posix_spawn(&child, missing[0], NULL, NULL, missing, environ)));
+    return NULL;
+}
+
+/* --- robust mutexes ------------------------------------------------------------------------------------------------ */
+static pthread_mutex_t *shared;
+
+static void *die_holding(void *argument) {
+    pthread_mutex_lock(&shared[0]);
+    pthread_mutex_lock(&shared[1]);
+    return NULL;
+}
+
+static void *wait_for_it(void *argument) {
+    int error = pthread_mutex_lock(&shared[0]);
+    if (error == EOWNERDEAD)
+        pthread_mutex_consistent(&shared[0]);
+    pthread_mutex_unlock(&shared[0]);
+    return (void *)(intptr_t)error;
+}
+
+static void robust(void) {
+    pthread_mutexattr_t attributes;
+    shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+    pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+    for (int how = 0; how < 4; how++) {
+        pthread_mutex_init(&shared[0], &attributes);
+        pthread_mutex_init(&shared[1], &attributes);
+        pthread_t thread;
+        if (how == 0) {
+            pthread_create(&thread, NULL, die_holding, NULL);
+            pthread_join(thread, NULL);
+        } else if (fork() == 0) {
+            die_holding(NULL);
+            usleep(20000); /* others come to wait */
+            if (how == 2)
+                _exit(0);
+            if (how == 3)
+                execl(self, self, "child", NULL);
+            pthread_create(&thread, NULL, block, NULL);
+            exit(0);
+        } else
+            usleep(10000);
+        pthread_t waiter;
+        void *result;
+        pthread_create(&waiter, NULL, wait_for_it, NULL);
+        pthread_join(waiter, &result);
+        printf("owner dead: %d, then %d;", (intptr_t)result == EOWNERDEAD, pthread_mutex_lock(&shared[1]) == EOWNERDEAD);
+        pthread_mutex_unlock(&shared[1]);
+        printf(" and not made consistent: %d\n", pthread_mutex_lock(&shared[1]) == ENOTRECOVERABLE);
+        if (how)
+            wait(NULL);
+    }
+}
+
+/* --- ends ---------------------------------------------------------------------------------------------------------- */
+static void *end_by(void *argument) {
+    switch ((intptr_t)argument) {
+    case 0:
+        exit(30);
+    case 1:
+        _exit(31);
+    case 2:
+        abort();
+    case 3:
+        *(volatile int *)8 = 1;
+        break;
+    case 4:
+        execl(self, self, "child", NULL);
+        break;
+    case 5:
+        kill(getpid(), SIGTERM);
+        pause();
+        break;
+    case 6:
+        usleep(3000);
+        break;
+    case 7:
+        execl(self, self, "pid", NULL);
+        break;
+    }
+    return NULL;
+}
+
+static void ends(void) {
+    for (intptr_t way = 0; way < 8; way++) {
+        fflush(stdout);
+        pid_t child = fork();
+        if (child == 0) {
+            static volatile long count;
+            pthread_t thread;
+            pthread_create(&thread, NULL, busy, (void *)&count);
+            pthread_create(&thread, NULL, block, NULL);
+            if (way == 6)
+                stop = 1, pthread_cancel(thread);
+            pthread_create(&thread, NULL, end_by, (void *)way);
+            if (way % 2 == 0)
+                pthread_exit(NULL);
+            pause();
+            _exit(99);
+        }
+        int status;
+        waitpid(child, &status, 0);
+        printf("way %d: %s\n", (int)way, end_of(status));
+    }
+}
+
+int main(int count, char **arguments) {
+    if (count > 1 && !strcmp(arguments[1], "child"))
+        return 42;
+    if (count > 1 && !strcmp(arguments[1], "pid")) {
+        pthread_t thread;
+        void *result = NULL;
+        pthread_create(&thread, NULL, nothing, (void *)3);
+        pthread_join(thread, &result);
+        return syscall(SYS_gettid) == getpid() && getppid() == atoi(getenv("PARENT")) ? 40 + (int)(intptr_t)result : 1;
+    }
+    static long counts[2];
+    pthread_t threads[2], thread;
+    void *result;
+    char parent[16];
+    self = arguments[0];
+    snprintf(parent, sizeof parent, "%d", getpid());
+    setenv("PARENT", parent, 1);
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    for (int i = 0; i < 2; i++)
+        pthread_create(&threads[i], NULL, busy, &counts[i]);
+    pthread_create(&thread, NULL, fork_from_thread, NULL);
+    pthread_join(thread, &result);
+    printf("forked: %ld\n", (long)result);
+    pthread_create(&thread, NULL, spawn_from_thread, NULL);
+    pthread_join(thread, NULL);
+    stop = 1;
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    stop = 0;
+    robust();
+    ends();
+    return 0;
+}
