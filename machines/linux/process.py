@@ -182,6 +182,7 @@ class LinuxProcess:
     def _lead(self, pause: Callable[[], bool]) -> bool:
         """What the first thread does: run its code, and see the others to their end; whether it was paused."""
         leads_child = self.is_fork_child
+        self.main.thread = threading.get_ident()
         while self.exit_status is None:
             if self.main.ended:
                 threads.wait_for_end(self)

@@ -40,7 +40,8 @@ class Task:
         self.exit_code = 0
         #: Odd while it is in a blocking call.
         self.call_sequence = 0
-        self._thread = 0
+        #: The host's thread that runs it.
+        self.thread = 0
 
     def goes_on(self) -> bool:
         """Whether there is anything left to run."""
@@ -48,7 +49,6 @@ class Task:
 
     def step(self) -> None:
         """Run to the next event and answer it."""
-        self._thread = threading.get_ident()
         event = self.cpu.run()
         kind = event.kind
         with self.process.lock:
@@ -63,19 +63,25 @@ class Task:
 
     def wake(self) -> None:
         """Have the thread look at its signals, and whether it is to go on; called with the lock held."""
-        if self._thread != threading.get_ident():
+        if self.thread != threading.get_ident():
             self.cpu.interrupt()
             if self.call_sequence & 1:
                 self.process.host_signals.nudge(self)
 
     def blocking_call(self, number: int, *arguments: int) -> int:
         """A host system call that may block; a signal for this thread ends it with -EINTR. Others go on meanwhile."""
-        with self.unlocked():
+        lock = self.process.lock
+        self.call_sequence += 1
+        lock.release()
+        try:
             return host.blocking_call(number, *arguments)
+        finally:
+            lock.acquire()
+            self.call_sequence += 1
 
     @contextmanager
     def unlocked(self) -> Iterator[None]:
-        """A stretch in which other threads may have their calls answered. Calls of the host's are ended by signals."""
+        """The same for a longer stretch."""
         lock = self.process.lock
         self.call_sequence += 1
         lock.release()

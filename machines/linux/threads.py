@@ -76,7 +76,7 @@ def start(parent: Task, *, stack: int, tls: int | None, child_tid: int) -> Task 
 
 def _run(task: Task) -> None:
     """What the host's thread does."""
-    process = task.process
+    process, task.thread = task.process, threading.get_ident()
     try:
         with process.lock:
             process.host_signals.apply_mask(task.signals.mask)

@@ -149,21 +149,27 @@ class NativeCpu:
         self._enter_thread()
         if self.tier == "auto":
             self.tier1.start()
+        enter = self.runtime.enter
         begin = time.perf_counter()
         try:
             while True:
                 if self._unmasks_exceptions():
+                    self._come_out()
                     self._put(c.ONLY_TIER_0, 1)  # a region would not know where the exception was
                     self.translations.link_exactly()
-                self._threads.go_in(self)
-                reason = self.runtime.enter(self.state, self._resume_record)
+                self.inside = True
+                if self._threads.stops:  # looked at after `inside` was set: who stops sets these in the other order
+                    self._threads.wait(self)
+                reason = enter(self.state, self._resume_record)
                 self._resume_record = 0
                 self._put(c.ONLY_TIER_0, 0)
+                if reason == Reasons.SYSCALL:
+                    return Exit("syscall", self.pc)
                 stop = self._handle(reason)
                 if stop is not None:
                     return stop
         finally:
-            self._threads.come_out(self)
+            self._come_out()
             self.run_seconds += time.perf_counter() - begin
 
     def make_exact(self) -> None:
@@ -177,12 +183,10 @@ class NativeCpu:
 
     def _handle(self, reason: int) -> Exit | None:
         """Serve the engine's own exits; the others are the machine's."""
-        if reason == Reasons.SYSCALL:
-            return Exit("syscall", self.pc)
         if reason == Reasons.FAULT:
             return self._fault()
         failed, generation = self._word(c.EXIT_RECORD), self.tier1.generation
-        self._threads.come_out(self)
+        self._come_out()
         if reason == Reasons.INTERRUPT:
             return self._interrupted()
         name = self.guest.reasons[reason - Reasons.FIRST_GUEST] if reason >= Reasons.FIRST_GUEST else ""
@@ -207,6 +211,12 @@ class NativeCpu:
             elif reason == Reasons.FLUSH:
                 self.flush()
         return None
+
+    def _come_out(self) -> None:
+        """Nothing is needed any more of what the last exit refers to."""
+        self.inside = False
+        if self._threads.stops:
+            self._threads.tell()
 
     def _unmasks_exceptions(self) -> bool:
         """Whether the guest has unmasked floating-point exceptions, which the host then takes."""
@@ -277,7 +287,7 @@ class NativeCpu:
 
         What comes behind may be what it changes, and is translated again. Its page is open until then.
         """
-        self._threads.come_out(self)
+        self._come_out()
         with self.memory.lock:
             self.translations.forget_own_page(page)
             self._resume_record = self._put_alone(data)

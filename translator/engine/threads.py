@@ -23,8 +23,8 @@ class Threads:
     def __init__(self) -> None:
         self.made: list[NativeCpu] = []
         self.spare: list[NativeCpu] = []
-        self._stops = 0
-        """How many wants that nobody is inside there are, one in the other, of the thread that has the lock."""
+        self.stops = 0
+        """Not 0 while nobody may be inside; how often the thread that has the lock wants it, one in the other."""
         self._changed = threading.Condition()
 
     def add(self, cpu: NativeCpu) -> None:
@@ -34,34 +34,32 @@ class Threads:
         first.put_context_word(c.SIBLING, cpu.state)
         self.made.append(cpu)
 
-    def go_in(self, cpu: NativeCpu) -> None:
-        """Called before native code is entered; waits while somebody else has all stop."""
-        cpu.inside = True
-        while self._stops:  # looked at after `inside` was set: who stops sets these in the other order
-            self.come_out(cpu)
+    def wait(self, cpu: NativeCpu) -> None:
+        """Wait until nobody wants all CPUs to be out of native code, which this one is about to enter."""
+        while self.stops:
+            cpu.inside = False
             with self._changed:
-                while self._stops:
+                self._changed.notify_all()
+                while self.stops:
                     self._changed.wait()
             cpu.inside = True
 
-    def come_out(self, cpu: NativeCpu) -> None:
-        """Called when a CPU needs nothing any more of what its last exit refers to."""
-        cpu.inside = False
-        if self._stops:
-            with self._changed:
-                self._changed.notify_all()
+    def tell(self) -> None:
+        """A CPU has come out, and somebody may be waiting for that."""
+        with self._changed:
+            self._changed.notify_all()
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
         """A stretch in which no CPU runs guest code. The caller holds the lock, and is not inside itself."""
-        self._stops += 1
+        self.stops += 1
         try:
-            if self._stops == 1:
+            if self.stops == 1:
                 self._wait_until_all_are_out()
             yield
         finally:
-            self._stops -= 1
-            if not self._stops and len(self.made) > 1:
+            self.stops -= 1
+            if not self.stops and len(self.made) > 1:
                 with self._changed:
                     self._changed.notify_all()
 
