@@ -6,6 +6,7 @@ It is the tier called "reference", and what single steps are made with.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final, Protocol, cast
 
 from metaphrase.backends.reference.interpreter import Interpreter, Outcome
@@ -28,6 +29,10 @@ _ALL_ONES: Final = (1 << 64) - 1
 class CodeMemory(Protocol):
     """Guest memory for data, as the interpreter wants it, and for instructions."""
 
+    @property
+    def lock(self) -> AbstractContextManager[object]:
+        """Held during an instruction, which is what one CPU does to memory at once."""
+
     def read(self, address: int, size: int, /) -> bytes:
         """Bytes; raises MemoryFault."""
 
@@ -43,6 +48,7 @@ class WindowMemory:
 
     def __init__(self, window: Window) -> None:
         self.window = window
+        self.lock = window.lock
 
     def read(self, address: int, size: int, /) -> bytes:
         try:
@@ -83,6 +89,7 @@ class BareMemory(PagedMemory):
     def __init__(self) -> None:
         super().__init__()
         self._executable: set[int] = set()
+        self.lock = nullcontext()
 
     def map_code(self, address: int, code: bytes, filler: bytes) -> None:
         """Map `code` as pages that can be executed and read; what is left of them holds `filler`, again and again."""
@@ -191,7 +198,8 @@ class ReferenceCpu:
     def run(self) -> Exit:
         """Run until something needs the machine."""
         while True:
-            end = self.step()
+            with self.memory.lock:
+                end = self.step()
             if end is not None:
                 return end
 
@@ -275,6 +283,27 @@ class ReferenceCpu:
         for name, value in self.guest.reset_values.items():
             self.set_slot(name, value)
         self._wants_interrupt = False
+
+    def sibling(self) -> ReferenceCpu:
+        """Another CPU over the same memory, with the same registers."""
+        made = ReferenceCpu(self.guest, self.memory, flush=self.flush)
+        made.state_bytes[:] = self.state_bytes
+        return made
+
+    def retire(self) -> None:
+        """Nothing is held."""
+
+    def others_stopped(self) -> AbstractContextManager[object]:
+        """A stretch in which no other CPU over this memory runs guest code."""
+        return self.memory.lock
+
+    def compare_exchange(self, address: int, expected: int, new: int) -> int:
+        """Atomically store a 32-bit word if memory holds another; gives what it held."""
+        with self.memory.lock:
+            held = int.from_bytes(self.memory.read(address, 4), "little")
+            if held == expected:
+                self.memory.write(address, new.to_bytes(4, "little"))
+            return held
 
     def after_fork(self) -> None:
         """There is no thread and no table to care for."""

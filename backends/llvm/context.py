@@ -156,7 +156,7 @@ ROOTS_MARK: Final = 0x4D50_526F_6F74_7321
 """Stands in the native code for the address of the process's `roots`, which the loader puts in its place."""
 ROOT_PREVIOUS, ROOT_THREADS, ROOT_ENTRIES = 0, 8, 16
 """In the roots: the action that SIGSEGV had before, the number of entries, and the entries (thread pointer, state)."""
-ROOTS_SIZE: Final = 1 << 16
+ROOTS_SIZE: Final = 1 << 20
 
 
 class Reasons:

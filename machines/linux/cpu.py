@@ -98,7 +98,7 @@ class HasSiblings(Protocol):
     def retire(self) -> None:
         """Called by the thread that ran this CPU, which runs no more."""
 
-    def others_stopped(self) -> AbstractContextManager[None]:
+    def others_stopped(self) -> AbstractContextManager[object]:
         """A stretch in which no other CPU over this memory runs guest code."""
 
     def compare_exchange(self, address: int, expected: int, new: int) -> int:

@@ -12,9 +12,9 @@ blocking call, the call. It also sees to it that calls of other threads end whic
 from __future__ import annotations
 
 import os
+import select
 import signal
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from signal import SIGCHLD, SIGINT, SIGKILL, SIGPIPE, SIGRTMAX, SIGSTOP, SIGXFSZ
@@ -43,7 +43,7 @@ _NUDGE = SIGRTMAX - 1
 _RESERVED = frozenset({32, 33})
 _NEVER_BLOCKED = sum(bit(number) for number in SYNCHRONOUS) | bit(_NUDGE)
 EVERYTHING = (1 << 64) - 1 & ~_NEVER_BLOCKED
-_LONGEST_DELAY = 1.0
+_FIRST_DELAY, _LONGEST_DELAY = 0.001, 0.1
 
 
 class HostSignals:
@@ -233,24 +233,29 @@ class HostSignals:
             host.set_signal_mask(before)
 
     def _watch(self, wake_read: int) -> None:
-        while received := os.read(wake_read, 256):
-            if not set(received) <= {0, _NUDGE}:
+        news = select.poll()
+        news.register(wake_read, select.POLLIN)
+        delay = _FIRST_DELAY
+        while True:
+            if news.poll(1000 * delay if self._nudged else None):
+                received = set(os.read(wake_read, 256))
+                if not received:
+                    break
+                delay = _FIRST_DELAY
                 main = self._process.main
-                main.cpu.interrupt()
-                if main.call_sequence & 1:
-                    self._nudged.append((main, main.call_sequence))
+                if not received <= {0, _NUDGE}:
+                    main.cpu.interrupt()
+                    if main.call_sequence & 1:
+                        self._nudged.append((main, main.call_sequence))
+                continue
             # Should the signal, or a nudge, have come between the last look at pending ones and the entry into a
             # blocking call, the call does not know of it. Nudge it until it has ended.
-            delay = 0.001
-            while self._nudged and delay < _LONGEST_DELAY:
-                time.sleep(delay)
-                for _ in range(len(self._nudged)):
-                    task, sequence = self._nudged.popleft()
-                    if task.call_sequence == sequence:
-                        self._nudge(task)
-                        self._nudged.append((task, sequence))
-                delay *= 2
-            self._nudged.clear()
+            for _ in range(len(self._nudged)):
+                task, sequence = self._nudged.popleft()
+                if task.call_sequence == sequence:
+                    self._nudge(task)
+                    self._nudged.append((task, sequence))
+            delay = min(2 * delay, _LONGEST_DELAY)
         host.close_private(wake_read)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from metaphrase.machines.linux import LinuxProcess, Window
+from metaphrase.machines.linux.cpu import Cpu
 from tests.machines.elf_files import write_elf
 from tests.machines.scripted_cpu import Script, ScriptedCpu
 
@@ -36,6 +37,7 @@ def make_process(tmp_path: Path) -> Iterator[ProcessMaker]:
         *,
         guest: str = "x86_64",
         path: Path | None = None,
+        cpu_factory: Callable[[Window], Cpu] | None = None,
         **options: Any,
     ) -> LinuxProcess:
         if path is None:
@@ -43,11 +45,8 @@ def make_process(tmp_path: Path) -> Iterator[ProcessMaker]:
             write_elf(path, guest=guest)
         while made:
             made.pop().close()
-        made.append(
-            LinuxProcess(
-                str(path), argv or [], cpu_factory=lambda window: ScriptedCpu(window, script, guest), **options
-            )
-        )
+        factory = cpu_factory or (lambda window: ScriptedCpu(window, script, guest))
+        made.append(LinuxProcess(str(path), argv or [], cpu_factory=factory, **options))
         return made[0]
 
     yield make

@@ -67,7 +67,7 @@ class RegionStore:
         header, _, code = found
         for offset, length, digest in header["blocks"]:
             try:
-                now = self.memory.read(origin + offset, length)
+                now = self.code(origin + offset, length)
             except MetaphraseError as error:  # the memory is not there
                 LOGGER.debug("a cached region does not fit: %s", error)
                 return None
@@ -108,7 +108,12 @@ class RegionStore:
 
     def _key(self, pc: int, kind: str) -> str:
         """Names the code at an address: more of it than one block, since many begin alike."""
-        return f"{_FOLDER}/{kind}-{digest_of(self.memory.read(pc, min(_KEY_BYTES, -pc % _PAGE or _PAGE)))}"
+        return f"{_FOLDER}/{kind}-{digest_of(self.code(pc, min(_KEY_BYTES, -pc % _PAGE or _PAGE)))}"
+
+    def code(self, pc: int, length: int) -> bytes:
+        """Guest code, which a thread of the guest may want to unmap meanwhile."""
+        with self.memory.lock:
+            return self.memory.read(pc, length)
 
 
 def digest_of(code: bytes) -> str:

@@ -330,7 +330,7 @@ class Tier1:
         image = link([compiled])
         blocks = []
         for block in region.blocks:
-            code = self.owner.memory.read(block.pc, block.end - block.pc)
+            code = self.store.code(block.pc, block.end - block.pc)
             blocks.append((block.pc - region.origin, len(code), digest_of(code)))
         return Compiled(image.code, image.symbols["region"], lowering.exits, blocks, image.faults)
 

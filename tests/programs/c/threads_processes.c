@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
@@ -74,17 +75,19 @@ static void *spawn_from_thread(void *argument) {
     }
     waitpid(child, &status, 0);
     printf("spawned: %s\n", end_of(status));
-    char *missing[] = {"/nonexistent", NULL};
+    char *missing[] = {"/no/such/program", NULL};
     printf("missing: %s\n", strerror(posix_spawn(&child, missing[0], NULL, NULL, missing, environ)));
     return NULL;
 }
 
 /* --- robust mutexes ------------------------------------------------------------------------------------------------ */
 static pthread_mutex_t *shared;
+static sem_t *held;
 
 static void *die_holding(void *argument) {
     pthread_mutex_lock(&shared[0]);
     pthread_mutex_lock(&shared[1]);
+    sem_post(held);
     return NULL;
 }
 
@@ -99,6 +102,8 @@ static void *wait_for_it(void *argument) {
 static void robust(void) {
     pthread_mutexattr_t attributes;
     shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    held = (sem_t *)&shared[2];
+    sem_init(held, 1, 0);
     pthread_mutexattr_init(&attributes);
     pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
     pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
@@ -118,8 +123,8 @@ static void robust(void) {
                 execl(self, self, "child", NULL);
             pthread_create(&thread, NULL, block, NULL);
             exit(0);
-        } else
-            usleep(10000);
+        }
+        sem_wait(held);
         pthread_t waiter;
         void *result;
         pthread_create(&waiter, NULL, wait_for_it, NULL);

@@ -89,6 +89,15 @@ static void *leave_unblocked(void *argument) {
     return NULL;
 }
 
+static void *take_alarm(void *argument) {
+    number = (int)(intptr_t)argument;
+    mask(SIG_UNBLOCK, SIGALRM);
+    sem_post(&ready);
+    while (!handled)
+        pause();
+    return NULL;
+}
+
 /* --- faults -------------------------------------------------------------------------------------------------------- */
 static __thread sigjmp_buf back;
 static __thread char *low, *high;
@@ -184,6 +193,16 @@ int main(void) {
     printf("blocked by all: pending %d, taken by %d\n", sigismember(&pending, SIGALRM), taken_by[SIGALRM]);
     mask(SIG_UNBLOCK, SIGALRM);
     printf("unblocked: handled %d, taken by %d\n", taken_by[SIGALRM] == 0 && handled > 0, taken_by[SIGALRM]);
+
+    /* from outside, as far as the process can tell: the host's kernel sends it, to whoever does not block it */
+    mask(SIG_BLOCK, SIGALRM);
+    pthread_create(&thread, NULL, take_alarm, (void *)8);
+    sem_wait(&ready);
+    struct itimerval soon = {{0, 0}, {0, 3000}};
+    setitimer(ITIMER_REAL, &soon, NULL);
+    pthread_join(thread, &result);
+    printf("from outside: taken by %d\n", taken_by[SIGALRM]);
+    mask(SIG_UNBLOCK, SIGALRM);
 
     /* waited for */
     mask(SIG_BLOCK, SIGUSR2);
