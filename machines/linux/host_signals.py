@@ -203,9 +203,9 @@ class HostSignals:
         if self._armed:
             simple = int(handler).to_bytes(32, "little") if isinstance(handler, signal.Handlers) else None
             host.signal_action(number, simple or self._armed[number])
-            return
-        previous = signal.signal(number, handler)
-        self._saved.setdefault(number, previous)
+        else:
+            previous = signal.signal(number, handler)
+            self._saved.setdefault(number, previous)
         if handler == self._receive and self._wake_write < 0 and self._is_child:
             self._start_watcher()
 
