@@ -19,7 +19,7 @@ from tests.translator.x86 import (
     x87_setups,
     xsave_setups,
 )
-from tests.translator.x86.differential import GUEST, Drawn
+from tests.translator.x86.differential import Drawn
 from tests.translator.x86.interpreted import RUNNERS, Expected, Seen, run_constants
 from tests.translator.x86.lines import show_case
 from tests.translator.x86.native_tiers import NativeTier
