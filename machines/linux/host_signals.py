@@ -113,8 +113,7 @@ class HostSignals:
         try:
             for number in filter(self._is_ours, range(1, SIGRTMAX + 1)):
                 now = host.signal_action(number)
-                if number != _NUDGE:
-                    self._saved.setdefault(number, signal.signal(number, self._receive))
+                self._saved.setdefault(number, signal.signal(number, self._receive))
                 self._armed[number] = host.signal_action(number, now)
         finally:
             host.set_signal_mask(before)
@@ -197,7 +196,7 @@ class HostSignals:
 
     @staticmethod
     def _is_ours(number: int) -> bool:
-        return number not in SYNCHRONOUS and number not in (SIGKILL, SIGSTOP) and number not in _RESERVED
+        return number not in SYNCHRONOUS and number not in (SIGKILL, SIGSTOP, _NUDGE) and number not in _RESERVED
 
     def _install(self, number: int, handler: Callable[[int, FrameType | None], object] | signal.Handlers) -> None:
         if self._armed:

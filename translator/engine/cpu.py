@@ -371,7 +371,7 @@ class NativeCpu:
     @contextmanager
     def others_stopped(self) -> Iterator[None]:
         """A stretch in which no other CPU of the guest runs guest code."""
-        with self.memory.lock, self._threads.stopped():
+        with self.memory.lock, self._threads.stopped:
             yield
 
     # --- life ------------------------------------------------------------------------------------------------------

@@ -7,14 +7,29 @@ above all the records and code of translations, is changed only while no thread 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from metaphrase.backends.llvm import context as c
 
 if TYPE_CHECKING:
     from metaphrase.translator.engine.cpu import NativeCpu
+
+
+class Stop:
+    """A stretch in which no CPU runs guest code. Who enters it holds the lock, and is not inside itself."""
+
+    def __init__(self, threads: Threads) -> None:
+        self._threads = threads
+
+    def __enter__(self) -> None:
+        self._threads.stops += 1
+        if self._threads.stops == 1:
+            self._threads.wait_until_all_are_out()
+
+    def __exit__(self, *_: object) -> None:
+        self._threads.stops -= 1
+        if not self._threads.stops and len(self._threads.made) > 1:
+            self._threads.tell()
 
 
 class Threads:
@@ -25,6 +40,7 @@ class Threads:
         self.spare: list[NativeCpu] = []
         self.stops = 0
         """Not 0 while nobody may be inside; how often the thread that has the lock wants it, one in the other."""
+        self.stopped = Stop(self)
         self._changed = threading.Condition()
 
     def add(self, cpu: NativeCpu) -> None:
@@ -45,29 +61,16 @@ class Threads:
             cpu.inside = True
 
     def tell(self) -> None:
-        """A CPU has come out, and somebody may be waiting for that."""
+        """A CPU has come out, or all may go in again, and somebody may be waiting for that."""
         with self._changed:
             self._changed.notify_all()
 
-    @contextmanager
-    def stopped(self) -> Iterator[None]:
-        """A stretch in which no CPU runs guest code. The caller holds the lock, and is not inside itself."""
-        self.stops += 1
-        try:
-            if self.stops == 1:
-                self._wait_until_all_are_out()
-            yield
-        finally:
-            self.stops -= 1
-            if not self.stops and len(self.made) > 1:
-                with self._changed:
-                    self._changed.notify_all()
-
-    def _wait_until_all_are_out(self) -> None:
-        for cpu in self.made:
-            if cpu.inside:
-                cpu.put_context_word(c.INTERRUPT, 1)
-        if any(cpu.inside for cpu in self.made):
+    def wait_until_all_are_out(self) -> None:
+        """Get all CPUs out of native code."""
+        inside = [cpu for cpu in self.made if cpu.inside]
+        for cpu in inside:
+            cpu.put_context_word(c.INTERRUPT, 1)
+        if inside:
             with self._changed:
                 self._changed.wait_for(lambda: not any(cpu.inside for cpu in self.made))
 

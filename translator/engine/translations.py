@@ -117,14 +117,14 @@ class Translations:
             return True  # another thread has come here too
         if not self.memory.check_write(page * PAGE):
             return self.pages.add(address, self.word(c.ARENA_NEXT))
-        with self.threads.stopped():  # a write finds the page writable, or in the table
+        with self.threads.stopped:  # a write finds the page writable, or in the table
             return self.pages.add(address, self.word(c.ARENA_NEXT))
 
     def clean_dirty_pages(self) -> None:
         """Forget code of pages that the guest has written to; the signal handler has opened them already."""
         if not self.word(c.DIRTY_HEAD):
             return
-        with self.threads.stopped():
+        with self.threads.stopped:
             written = self.pages.take_written(self.word(c.DIRTY_HEAD))
             if written is None:
                 self.flush(forget_pages=True)
@@ -135,7 +135,7 @@ class Translations:
 
     def forget_own_page(self, page: int) -> None:
         """Open a page that an instruction in it writes to, and forget its code."""
-        with self.threads.stopped():
+        with self.threads.stopped:
             self.pages.open(page)
             self.pages.written.add(page)
             self._forget([page])
@@ -145,7 +145,7 @@ class Translations:
         with self.memory.lock:
             if not self.pages.any_in(start, end):
                 return
-            with self.threads.stopped():
+            with self.threads.stopped:
                 lost = self.pages.take(start, end)
                 if lost:
                     self._forget(lost)
@@ -161,7 +161,7 @@ class Translations:
 
     def flush(self, *, forget_pages: bool = False) -> None:
         """Drop all translated blocks (handlers stay)."""
-        with self.memory.lock, self.threads.stopped():
+        with self.memory.lock, self.threads.stopped:
             self.statistics.flushes += 1
             if forget_pages:
                 self.pages.forget_all()
@@ -198,7 +198,7 @@ class Translations:
     # --- life ------------------------------------------------------------------------------------------------------
     def reset(self) -> None:
         """As at the start of a process, whose memory is new."""
-        with self.memory.lock, self.threads.stopped():
+        with self.memory.lock, self.threads.stopped:
             self.pages.reset()
             self.flush()
             self.statistics.flushes = 0

@@ -197,6 +197,7 @@ int main(int count, char **arguments) {
         void *result = NULL;
         pthread_create(&thread, NULL, nothing, (void *)3);
         pthread_join(thread, &result);
+        pthread_create(&thread, NULL, block, NULL);
         return syscall(SYS_gettid) == getpid() && getppid() == atoi(getenv("PARENT")) ? 40 + (int)(intptr_t)result : 1;
     }
     static long counts[2];
