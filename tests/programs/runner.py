@@ -35,8 +35,11 @@ class Outcome:
 
 
 def environment(**extra: str) -> dict[str, str]:
-    """The same small environment for every run, native or not, so that outputs can only differ by translation."""
-    fixed = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LC_ALL": "C", "TZ": "UTC"}
+    """The same small environment for every run, native or not, so that outputs can only differ by translation.
+
+    No program can leave anything in its home folder.
+    """
+    fixed = {"PATH": "/usr/bin:/bin", "HOME": "/dev/null", "LC_ALL": "C", "TZ": "UTC"}
     ours = ("METAPHRASE_CACHE", "METAPHRASE_WITHOUT")
     kept = {name: value for name, value in os.environ.items() if name.startswith(ours)}
     return fixed | kept | extra
