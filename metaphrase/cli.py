@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser(
         "run", allow_abbrev=False, help="run a Linux program of another architecture",
         usage="metaphrase run [--tier 0|1|auto|reference] [--cpu MODEL[,+FEATURE,-FEATURE...]] [--stats[=json:FILE]] "
-              "[-L SYSROOT] [--debug] [--] PROGRAM [ARGUMENT...]",
+              "[--strace[=FILE]] [-L SYSROOT] [--debug] [--] PROGRAM [ARGUMENT...]",
         description="Run a guest Linux PROGRAM, whose input, output and exit status are this command's. A death by "
                     "signal N is status 128 + N, with one line that says where.",
     )  # fmt: skip
@@ -45,6 +45,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--cpu", metavar="MODEL", help=_CPU_HELP)
     run.add_argument("--stats", nargs="?", const="text", metavar="json:FILE",
                      help="at the end, print statistics on standard error, or write them to FILE as JSON")  # fmt: skip
+    run.add_argument("--strace", nargs="?", const="-", metavar="FILE",
+                     help="tell each system call of the program on standard error, or in FILE")  # fmt: skip
     run.add_argument("-L", dest="sysroot", metavar="SYSROOT", help="look for absolute paths beneath this folder first")
     run.add_argument("--debug", action="store_true", help="show a traceback when something goes wrong")
 
@@ -117,7 +119,7 @@ def _run(options: argparse.Namespace, command: Sequence[str]) -> NoReturn:
 
     status = run_command(
         command[0], command[1:], tier=options.tier, sysroot=options.sysroot, stats=options.stats, debug=options.debug,
-        cpu=options.cpu,
+        cpu=options.cpu, strace=options.strace,
     )  # fmt: skip
     leave(status)
 

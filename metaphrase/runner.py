@@ -7,11 +7,13 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.machines.linux import host
+from metaphrase.machines.linux.abi.base import Abi
+from metaphrase.machines.linux.calls.table import Bound
 from metaphrase.machines.linux.cpu import Cpu
 from metaphrase.machines.linux.loader import identify
 from metaphrase.machines.linux.memory import Window
@@ -78,8 +80,11 @@ def run_command(
     stats: str | None = None,
     debug: bool = False,
     cpu: str | None = None,
+    strace: str | None = None,
 ) -> int:
     """Run a program to its end and report as `stats` says ("text", "json:FILE"); gives the exit status.
+
+    Its system calls are told on standard error, or in a file, if `strace` is "-" or names one.
 
     What goes wrong is told on standard error, in one line.
     """
@@ -88,14 +93,14 @@ def run_command(
     try:
         if stats and stats != "text" and not stats.startswith("json:"):
             raise MetaphraseError(f"--stats={stats}: write --stats, or --stats=json:FILE")
-        return _run(program, arguments, tier, sysroot, stats, messages, cpu)
+        return _run(program, arguments, tier, sysroot, stats, messages, cpu, _tracer(strace, messages))
     except (Exception, KeyboardInterrupt) as error:
         return messages.failure(error)
 
 
 def _run(
     program: str, arguments: Sequence[str], tier: str, sysroot: str | None, stats: str | None, messages: Messages,
-    cpu: str | None,
+    cpu: str | None, tracer: Callable[[Abi, int, Bound], Bound] | None,
 ) -> int:  # fmt: skip
     guest = find_guest(identify(program, sysroot), cpu)
     cpus: list[Cpu] = []
@@ -106,13 +111,33 @@ def _run(
         cpus.append(make_cpu(guest, window, tier))
         return cpus[-1]
 
-    process = LinuxProcess(program, (program, *arguments), _environment(), sysroot=sysroot, cpu_factory=make)
+    process = LinuxProcess(program, (program, *arguments), _environment(), sysroot=sysroot, cpu_factory=make,
+                           tracer=tracer)  # fmt: skip
     gc.freeze()  # what was made so far stays: no collection needs to look at it
     gc.enable()
     status = process.run()
     if stats:
         _report(cpus[-1], stats, messages)
     return status
+
+
+def _tracer(where: str | None, messages: Messages) -> Callable[[Abi, int, Bound], Bound] | None:
+    """What tells each system call; forks of the guest append to the same place."""
+    if where is None:
+        return None
+    from metaphrase.machines.linux.strace import traced  # seldom wanted
+
+    if where == "-":
+        return lambda abi, number, answer: traced(abi, number, answer, messages.say)
+    try:
+        descriptor = host.private_descriptor(os.open(where, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o666))
+    except OSError as error:
+        raise MetaphraseError(f"--strace={where}: the file cannot be written: {error.strerror}") from error
+
+    def say(line: str) -> None:
+        os.write(descriptor, f"{line}\n".encode())
+
+    return lambda abi, number, answer: traced(abi, number, answer, say)
 
 
 def _environment() -> dict[str, str] | None:

@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from metaphrase.machines.linux import faults, host, stack, threads
 from metaphrase.machines.linux.abi import ABIS
+from metaphrase.machines.linux.abi.base import Abi
 from metaphrase.machines.linux.calls import ABSENT, SYSTEM_CALLS
 from metaphrase.machines.linux.calls.table import Bound, bind
 from metaphrase.machines.linux.cpu import Cpu, HasCapabilities, KeepsTranslations
@@ -44,6 +45,7 @@ class LinuxProcess:
     sysroot      absolute guest paths are tried beneath this folder first
     cpu_factory  makes the CPU over the guest's memory; `identify(path)` tells beforehand which one is needed
     randomize    random load addresses, as a kernel has them; they are the same in every run otherwise
+    tracer       given what answers a system call, by its number, makes what answers it instead (see `strace`)
 
     Raises LoadError when the program cannot be started. File descriptors, working directory, user and process ids are
     this process's own; forks of the guest are forks of this process.
@@ -58,7 +60,9 @@ class LinuxProcess:
         cpu_factory: Callable[[Window], Cpu],
         sysroot: str | None = None,
         randomize: bool = False,
+        tracer: Callable[[Abi, int, Bound], Bound] | None = None,
     ) -> None:
+        self._tracer = tracer
         self.paths = Paths(sysroot)
         environment = os.environb if env is None else {os.fsencode(k): os.fsencode(v) for k, v in env.items()}
         arguments = [os.fsencode(argument) for argument in argv] or [os.fsencode(path)]
@@ -267,7 +271,8 @@ class LinuxProcess:
 
     def call(self, number: int) -> tuple[Bound, bool]:
         """What answers a system call, and whether the call starts again after a handler with SA_RESTART."""
-        return self._table.get(number) or self._unknown(number)
+        answer, restarts = self._table.get(number) or self._unknown(number)
+        return (answer if self._tracer is None else self._tracer(self.abi, number, answer)), restarts
 
     def _unknown(self, number: int) -> tuple[Bound, bool]:
         name = self.abi.numbers.get(number, "")
