@@ -43,7 +43,7 @@ SUMS = r'{ s[$3] += $1 } END { for (i = 0; i < 31; i++) printf "%d %d %.3f\n", i
 PYTHON_LINE = "print(sum(i * i for i in range(1000)), 2**100, 'é'.encode())"
 FILES = ("text/a.txt", "text/b.txt", "text/deep/er/c.txt", "code/numbers.c", "code/run.sh", "empty")
 HEAVY = {"busybox-sh", "busybox-sed", "busybox-bc", "bzip2", "dash", "perl"}
-HEAVY |= {"sqlite3", "sqlite3-reals", "python3-c", "python3-script"}
+HEAVY |= {"sqlite3", "sqlite3-reals", "python3-c", "python3-script", "python3-threads", "7zz"}
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,9 @@ RUNS = [
     Run("gzip", ("/usr/bin/gzip", "-9c"), stdin=TEXT),
     Run("bzip2", ("/usr/bin/bzip2", "-c"), stdin=TEXT[:60000]),
     Run("xz", ("/usr/bin/xz", "-c", "-1"), stdin=TEXT[:60000]),
+    Run("xz-threads", ("/usr/bin/xz", "-c", "-1", "-T2", "--block-size=16KiB"), stdin=TEXT[:120000]),
+    Run("7zz", ("/usr/bin/7zz", "a", "-txz", "-mx=3", "-mmt=2", "-so", "-bd", "-an", "{tree}/text/a.txt")),
+    Run("sort-threads", ("/usr/bin/sort", "--parallel=3", "-S", "64K", "-k3,3n", "-k1,1nr"), stdin=40 * NUMBERS),
     Run("grep", ("/bin/grep", "-rnE", "--include=*.txt", "(th|sh)[aeiou]+ |^[ao].*n$", "{tree}/text")),
     Run("sort", ("/usr/bin/sort", "-k3,3n", "-k1,1nr"), stdin=NUMBERS),
     Run("find", ("/usr/bin/find", "{tree}", "-type", "f", "-size", "-20k", "-printf", "%P %s %m %TY\n")),
@@ -93,6 +96,7 @@ RUNS = [
     Run("sqlite3", ("/usr/bin/sqlite3", "-batch", "test.db", ".read {scripts}/database.sql"), status=1, writes=True),
     Run("sqlite3-reals", ("/usr/bin/sqlite3", "-batch", "test.db", ".read {scripts}/reals.sql"), writes=True),
     Run("python3-c", ("/usr/bin/python3", "-S", "-E", "-c", PYTHON_LINE)),
+    Run("python3-threads", ("/usr/bin/python3", "-E", "{scripts}/threads.py")),
     Run("python3-script", ("/usr/bin/python3", "-E", "{scripts}/tour.py"), status=9, writes=True),
 ]
 
