@@ -1,4 +1,5 @@
 /* The life of threads: their own storage, ids, names and stacks, how they end, and very many of them.
+ * qemu: 7.2 crashes where a thread is cancelled
  */
 #define _GNU_SOURCE
 #include <errno.h>
