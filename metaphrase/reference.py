@@ -5,7 +5,7 @@ It is the tier called "reference", and what single steps are made with.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final, Protocol, cast
 
@@ -176,6 +176,10 @@ class ReferenceCpu:
     def hardware_capabilities(self) -> tuple[int, int] | None:
         """AT_HWCAP and AT_HWCAP2, if the guest says."""
         return self.guest.hardware_capabilities()
+
+    def linux_description(self) -> Mapping[str, str]:
+        """The lines of /proc/cpuinfo about a processor, if the guest says."""
+        return self.guest.linux_description()
 
     def get_slot(self, name: str) -> int:
         """The raw bits of a slot of the guest's layout."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from metaphrase.cpus import make_cpu
 from metaphrase.machines.linux.memory import Window
@@ -49,6 +49,10 @@ class SteppingCpu:
     def hardware_capabilities(self) -> tuple[int, int] | None:
         """AT_HWCAP and AT_HWCAP2, if the guest says."""
         return self.stepper.hardware_capabilities()
+
+    def linux_description(self) -> Mapping[str, str]:
+        """The lines of /proc/cpuinfo about a processor, if the guest says."""
+        return self.stepper.linux_description()
 
     def run(self) -> Exit:
         """Run until something needs the machine, or, with the reason "budget", to a pause."""

@@ -130,6 +130,10 @@ class Guest(ABC):
         """AT_HWCAP and AT_HWCAP2, as Linux has them; None if this guest leaves that to the ABI."""
         return None
 
+    def linux_description(self) -> Mapping[str, str]:
+        """The lines of /proc/cpuinfo about a processor, by name; empty if this guest has none to tell."""
+        return {}
+
     @abstractmethod
     def decode(self, code: bytes, pc: int) -> Decoded:
         """Decode the instruction at the start of `code`, which lies at guest address `pc`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
@@ -83,9 +83,12 @@ class KeepsTranslations(Protocol):
 
 @runtime_checkable
 class HasCapabilities(Protocol):
-    """Optional: a CPU that announces what it implements, as AT_HWCAP and AT_HWCAP2, or None for what its ABI says."""
+    """Optional: a CPU that announces what it implements, as AT_HWCAP and AT_HWCAP2, or None for what its ABI says; and
+    as the lines of /proc/cpuinfo about a processor, or none for what the host's file says."""
 
     def hardware_capabilities(self) -> tuple[int, int] | None: ...
+
+    def linux_description(self) -> Mapping[str, str]: ...
 
 
 @runtime_checkable

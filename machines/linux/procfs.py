@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from errno import EACCES
 from typing import TYPE_CHECKING
 
+from metaphrase.machines.linux.cpu import HasCapabilities
 from metaphrase.machines.linux.host import PROT_EXEC, PROT_READ, PROT_WRITE
 
 if TYPE_CHECKING:
@@ -33,7 +34,11 @@ def guest_view(task: Task, descriptor: int, flags: int) -> int:
     """
     if os.fstat(descriptor).st_dev != _proc_device():
         return descriptor
-    match = _ENTRY.match(os.readlink(f"/proc/self/fd/{descriptor}"))
+    path = os.readlink(f"/proc/self/fd/{descriptor}")
+    if path == "/proc/cpuinfo":
+        lines = task.cpu.linux_description() if isinstance(task.cpu, HasCapabilities) else {}
+        return _shown(descriptor, "cpuinfo", _cpuinfo(lines), flags) if lines else descriptor
+    match = _ENTRY.match(path)
     if match is None:
         return descriptor
     owner, thread, entry = int(match[1]), int(match[2] or match[1]), match[3]
@@ -46,14 +51,26 @@ def guest_view(task: Task, descriptor: int, flags: int) -> int:
     show = _VIEWS.get(entry)
     if show is None:
         return descriptor
+    return _shown(descriptor, entry, show(task.process.find_task(thread) or task), flags)
+
+
+def _shown(descriptor: int, entry: str, contents: bytes, flags: int) -> int:
+    """The descriptor, with other contents."""
     view = os.memfd_create(f"proc-{entry}", os.MFD_CLOEXEC)
     try:
-        os.write(view, show(task.process.find_task(thread) or task))
+        os.write(view, contents)
         os.lseek(view, 0, os.SEEK_SET)
         os.dup2(view, descriptor, inheritable=not flags & os.O_CLOEXEC)
     finally:
         os.close(view)
     return descriptor
+
+
+def _cpuinfo(lines: Mapping[str, str]) -> bytes:
+    """proc_cpuinfo(5): the same lines of each of as many processors as the host has."""
+    tabs = ("\t\t", "\t")  # to the second stop
+    text = "".join(f"{name}{tabs[len(name) // 8]}: {value}\n" for name, value in lines.items())
+    return "".join(f"processor\t: {number}\n{text}\n" for number in range(os.cpu_count() or 1)).encode()
 
 
 def _maps(task: Task) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from itertools import cycle
 from pathlib import Path
@@ -41,6 +42,17 @@ def test_the_auxiliary_vector_tells_of_the_model(cpu: str, second: int) -> None:
     known.run(tier="reference")
     assert int(vector["AT_HWCAP"], 16) == known.registers.rdx
     assert int(vector.get("AT_HWCAP2", "0"), 16) == second and vector["AT_PLATFORM"] == "x86_64"
+
+
+def test_proc_cpuinfo_tells_of_the_model() -> None:
+    text = mp.run("/bin/cat", "/proc/cpuinfo", cpu="westmere", check=True).text
+    assert text.count("processor\t: ") == os.cpu_count()
+    told = dict(re.findall(r"^([\w ]+?)\s*: (.*)$", text, re.MULTILINE))
+    assert (told["vendor_id"], told["cpu family"], told["model"]) == ("GenuineIntel", "6", "44")
+    assert "X 980" in told["model name"]
+    flags = set(told["flags"].split())
+    assert {"lm", "pni", "ssse3", "sse4_2", "aes", "pclmulqdq"} <= flags
+    assert flags.isdisjoint({"avx", "abm", "xsave", "avx512f", "sse4a"})
 
 
 @pytest.mark.parametrize(("cpu", "tier"), [*zip(MODELS, cycle(["0", "auto"]), strict=False), ("nehalem", "1")])

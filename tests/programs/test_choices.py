@@ -133,3 +133,21 @@ def test_numpy(cpu: str) -> None:
     assert want.status == 0 and want.stdout.count(b"\n") > 100, want
     got = translated(command, "auto", *options(cpu), env=environment(OPENBLAS_NUM_THREADS="1"), timeout=LONG)
     assert_same(want, got, f"NumPy on {cpu}")
+
+
+OWN_TESTS = (
+    "test_cpu_features", "test_cpu_dispatcher", "test_half", "test_longdouble", "test_scalarmath", "test_ufunc",
+    "test_umath_complex", "test_umath", "test_simd",
+)  # fmt: skip
+VERY_LONG = 3000.0
+
+
+@pytest.mark.parametrize("name", OWN_TESTS if FULL else OWN_TESTS[:2])
+def test_numpy_by_its_own_tests(name: str) -> None:
+    plain = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    command = [*plain, "--pyargs", f"numpy.core.tests.{name}"]
+    env = environment(OPENBLAS_NUM_THREADS="1")
+    want = native(command, env=env, timeout=LONG)
+    assert want.status == 0 and b" passed" in want.stdout, want
+    got = translated(command, "auto", env=env, timeout=VERY_LONG)
+    assert got.status == 0 and b" passed" in got.stdout, got.stdout[-3000:].decode(errors="replace")

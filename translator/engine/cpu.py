@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -129,6 +129,10 @@ class NativeCpu:
     def hardware_capabilities(self) -> tuple[int, int] | None:
         """AT_HWCAP and AT_HWCAP2, if the guest says."""
         return self.guest.hardware_capabilities()
+
+    def linux_description(self) -> Mapping[str, str]:
+        """The lines of /proc/cpuinfo about a processor, if the guest says."""
+        return self.guest.linux_description()
 
     @property
     def pc(self) -> int:

@@ -61,6 +61,27 @@ def cpuid(processor: Processor, leaf: int, subleaf: int) -> Registers:
     return eax, ebx, ecx, edx
 
 
+_LINUX_NAMES: Final = {
+    "sse3": "pni", "sse4.1": "sse4_1", "sse4.2": "sse4_2", "lahf": "lahf_lm", "lzcnt": "abm", "sha": "sha_ni",
+    "prefetchw": "3dnowprefetch", "invariant_tsc": "constant_tsc nonstop_tsc", "osxsave": "",
+}  # fmt: skip
+"""What Linux calls features, where it has another name, or none."""
+
+
+def linux_description(processor: Processor) -> dict[str, str]:
+    """What Linux tells of each processor in /proc/cpuinfo (arch/x86/kernel/cpu/proc.c), by its names."""
+    model = processor.model
+    family, number, stepping = model.signature
+    names = (_LINUX_NAMES.get(feature, feature) for feature in FEATURES if feature in processor.features)
+    return {
+        "vendor_id": model.vendor.decode(), "cpu family": str(family), "model": str(number), "model name": model.brand,
+        "stepping": str(stepping), "cache size": f"{_CACHES[-1][2] >> 10} KB", "fpu": "yes", "fpu_exception": "yes",
+        "cpuid level": str(_last_basic(processor)), "wp": "yes", "flags": " ".join(filter(None, names)),
+        "clflush size": str(_LINE), "cache_alignment": str(_LINE),
+        "address sizes": f"{_ADDRESS_BITS & 0xFF} bits physical, {_ADDRESS_BITS >> 8} bits virtual",
+    }  # fmt: skip
+
+
 def _features(processor: Processor, leaf: int, register: str) -> int:
     places = (FEATURES[feature] for feature in processor.features)
     return sum(1 << bit for where, name, bit in places if (where, name) == (leaf, register))

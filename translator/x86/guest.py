@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from metaphrase.ir.graph import Function, Value
 from metaphrase.translator.guest import Decoded, DecodeError, Description, Guest
 from metaphrase.translator.x86 import decoder, native_decoder, services
 from metaphrase.translator.x86 import state as s
-from metaphrase.translator.x86.cpuid import cpuid
+from metaphrase.translator.x86.cpuid import cpuid, linux_description
 from metaphrase.translator.x86.emitter import (
     INDEX,
     IS4,
@@ -81,6 +82,9 @@ class X86Guest(Guest):
     def hardware_capabilities(self) -> tuple[int, int]:
         """EDX of CPUID's leaf 1, and whether FSGSBASE may be used (HWCAP2_FSGSBASE), as the kernel has them."""
         return cpuid(self.processor, 1, 0)[3], ("fsgsbase" in self.processor.features) << 1
+
+    def linux_description(self) -> Mapping[str, str]:
+        return linux_description(self.processor)
 
     @cached_property
     def tables(self) -> decoder.Tables:

@@ -95,7 +95,7 @@ def processor(text: str) -> Processor:
     name, *changes = (word.strip().lower() for word in text.split(","))
     model = MODELS.get(name)
     if model is None:
-        raise MetaphraseError(f"no CPU model of x86_64 is called {name!r}; there are {', '.join(MODELS)}")
+        raise MetaphraseError(f"no CPU model is called {name!r}; there are {', '.join(MODELS)}")
     features = model.features
     for change in changes:
         sign, feature = change[:1], change[1:]
@@ -107,7 +107,7 @@ def processor(text: str) -> Processor:
         if sign == "+":
             features |= with_needs((feature,))
         elif feature in BASELINE:
-            raise MetaphraseError(f"every x86_64 CPU has {feature!r}: it cannot be left out")
+            raise MetaphraseError(f"every CPU has {feature!r}: it cannot be left out")
         else:
             features = without(features, feature)
     return Processor(model, features)
