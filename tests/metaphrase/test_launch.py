@@ -98,7 +98,7 @@ def test_guests_of_other_packages(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.splitlines() == [
-        "('borrowed', 'riscv64', 'x86_64')", "1000  90  nop", "left the snippet for 0x1001"
+        "('borrowed', 'i386', 'riscv64', 'x86_64')", "1000  90  nop", "left the snippet for 0x1001"
     ], done.stderr  # fmt: skip
 
 

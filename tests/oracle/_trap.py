@@ -2,9 +2,9 @@
 
 The worker executes an `int3`. The handler finds the worker's registers in the signal's context, keeps them, and puts
 the guest's there instead: returning from the signal loads them all at once, flags, vectors and program counter
-included. The next signal (the `int3` after the snippet, or a fault) swaps back. So no trampoline is needed, and the
-guest owns every register. The handler touches neither the stack of the guest nor, through FS, the worker's
-thread-local storage.
+included. The code segment of a case decides whether it runs in 64-bit or in 32-bit mode. The next signal (the `int3`
+after the snippet, or a fault) swaps back. So no trampoline is needed, and the guest owns every register. The handler
+touches neither the stack of the guest nor, through FS, the worker's thread-local storage.
 
 The layouts are those of the kernel's `struct ucontext` and of XSAVE's standard format (SDM volume 1, 13.4).
 """
@@ -27,8 +27,10 @@ SIGNAL_ORDER = (*(f"r{n}" for n in range(8, 16)), "rdi", "rsi", "rbp", "rbx", "r
 """The general registers as the signal context orders them; rip, rflags, selectors, error code... follow."""
 SIGNAL_REGISTERS = 23 * 8
 
-# The guest's block: FS and GS base, the context's registers, the FXSAVE image to the end of XMM15, high YMM halves.
-REGISTERS, IMAGE, HIGH = 16, 16 + SIGNAL_REGISTERS, 16 + SIGNAL_REGISTERS + 416
+# The guest's block: FS and GS base, the selectors of ES, DS, FS and GS, the context's registers, the FXSAVE image to
+# the end of XMM15, high YMM halves.
+REGISTERS = 24
+IMAGE, HIGH = REGISTERS + SIGNAL_REGISTERS, REGISTERS + SIGNAL_REGISTERS + 416
 BLOCK_SIZE = HIGH + 256
 
 # The control block, shared with the parent.
@@ -37,6 +39,7 @@ CONTROL_SIZE = 4096
 
 TICK_SECONDS = 0.01
 _SIGTRAP, _SIGVTALRM = 5, 26
+_SET_THREAD_AREA = 243
 _CONTEXT_REGISTERS, _CONTEXT_IMAGE = 40, 224  # offsets in struct ucontext
 _XSTATE_BV, _YMM_HIGH = 512, 576
 
@@ -45,11 +48,11 @@ def _handler(control: int, ticks: int, avx: bool, bases: bool) -> str:
     """The handler's LLVM IR. `control` is the control block's address."""
 
     def swap(store: int, load: int) -> str:
-        """Keep the interrupted state in one block and resume the other's; the selectors stay the worker's."""
+        """Keep the interrupted state in one block and resume the other's; CS and SS are among the registers."""
         lines = [
             f"""
           call void @llvm.memcpy.inline.p0.p0.i64(ptr {at(store + REGISTERS)}, ptr %registers, i64 {23 * 8}, i1 0)
-          call void @llvm.memcpy.inline.p0.p0.i64(ptr %registers, ptr {at(load + REGISTERS)}, i64 {18 * 8}, i1 0)
+          call void @llvm.memcpy.inline.p0.p0.i64(ptr %registers, ptr {at(load + REGISTERS)}, i64 {19 * 8}, i1 0)
           call void @llvm.memcpy.inline.p0.p0.i64(ptr {at(store + IMAGE)}, ptr %image, i64 416, i1 0)
           call void @llvm.memcpy.inline.p0.p0.i64(ptr %image, ptr {at(load + IMAGE)}, i64 416, i1 0)
           %present{store} = load i64, ptr %components
@@ -60,12 +63,22 @@ def _handler(control: int, ticks: int, avx: bool, bases: bool) -> str:
             lines.append(f"""
           call void @llvm.memcpy.inline.p0.p0.i64(ptr {at(store + HIGH)}, ptr %high, i64 256, i1 0)
           call void @llvm.memcpy.inline.p0.p0.i64(ptr %high, ptr {at(load + HIGH)}, i64 256, i1 0)""")
+        for offset, name in enumerate(("es", "ds", "fs", "gs")) if bases else ():
+            lines.append(f"""
+          %{name}{store} = call i16 asm sideeffect "movw %{name}, ${{0:w}}", "=r"()
+          store i16 %{name}{store}, ptr {at(store + 16 + 2 * offset)}""")
         for offset, base in ((0, "fs"), (8, "gs")) if bases else ():
             lines.append(f"""
-          %{base}{store} = call i64 @llvm.x86.rd{base}base.64()
-          store i64 %{base}{store}, ptr {at(store + offset)}
-          %new{base}{store} = load i64, ptr {at(load + offset)}
-          call void @llvm.x86.wr{base}base.64(i64 %new{base}{store})""")
+          %{base}base{store} = call i64 @llvm.x86.rd{base}base.64()
+          store i64 %{base}base{store}, ptr {at(store + offset)}""")
+        for offset, name in enumerate(("es", "ds", "fs", "gs")) if bases else ():
+            lines.append(f"""
+          %new{name}{store} = load i16, ptr {at(load + 16 + 2 * offset)}
+          call void asm sideeffect "movw ${{0:w}}, %{name}", "r"(i16 %new{name}{store})""")
+        for offset, base in ((0, "fs"), (8, "gs")) if bases else ():
+            lines.append(f"""
+          %new{base}base{store} = load i64, ptr {at(load + offset)}
+          call void @llvm.x86.wr{base}base.64(i64 %new{base}base{store})""")
         return "".join(lines)
 
     def at(offset: int) -> str:
@@ -78,6 +91,11 @@ def _handler(control: int, ticks: int, avx: bool, bases: bool) -> str:
     declare i64 @llvm.x86.rdgsbase.64()
     declare void @llvm.x86.wrfsbase.64(i64)
     declare void @llvm.x86.wrgsbase.64(i64)
+    define i64 @describe(i64 %descriptor) nounwind {{
+      %failed = call i64 asm sideeffect "int $$0x80", "={{rax}},0,{{rbx}},~{{memory}}"(
+          i64 {_SET_THREAD_AREA}, i64 %descriptor)
+      ret i64 %failed
+    }}
     define void @enter() nounwind {{
       call void asm sideeffect "int3", "~{{memory}}"()
       ret void
@@ -147,6 +165,11 @@ class Trap:
         self.handler = base + image.symbols["handler"]
         self._address = address
         self._enter = ctypes.CFUNCTYPE(None)(base + image.symbols["enter"])
+        self._describe = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_uint64)(base + image.symbols["describe"])
+
+    def describe_segment(self, descriptor: int) -> int:
+        """Have the kernel enter a struct user_desc, below 4 GiB, into the thread's descriptor table: 0 or an error."""
+        return ctypes.c_int32(self._describe(descriptor)).value
 
     def run(self, block: bytes) -> tuple[int, bytes]:
         """Enter the guest with a block's state; returns the signal that ended it and the block after."""

@@ -65,6 +65,7 @@ def serve(pipe: Connection, trap: Trap, background: bytes) -> NoReturn:
     status = 1
     try:
         arena, code = _map_guest()
+        _describe_segment(trap)
         _take_signals(trap)
         _refuse_system_calls()
         worker = _Worker(trap, arena, code, background)
@@ -132,6 +133,17 @@ def _map_guest() -> tuple[np.ndarray, mmap.mmap]:
             raise OSError(ctypes.get_errno(), f"the guest's area at {address:#x} is taken")
     os.close(file)
     return np.ctypeslib.as_array((ctypes.c_uint64 * (ARENA_SIZE // 8)).from_address(ARENA)), view
+
+
+def _describe_segment(trap: Trap) -> None:
+    """A flat data segment for FS and GS in 32-bit mode, where null selectors fault, if the kernel has that mode.
+
+    struct user_desc: entry (-1: any that is free), base, limit, and flags: 32 bits, limit in pages, usable.
+    """
+    descriptor = struct.pack("<iIII", -1, 0, 0xFFFFF, 1 | 1 << 4 | 1 << 6)
+    ctypes.memmove(ARENA, descriptor, len(descriptor))
+    trap.describe_segment(ARENA)
+    ctypes.memset(ARENA, 0, len(descriptor))
 
 
 def _take_signals(trap: Trap) -> None:

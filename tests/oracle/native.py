@@ -1,4 +1,4 @@
-"""The x86-64 hardware oracle: the host CPU runs a snippet of machine code from a given state, and the state after.
+"""The x86 hardware oracle: the host CPU runs a snippet of machine code from a given state, and the state after.
 
     with Oracle() as oracle:
         [result] = oracle.run([Case(bytes.fromhex("4801d8"), State(registers={"rax": 1, "rbx": 2}))])
@@ -14,6 +14,7 @@ Memory that a snippet finds: the arena (read, write) and the code area (read, ex
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import platform
@@ -22,6 +23,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from pathlib import Path
 from types import TracebackType
 
 from metaphrase.ir.errors import MetaphraseError
@@ -38,8 +40,22 @@ FLAGS = 0xCD5
 """The flags compared: OF, DF, SF, ZF, AF, PF, CF. The others are not reported."""
 INITIAL_X87 = struct.pack("<HHBxH", 0x37F, 0, 0, 0).ljust(160, b"\0")
 
+SELECTORS = {64: (0, 0x33, 0x2B, 0, 0, 0), 32: (0x2B, 0x23, 0x2B, 0x2B, 0x63, 0x63)}
+"""ES, CS, SS, DS, FS and GS in the modes of x86; those of 32-bit mode are Linux's flat ones, and the worker's own."""
+
 PAGE_FAULT = 14
 SUPPORTED = platform.machine() == "x86_64" and platform.system() == "Linux"
+
+
+def _runs_32_bit_code() -> bool:
+    """Whether the kernel lets programs into compatibility mode, and they may set segment bases themselves."""
+    if not SUPPORTED:
+        return False
+    abi = Path("/proc/sys/abi/vsyscall32")  # there with CONFIG_IA32_EMULATION
+    return abi.exists() and bool(ctypes.CDLL(None).getauxval(26) & 2)
+
+
+SUPPORTED_32 = _runs_32_bit_code()
 
 
 class OracleError(MetaphraseError):
@@ -63,9 +79,12 @@ class State:
     x87: bytes = INITIAL_X87
     fs_base: int = 0
     gs_base: int = 0
+    selectors: tuple[int, ...] = ()
+    """As SELECTORS has them, which are those of the mode if there are none here; never for a case of 64-bit mode."""
 
-    def pack(self, rip: int) -> bytes:
+    def pack(self, rip: int, mode: int) -> bytes:
         """The native block of `_trap.GUEST`; raises OracleError for values the CPU cannot hold."""
+        es, cs, ss, ds, fs, gs = self.selectors or SELECTORS[mode]
         unknown = self.registers.keys() - set(REGISTERS)
         if unknown:
             raise OracleError(f"no such registers: {', '.join(unknown)}; use {', '.join(REGISTERS)}")
@@ -78,9 +97,9 @@ class State:
             struct.pack_into("<II", image, 24, self.mxcsr, 0)
             return b"".join(
                 (
-                    struct.pack("<2Q", self.fs_base, self.gs_base),
-                    struct.pack("<18Q", *general, rip, self.rflags & FLAGS | 0x202),
-                    bytes(_trap.SIGNAL_REGISTERS - 18 * 8),
+                    struct.pack("<2Q4H", self.fs_base, self.gs_base, es, ds, fs, gs),
+                    struct.pack("<18Q4H", *general, rip, self.rflags & FLAGS | 0x202, cs, 0, 0, ss),
+                    bytes(_trap.SIGNAL_REGISTERS - 19 * 8),
                     image,
                     _vectors(self.xmm),
                     _vectors(self.ymm_high),
@@ -106,6 +125,7 @@ class Case:
     state: State = field(default_factory=State)
     memory: Mapping[int, bytes] = field(default_factory=dict)
     address: int = ENTRY
+    mode: int = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,11 +228,13 @@ class Oracle:
         for address, data in case.memory.items():
             if not (address >= ARENA and address + len(data) <= ARENA + ARENA_SIZE):
                 raise OracleError(f"{len(data)} bytes at {address:#x} do not fit in the arena at {ARENA:#x}")
-        return case.address, case.code, case.state.pack(case.address), tuple(case.memory.items())
+        return case.address, case.code, case.state.pack(case.address, case.mode), tuple(case.memory.items())
 
     def _result(self, case: Case, reply: Reply) -> Result:
         number, block, changes = reply
-        fs_base, gs_base, *words = struct.unpack_from("<25Q", block)
+        fs_base, gs_base, *words = struct.unpack_from("<2Q8x23Q", block)
+        es, ds, fs, gs = struct.unpack_from("<4H", block, 16)
+        cs, _, _, ss = struct.unpack_from("<4H", block, _trap.REGISTERS + 18 * 8)
         rip, rflags = words[16:18]
         error_code, vector, _, address = words[19:23]
         image = block[_trap.IMAGE : _trap.IMAGE + 160]
@@ -239,5 +261,6 @@ class Oracle:
             image[:24] + bytes(8) + image[32:],
             fs_base,
             gs_base,
+            (es, cs, ss, ds, fs, gs) if case.mode != 64 else (),
         )
         return Result(state, fault, changes, (self.background, case.memory))

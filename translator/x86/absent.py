@@ -1,10 +1,12 @@
-"""The instructions of x86-64 that are not described, and why. Each gives #UD, as on a processor without it."""
+"""The instructions of x86 that are not described in a mode, and why. Each gives #UD, as on a processor without it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
+
+from metaphrase.translator.x86.table import LEGACY, LONG, MODES
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +16,7 @@ class Absent:
     what: str
     names: tuple[str, ...]
     reason: str
+    modes: tuple[int, ...] = MODES
 
 
 _NOT_ANNOUNCED: Final = "CPUID does not announce it, and programs that do not ask do not use it."
@@ -32,12 +35,13 @@ ABSENT: Final = (
            _NOT_ANNOUNCED),
     Absent("protection keys", ("rdpkru*", "wrpkru*"), "Pages have no keys; not announced."),
     Absent("loads of segment registers", ("mov ?s,*", "pop ?s", "lfs*", "lgs*", "lss*"),
-           "Segments are flat, and the bases of FS and GS are set by system calls or WRFSBASE."),
+           "Segments are flat, and the bases of FS and GS are set by system calls or WRFSBASE.", LONG),
     Absent("far calls, jumps and returns", ("call ptr*", "lcall*", "jmp ptr*", "ljmp*", "retf*", "iret*"),
-           "There is one code segment; user programs of 64 bits do not leave it."),
+           "There is one code segment; user programs of 64 bits do not leave it.", LONG),
     Absent("looks into descriptors", ("lar*", "lsl*", "verr*", "verw*"), "There are no descriptor tables."),
     Absent("FSTPNCE", ("fstpnce*",), "Assemblers do not write this alias of FSTP; Intel documents no use of it."),
-    Absent("SYSENTER", ("sysenter*",), "Linux takes it from programs of 32 bits only."),
+    Absent("SYSENTER", ("sysenter*",), "Linux takes it from programs of 32 bits only, and from its own vDSO there."),
+    Absent("SYSCALL in 32-bit modes", ("syscall",), "Intel's processors have it in 64-bit mode only.", LEGACY),
     Absent("monitors of the kernel", ("monitor", "monitorx", "mwait*"), "Privileged on Intel's processors, or AMD's."),
     Absent("SGX, VMX, SMX, SVM",
            ("encl?", "vmcall", "vmclear*", "vmfunc", "vmlaunch", "vmload*", "vmmcall", "vmptr*", "vmread*", "vmresume",
@@ -55,10 +59,11 @@ ABSENT: Final = (
 )  # fmt: skip
 
 
-def why_absent(text: str) -> Absent | None:
-    """The entry that an instruction belongs to, given as capstone shows it, if it is listed."""
+def why_absent(text: str, mode: int) -> Absent | None:
+    """The entry that an instruction of a mode belongs to, given as capstone shows it, if it is listed."""
     text = text.removeprefix("bnd ")
     for entry in ABSENT:
-        if any(fnmatchcase(text, name) or fnmatchcase(text.split(" ")[0], name) for name in entry.names):
+        named = any(fnmatchcase(text, name) or fnmatchcase(text.split(" ")[0], name) for name in entry.names)
+        if named and mode in entry.modes:
             return entry
     return None

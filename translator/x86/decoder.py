@@ -1,4 +1,4 @@
-"""The x86 decoder's tables, generated from the described instructions, and their Python face.
+"""The x86 decoder's tables, generated from the described instructions, and their Python face; one of each a mode.
 
 Level one is indexed by opcode map and opcode and says which further fields of the encoding select; level two holds the
 row for each combination of those fields; a third table holds what the decoder must know of a row. All of it is one
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -26,6 +26,8 @@ HAS_MODRM: Final = 32
 LEVEL_ONE: Final = 0
 LEVEL_TWO: Final = MAP_COUNT * 256 * 4
 LONGEST: Final = 15
+GUEST_NAMES: Final = {32: "i386", 64: "x86_64"}
+"""What the guest of a mode is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +45,14 @@ def encoding_of(description: Description) -> Encoding:
 
 
 class Tables:
-    """The three tables for a list of rows. Raises MetaphraseError if two rows claim the same encoding.
+    """The three tables for the rows that exist in a mode. Raises MetaphraseError if two claim the same encoding.
 
     absent  rows that are left out. Their encodings are those of the rows that do not look at what tells them apart, as
             LZCNT is BSR with a prefix; or none. The tables' layout, and so the native face, is the same without them.
     """
 
-    def __init__(self, rows: Sequence[Description], absent: Collection[int] = ()) -> None:
-        self.rows = rows
+    def __init__(self, rows: Sequence[Description], mode: int, absent: Collection[int] = ()) -> None:
+        self.rows, self.mode = rows, mode
         self.absent = absent
         self.stand_ins: set[int] = set()
         """Rows that have encodings of absent ones."""
@@ -58,6 +60,8 @@ class Tables:
         self.level_two: list[int] = []
         groups: dict[tuple[int, int], list[Description]] = {}
         for row in rows:
+            if not row.detail.exists_in(mode):
+                continue
             encoding = encoding_of(row)
             opcodes = range(encoding.opcode, encoding.opcode + (8 if encoding.opcode_register else 1))
             for opcode in opcodes:
@@ -66,7 +70,7 @@ class Tables:
             self.cells[key] = self._cell(members)
 
     def _cell(self, members: list[Description]) -> Cell:
-        encodings = [encoding_of(row) for row in members]
+        encodings = [self._as_selected(encoding_of(row)) for row in members]
         selects = HAS_MODRM if any(e.modrm for e in encodings) else 0
         for flag, field in ((BY_PREFIX, "prefix"), (BY_REG, "extension"), (BY_FORM, "form"), (BY_RM, "exact_rm"),
                             (BY_W, "wide"), (BY_L, "length")):  # fmt: skip
@@ -96,6 +100,10 @@ class Tables:
                     self.level_two[begin + index] = row.row + 1
         self.stand_ins.update(self.level_two[begin + index] - 1 for index in lost & claims.keys())
         return Cell(selects, begin)
+
+    def _as_selected(self, encoding: Encoding) -> Encoding:
+        """As the mode looks at it: W does not always matter."""
+        return replace(encoding, wide=None) if self.mode != 64 and encoding.ignores_w else encoding
 
     @cached_property
     def blob(self) -> bytes:
@@ -135,8 +143,14 @@ def _combinations(selects: int, fields: tuple[int | None, ...]) -> list[int]:
 class _Reader:
     """Bytes of one instruction, read in order."""
 
-    def __init__(self, code: bytes, pc: int) -> None:
-        self.code, self.pc, self.at = code, pc, 0
+    def __init__(self, code: bytes, pc: int, mode: int) -> None:
+        self.code, self.pc, self.mode, self.at = code, pc, mode, 0
+
+    def peek(self) -> int:
+        """The next byte, which is left there."""
+        byte = self.unsigned(1)
+        self.at -= 1
+        return byte
 
     def unsigned(self, size: int) -> int:
         end = self.at + size
@@ -152,7 +166,7 @@ class _Reader:
 
     def error(self, why: str) -> DecodeError:
         shown = self.code[: max(self.at, 1)].hex(" ")
-        return DecodeError(f"x86_64: no instruction at pc {self.pc:#x} (bytes {shown} ...): {why}")
+        return DecodeError(f"{GUEST_NAMES[self.mode]}: no instruction at pc {self.pc:#x} (bytes {shown} ...): {why}")
 
 
 def register_offset(register_class: int, number: int, rex: bool) -> int:
@@ -171,41 +185,43 @@ def register_offset(register_class: int, number: int, rex: bool) -> int:
 
 def decode(tables: Tables, code: bytes, pc: int) -> Decoded:
     """The Python face of the decoder (SDM volume 2, chapter 2). Raises DecodeError."""
-    reader = _Reader(code, pc)
-    operand16 = address32 = lock = False
+    mode = tables.mode
+    reader = _Reader(code, pc, mode)
+    operand16 = resized = lock = False
     repeat = segment = rex = 0
     while True:
         byte = reader.unsigned(1)
-        if byte & 0xF0 == 0x40:
+        if byte & 0xF0 == 0x40 and mode == 64:
             rex = byte  # counts only right before the opcode
             continue
         if byte == 0x66:
             operand16 = True
         elif byte == 0x67:
-            address32 = True
+            resized = True
         elif byte == 0xF0:
             lock = True
         elif byte in (0xF2, 0xF3):
             repeat = 3 if byte == 0xF2 else 2
         elif byte in (0x26, 0x2E, 0x36, 0x3E):
-            pass  # null segments of 64-bit mode: FS and GS stay in force
+            if mode != 64:  # in 64-bit mode these are null, and FS and GS stay in force
+                segment = 0
         elif byte in (0x64, 0x65):
             segment = s.FS_BASE if byte == 0x64 else s.GS_BASE
         else:
             break
         rex = 0
-    map_number = length = vex_register = 0
-    if byte in (0xC4, 0xC5):
+    map_number = length = vex_register = wide = 0
+    if byte in (0xC4, 0xC5) and (mode == 64 or reader.peek() >= 0xC0):  # else LES, LDS
         if operand16 or repeat or lock or rex:
             raise reader.error("a 66, F2, F3, LOCK or REX prefix before VEX")
-        rex, map_number, vex_register, length, prefix = _vex(reader, byte)
+        rex, wide, map_number, vex_register, length, prefix = _vex(reader, byte)
         operand16, repeat = prefix == 1, prefix if prefix > 1 else 0
         byte = reader.unsigned(1)
     elif byte == 0x0F:
         byte, map_number = reader.unsigned(1), 1
         if byte in (0x38, 0x3A):
             byte, map_number = reader.unsigned(1), 2 if byte == 0x38 else 3
-    wide = rex >> 3 & 1
+    wide |= rex >> 3 & 1
     cell = tables.cells.get((map_number, byte))
     if cell is None:
         raise reader.error("no such opcode")
@@ -221,7 +237,7 @@ def decode(tables: Tables, code: bytes, pc: int) -> Decoded:
         raise reader.error("no such opcode with this prefix and ModRM byte")
     encoding = encoding_of(tables.rows[row])
 
-    size = _operand_size(encoding.size_rule, wide, operand16)
+    size = _operand_size(encoding.size_rule, wide, operand16, mode)
     reg = (modrm >> 3 & 7) | (rex >> 2 & 1) << 3
     if encoding.opcode_register:
         reg = (byte & 7) | (rex & 1) << 3
@@ -236,35 +252,46 @@ def decode(tables: Tables, code: bytes, pc: int) -> Decoded:
     if encoding.modrm and form:
         registers[1] = register_offset(encoding.rm_class, (modrm & 7) | (rex & 1) << 3, bool(rex))
     elif encoding.modrm:
-        memory, displacement, relative = _memory_operand(reader, modrm, rex, registers, encoding.vector_index)
+        if resized and mode == 32:
+            if encoding.vector_index:
+                raise reader.error("a gather with 16-bit addresses")
+            memory, displacement = _memory_operand_16(reader, modrm, registers)
+        else:
+            memory, displacement, relative = _memory_operand(reader, modrm, rex, registers, encoding.vector_index)
         if encoding.vector_index and len({registers[0], registers[3], registers[6]}) < 3:
             raise reader.error("a gather that names a register twice")
     if encoding.immediate == 8:
-        displacement, memory = reader.unsigned(4 if address32 else 8), 1
+        displacement, memory = reader.unsigned(mode // 8 >> resized), 1
     if encoding.addresses:
         memory = 1
     if memory:
         if segment:
             memory += 2
-        if address32:
+        if resized:
             memory = 5
     if lock and not (encoding.lockable and memory):
         raise reader.error("LOCK prefix where it is not allowed")
-    immediate = _immediate(reader, encoding.immediate, size, pc)
+    narrow_branch = operand16 and mode != 64
+    immediate = _immediate(reader, encoding.immediate, size, narrow_branch)
     if encoding.immediate == IMMEDIATES["is4"]:
-        registers[7] = s.XMM[immediate >> 4]
+        registers[7] = s.XMM[immediate >> 4 & (15 if mode == 64 else 7)]
     if relative:
         displacement += pc + reader.at
     repeat_static = repeat if encoding.repeatable else 0
     statics = (0, 16, 32, 64).index(size) | memory << 2 | lock << 5 | repeat_static << 6
     if encoding.immediate in (6, 7):
         immediate += pc + reader.at
+        if mode != 64:
+            immediate &= 0xFFFF if narrow_branch else 0xFFFF_FFFF
     mask = (1 << 64) - 1
     return Decoded(row, statics, tuple(registers), immediate & mask, displacement & mask, pc, reader.at)
 
 
-def _vex(reader: _Reader, first: int) -> tuple[int, int, int, int, int]:
-    """The rest of a VEX prefix (SDM volume 2, 2.3.5): as a REX prefix, map, vvvv, L and index of the prefix."""
+def _vex(reader: _Reader, first: int) -> tuple[int, int, int, int, int, int]:
+    """The rest of a VEX prefix (SDM volume 2, 2.3.5): as a REX prefix, W, map, vvvv, L and index of the prefix.
+
+    Outside 64-bit mode there are only eight registers, and the bits that would name more are ignored.
+    """
     last = reader.unsigned(1)
     rex, map_number = 0x40 | (~last >> 7 & 1) << 2, 1
     if first == 0xC4:
@@ -274,10 +301,15 @@ def _vex(reader: _Reader, first: int) -> tuple[int, int, int, int, int]:
             raise reader.error("no such opcode map")
         last = reader.unsigned(1)
         rex |= last >> 7 << 3
-    return rex, 3 + map_number, ~last >> 3 & 15, last >> 2 & 1, last & 3
+    wide, register = rex >> 3 & 1, ~last >> 3 & 15
+    if reader.mode != 64:
+        rex, register = 0, register & 7
+    return rex, wide, 3 + map_number, register, last >> 2 & 1, last & 3
 
 
-def _operand_size(rule: int, wide: int, operand16: bool) -> int:
+def _operand_size(rule: int, wide: int, operand16: bool, mode: int) -> int:
+    if mode != 64:
+        return {0: 0, 4: 32}.get(rule, 16 if operand16 else 32)
     match rule:
         case 1:
             return 64 if wide else 16 if operand16 else 32
@@ -312,13 +344,31 @@ def _memory_operand(
     elif vector_index:
         raise reader.error("a gather without a SIB byte")
     elif rm == 5 and mod == 0:
-        registers[2] = s.ZERO_PC
-        return kind, reader.signed(4), True
+        if reader.mode == 64:
+            registers[2] = s.ZERO_PC
+        return kind, reader.signed(4), reader.mode == 64
     registers[2] = s.GPR[rm | (rex & 1) << 3]
     return kind, reader.signed(mod if mod == 1 else 4) if mod else 0, False
 
 
-def _immediate(reader: _Reader, kind: int, size: int, pc: int) -> int:
+BASES_16: Final = (3, 3, 5, 5, 6, 7, 5, 3)
+INDEXES_16: Final = (6, 7, 6, 7, None, None, None, None)
+"""By rm, the general registers that a 16-bit address is the sum of (SDM volume 2, table 2-1)."""
+
+
+def _memory_operand_16(reader: _Reader, modrm: int, registers: list[int]) -> tuple[int, int]:
+    """Fill BASE and INDEX for a 16-bit address; gives the memory kind and the displacement."""
+    mod, rm = modrm >> 6, modrm & 7
+    if rm == 6 and mod == 0:
+        return 1, reader.signed(2)
+    registers[2] = s.GPR[BASES_16[rm]]
+    index = INDEXES_16[rm]
+    if index is not None:
+        registers[3] = s.GPR[index]
+    return 1 if index is None else 2, reader.signed(mod) if mod else 0
+
+
+def _immediate(reader: _Reader, kind: int, size: int, narrow_branch: bool) -> int:
     match kind:
         case 1 | 6:
             return reader.signed(1)
@@ -331,8 +381,11 @@ def _immediate(reader: _Reader, kind: int, size: int, pc: int) -> int:
         case 5:
             return reader.unsigned(size // 8)
         case 7:
-            return reader.signed(4)
+            return reader.signed(2 if narrow_branch else 4)
         case 9:
             word = reader.unsigned(2)
             return word | reader.unsigned(1) << 16
+        case 15:
+            offset = reader.unsigned(size // 8)
+            return offset | reader.unsigned(2) << 32
     return 0

@@ -11,19 +11,21 @@ from metaphrase.translator.guest import Description
 from metaphrase.translator.x86.absent import ABSENT, Absent
 from metaphrase.translator.x86.features import FEATURES
 from metaphrase.translator.x86.instructions import ROWS
+from metaphrase.translator.x86.table import MODES, Row
 
-_HEAD = """# The x86-64 instructions that are described
+_HEAD = """# The x86 instructions that are described
 
 Generated from the tables (`python -m metaphrase.translator.x86.document`): every form, by its extension in CPUID,
 as the manual writes it (`translator/x86/table.py` explains the notation). Where the same bytes may have operands
-in registers or in memory, that is one form here.
+in registers or in memory, that is one form here. A form that only 64-bit mode or only 32-bit modes have is marked with
+64 or 32; others exist in both, but where W tells of 64-bit operands, which takes 64-bit mode.
 
 All of them run on every tier and in the reference interpreter, but for string instructions with a REP prefix, which
 regions leave to tier 0. `make test` runs eight random cases of each form everywhere and compares them with the host's
 CPU; `METAPHRASE_CASES=N` takes N of them, and `make fuzz` goes on for as long as you like.
 
-"Cases" says how many random cases of each form (of all in the line, if there is one number) have agreed with the host's
-CPU in registers, flags, MXCSR, x87 status and memory, in the reference, tier 0 and tier 1: `make campaign` goes on from
+"Cases" says how many random cases of each form (of all in the line, if there is one number) have agreed in 64-bit mode
+with the host's CPU in registers, flags, MXCSR, x87 status and memory, in the reference, tier 0 and tier 1: `make campaign` goes on from
 there. A form whose meaning has changed starts again.
 
 "Announced" extensions are what CPUID tells a program of. The others are there for programs that do not ask.
@@ -56,12 +58,17 @@ def page() -> str:
         parts.append(f"## {extension}\n\n{len(rows)} forms, {'announced' if told else 'not announced'}.\n")
         parts.append(_table(rows, counts))
     parts.append(_ABSENT)
-    parts.append("\n".join(f"| {entry.what} | {_patterns(entry)} | {entry.reason} |" for entry in ABSENT) + "\n")
+    parts.append("\n".join(f"| {entry.what}{_only(entry)} | {_patterns(entry)} | {entry.reason} |" for entry in ABSENT) + "\n")
     return "\n".join(parts)
 
 
 def _patterns(entry: Absent) -> str:
     return " ".join(f"`{name}`" for name in entry.names) or "all"
+
+
+def _only(entry: Row | Absent) -> str:
+    """A mark of what does not concern all modes."""
+    return "" if entry.modes == MODES else f" ({', '.join(map(str, entry.modes))})"
 
 
 def form_key(row: Description) -> str:
@@ -80,7 +87,7 @@ def _table(rows: list[Description], counts: dict[str, tuple[str, int]]) -> str:
     cases: dict[tuple[str, str], list[int]] = defaultdict(list)
     for row in rows:
         operands = ", ".join(kind.code for kind in row.operands)
-        forms[row.name, row.manual].append(f"`{row.pattern}`" + (f" {operands}" if operands else ""))
+        forms[row.name, row.manual].append(f"`{row.pattern}`" + (f" {operands}" if operands else "") + _only(row.detail))
         cases[row.name, row.manual].append(counts.get(form_key(row), ("", 0))[1])
     lines = ["| instruction | forms | cases | what it is |", "| --- | --- | --- | --- |"]
     for (name, manual), patterns in sorted(forms.items()):

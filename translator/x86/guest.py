@@ -1,4 +1,4 @@
-"""The x86-64 guest: what the engine asks of it."""
+"""The x86 guests, one a mode: what the engine asks of them."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def _needs(row: Description) -> frozenset[str]:
 
 
 @cache
-def _all_tables() -> decoder.Tables:
-    """The decoder's tables of a CPU that has everything."""
-    return decoder.Tables(ROWS)
+def _all_tables(mode: int) -> decoder.Tables:
+    """The decoder's tables, in a mode, of a CPU that has everything."""
+    return decoder.Tables(ROWS, mode)
 
 
 class X86Guest(Guest):
@@ -52,7 +52,8 @@ class X86Guest(Guest):
     cpu  the processor, as `models.processor` wants it: a model, and changes of its features
     """
 
-    name = "x86_64"
+    mode = 64
+    name = decoder.GUEST_NAMES[mode]
     layout = s.LAYOUT
     rows = ROWS
     static_bits = native_decoder.STATIC_BITS
@@ -61,11 +62,11 @@ class X86Guest(Guest):
     common_forms = Path(__file__).parent / "common_forms.txt"
     longest = decoder.LONGEST
     illegal = "invalid_opcode"
-    hidden = s.HIDDEN
+    hidden = s.HIDDEN | s.SELECTOR_NAMES
     special_registers = services.REGISTERS
     reasons = (
         "divide_error", "invalid_opcode", "breakpoint", "general_protection", "overflow", "simd_exception",
-        "cpuid", "environment",
+        "bound_range", "cpuid", "environment",
     )  # fmt: skip
 
     models = tuple(MODELS)
@@ -89,7 +90,7 @@ class X86Guest(Guest):
     @cached_property
     def tables(self) -> decoder.Tables:
         features = self.processor.features
-        return decoder.Tables(ROWS, {row.row for row in ROWS if not _needs(row) <= features})
+        return decoder.Tables(ROWS, self.mode, {row.row for row in ROWS if not _needs(row) <= features})
 
     def is_dialect(self, decoded: Decoded) -> bool:
         """Whether other CPU models may decode it otherwise: not all have it, or it stands in for what some have."""
@@ -111,15 +112,15 @@ class X86Guest(Guest):
         except DecodeError:
             if not self.tables.absent:
                 raise
-        row = ROWS[decoder.decode(_all_tables(), code, pc).row]
+        row = ROWS[decoder.decode(_all_tables(self.mode), code, pc).row]
         lacking = ", ".join(sorted(_needs(row) - self.processor.features))
-        raise DecodeError(f"x86_64: at pc {pc:#x}, {row.name} is an instruction of {lacking}, which this CPU lacks")
+        raise DecodeError(f"{self.name}: at pc {pc:#x}, {row.name} is an instruction of {lacking}, which this CPU lacks")
 
     def disassemble(self, code: bytes, pc: int = 0) -> str:
         """Text in Intel's syntax of the instruction at the start of `code`; raises DecodeError as `decode` does."""
         from metaphrase.translator.x86.text import disassemble  # for people: not imported to run a program
 
-        return disassemble(self.rows, self.decode(code, pc))
+        return disassemble(self.rows, self.decode(code, pc), self.mode)
 
     def decoder(self) -> Function:
         return native_decoder.build(self.tables)
@@ -137,7 +138,7 @@ class X86Guest(Guest):
         return "general_protection" if too_long else self.illegal
 
     def make_emitter(self, function: Function) -> X86Emitter:
-        return X86Emitter(function)
+        return X86Emitter(function, self.mode)
 
     def emit(self, emitter: Any, row: int, statics: int) -> None:
         description = self.rows[row]
@@ -168,6 +169,8 @@ class X86Guest(Guest):
                 return m.binding.target()
             case "I":
                 immediate = m.binding.immediate()
+                if size == "p":
+                    return immediate
                 return immediate.trunc(8) if size == "b" else immediate.trunc(16) if size == "w" else (
                     immediate.trunc(m.size) if m.size else immediate
                 )  # fmt: skip
@@ -204,3 +207,21 @@ class X86Guest(Guest):
                     return MmxRegister(m.binding.register(RM), width)
                 return (vectors if letter == "W" else Register)(m.binding.register(RM), width)
         raise AssertionError(kind)
+
+
+class I386Guest(X86Guest):
+    """32-bit x86, user mode with flat segments but for FS and GS; all registers are state as 64-bit mode has it."""
+
+    mode = 32
+    name = decoder.GUEST_NAMES[mode]
+    common_forms = Path(__file__).parent / "common_forms_32.txt"
+    hidden = s.HIDDEN | s.UNUSED_32
+    special_registers = services.REGISTERS_32
+
+    def __init__(self, cpu: str = DEFAULT) -> None:
+        super().__init__(cpu)
+        self.reset_values = {**self.reset_values, **s.RESET_32}
+
+    def hardware_capabilities(self) -> tuple[int, int]:
+        """As the base class; FSGSBASE is not for 32-bit programs."""
+        return super().hardware_capabilities()[0], 0

@@ -13,13 +13,16 @@ from metaphrase.ir.types import I8, I16, I32, I64, VOID, Type
 from metaphrase.translator.emitter import Emitter, Local
 from metaphrase.translator.x86 import state as s
 from metaphrase.translator.x86.decoder import (
+    BASES_16,
     BY_FORM,
     BY_L,
     BY_PREFIX,
     BY_REG,
     BY_RM,
     BY_W,
+    GUEST_NAMES,
     HAS_MODRM,
+    INDEXES_16,
     LEVEL_TWO,
     LONGEST,
     Tables,
@@ -30,10 +33,11 @@ STATIC_BITS = 8
 
 
 class _Writer(Emitter):
-    """The decoder under construction: 64-bit locals, guest bytes, table reads."""
+    """The decoder of a mode under construction: 64-bit locals, guest bytes, table reads."""
 
-    def __init__(self, function: Function) -> None:
+    def __init__(self, function: Function, mode: int) -> None:
         super().__init__(function, s.LAYOUT)
+        self.mode = mode
         self.start, self.record, self.table = (function.pure(OPS["arg"], I64, (), n) for n in range(3))
         self.cursor = self.variable(self.start)
 
@@ -61,12 +65,13 @@ class _Writer(Emitter):
 
 def build(tables: Tables) -> Function:
     """The decoder as a function (pc, record, table) -> length, 0 if there is no such instruction."""
-    function = Function("decode_x86_64", s.LAYOUT, (I64, I64, I64), I64)
-    m = _Writer(function)
-    operand16, address32, lock, repeat, rex = (m.variable() for _ in range(5))
+    function = Function(f"decode_{GUEST_NAMES[tables.mode]}", s.LAYOUT, (I64, I64, I64), I64)
+    m = _Writer(function, tables.mode)
+    operand16, resized, lock, repeat, rex, wide = (m.variable() for _ in range(6))
     segment = m.variable(s.ZERO)
     opcode = m.variable()
-    _prefixes(m, opcode, operand16, address32, lock, repeat, rex, segment)
+    _prefixes(m, opcode, operand16, resized, lock, repeat, rex, segment)
+    wide.set(rex.get().lshr(3) & 1)
     map_number, length_bit, vex_register = (m.variable() for _ in range(3))
 
     def escape() -> None:
@@ -80,9 +85,16 @@ def build(tables: Tables) -> Function:
     def vex() -> None:
         with m.if_((operand16.get() | lock.get() | repeat.get() | rex.get()).ne(0)):
             m.fail()
-        _vex(m, opcode, map_number, rex, vex_register, length_bit, operand16, repeat)
+        _vex(m, opcode, map_number, rex, wide, vex_register, length_bit, operand16, repeat)
 
-    m.if_else((opcode.get() | 1).eq(0xC5), vex, escape)
+    is_vex = (opcode.get() | 1).eq(0xC5)
+    if m.mode == 64:
+        m.if_else(is_vex, vex, escape)
+    else:  # LES and LDS have the same opcodes, and operands in memory
+        begins = m.variable()
+        with m.if_(is_vex):
+            begins.set(m.const(0xBF, 64).ult(m.load(m.cursor.get(), I8).zext(64)).zext(64))
+        m.if_else(begins.get().ne(0), vex, escape)
 
     cell = m.variable(m.peek_table(((map_number.get() << 8) + opcode.get()) << 2, I32))
     with m.if_(cell.get().eq(0)):
@@ -90,12 +102,12 @@ def build(tables: Tables) -> Function:
     modrm = m.variable()
     with m.if_((cell.get() & HAS_MODRM).ne(0)):
         modrm.set(m.fetch(1, signed=False))
-    row = _select_row(m, cell.get(), operand16, repeat, modrm, rex, length_bit)
+    row = _select_row(m, cell.get(), operand16, repeat, modrm, wide, length_bit)
     with m.if_(row.eq(0)):
         m.fail()
     facts = m.variable(m.peek_table((row - 1 << 3) + tables.facts_offset, I64))
 
-    size = _operand_size(m, _fact(facts, 1), operand16, rex)
+    size = _operand_size(m, _fact(facts, 1), operand16, wide)
     wide_rex = (rex.get() & 4) << 1
     reg = m.variable((modrm.get().lshr(3) & 7) | wide_rex)
     with m.if_(_fact(facts, 5).ne(0)):
@@ -113,37 +125,57 @@ def build(tables: Tables) -> Function:
     index.set(s.ZERO)
     with m.if_(_fact(facts, 0).ne(0)):
         rm = m.variable((modrm.get() & 7) | (rex.get() & 1) << 3)
+
+        def address() -> None:
+            _memory_operand(m, modrm, rex, vector_index, memory, base, index, scale, displacement, relative)
+
+        def any_address() -> None:
+            if m.mode == 64:
+                address()
+            else:
+                with m.if_(resized.get().ne(0) & vector_index):
+                    m.fail()
+                m.if_else(
+                    resized.get().ne(0),
+                    lambda: _memory_operand_16(m, modrm, memory, base, index, displacement),
+                    address,
+                )
+
         m.if_else(
             modrm.get().ult(0xC0),
-            lambda: _memory_operand(m, modrm, rex, vector_index, memory, base, index, scale, displacement, relative),
+            any_address,
             lambda: m.poke_field(r.REGISTERS + 2, _register_offset(m, _fact(facts, 4), rm.get(), rex), I16),
         )
     with m.if_(vector_index):
         target, mask = ((local.get() << 6) + s.XMM[0] for local in (reg, vex_register))
         with m.if_(target.eq(mask) | index.get().eq(target) | index.get().eq(mask)):
             m.fail()
-    _absolute_operand(m, facts, address32, memory, displacement)
+    _absolute_operand(m, facts, resized, memory, displacement)
     with m.if_((_fact(facts, 6) & 4).ne(0)):
         memory.set(1)
     with m.if_(memory.get().ne(0)):
         with m.if_(segment.get().ne(s.ZERO)):
             memory.set(memory.get() + 2)
-        with m.if_(address32.get().ne(0)):
+        with m.if_(resized.get().ne(0)):
             memory.set(5)
     with m.if_(lock.get().ne(0)):
         with m.if_((_fact(facts, 6) & 1).eq(0) | memory.get().eq(0)):
             m.fail()
 
-    immediate = _immediate(m, facts, size)
+    immediate = _immediate(m, facts, size, operand16)
     is_is4 = _fact(facts, 2).eq(IMMEDIATES["is4"])
-    m.poke_field(r.REGISTERS + 14, is_is4.select((immediate.get().lshr(4) << 6) + s.XMM[0], 0), I16)
+    last_register = immediate.get().lshr(4) & (15 if m.mode == 64 else 7)
+    m.poke_field(r.REGISTERS + 14, is_is4.select((last_register << 6) + s.XMM[0], 0), I16)
     following = m.cursor.get()
     length = following - m.start
     with m.if_(m.const(LONGEST, 64).ult(length)):
         m.fail()
     is_branch = (_fact(facts, 2) - 6).ult(2)
     m.poke_field(r.PC, m.start)
-    m.poke_field(r.IMMEDIATE, immediate.get() + is_branch.select(m.cursor.get(), 0))
+    target = immediate.get() + m.cursor.get()
+    if m.mode != 64:
+        target = target & operand16.get().ne(0).select(m.const(0xFFFF, 64), 0xFFFF_FFFF)
+    m.poke_field(r.IMMEDIATE, is_branch.select(target, immediate.get()))
     m.poke_field(r.DISPLACEMENT, displacement.get() + relative.get().ne(0).select(m.cursor.get(), 0))
     for number, local in ((2, base), (3, index), (4, scale), (5, segment)):
         m.poke_field(r.REGISTERS + 2 * number, local.get(), I16)
@@ -159,7 +191,7 @@ def _fact(facts: Local, number: int) -> Value:
     return facts.get().lshr(8 * number) & 0xFF
 
 
-def _prefixes(m: _Writer, opcode: Local, operand16: Local, address32: Local, lock: Local, repeat: Local, rex: Local,
+def _prefixes(m: _Writer, opcode: Local, operand16: Local, resized: Local, lock: Local, repeat: Local, rex: Local,
               segment: Local) -> None:  # fmt: skip
     """Prefixes in any order and number; `opcode` becomes the first byte behind them."""
     more = m.variable(1)
@@ -177,23 +209,24 @@ def _prefixes(m: _Writer, opcode: Local, operand16: Local, address32: Local, loc
         with m.if_(byte.eq(0x66)):
             operand16.set(1)
             more.set(1)
-        prefix(byte.eq(0x67), address32, 1)
+        prefix(byte.eq(0x67), resized, 1)
         prefix(byte.eq(0xF0), lock, 1)
         prefix(byte.eq(0xF3), repeat, 2)
         prefix(byte.eq(0xF2), repeat, 3)
-        prefix((byte & 0xE7).eq(0x26), None, 0)
+        prefix((byte & 0xE7).eq(0x26), None if m.mode == 64 else segment, s.ZERO)
         prefix(byte.eq(0x64), segment, s.FS_BASE)
         prefix(byte.eq(0x65), segment, s.GS_BASE)
-        with m.if_(more.get().ne(0)):
-            rex.set(0)  # counts only right before the opcode
-        prefix((byte & 0xF0).eq(0x40), rex, byte)
+        if m.mode == 64:
+            with m.if_(more.get().ne(0)):
+                rex.set(0)  # counts only right before the opcode
+            prefix((byte & 0xF0).eq(0x40), rex, byte)
         with m.if_((m.cursor.get() - m.start).eq(LONGEST)):
             more.set(0)
 
 
-def _vex(m: _Writer, opcode: Local, map_number: Local, rex: Local, register: Local, length: Local, operand16: Local,
-         repeat: Local) -> None:  # fmt: skip
-    """The rest of a VEX prefix (SDM volume 2, 2.3.5); `opcode` becomes the first byte behind it."""
+def _vex(m: _Writer, opcode: Local, map_number: Local, rex: Local, wide: Local, register: Local, length: Local,
+         operand16: Local, repeat: Local) -> None:  # fmt: skip
+    """The rest of a VEX prefix, see decoder._vex; `opcode` becomes the first byte behind it."""
     last = m.variable(m.fetch(1, signed=False))
     map_number.set(4)
     rex.set((~last.get()).lshr(5) & 4 | 0x40)
@@ -205,7 +238,10 @@ def _vex(m: _Writer, opcode: Local, map_number: Local, rex: Local, register: Loc
         rex.set((~last.get()).lshr(5) & 7 | 0x40)
         last.set(m.fetch(1, signed=False))
         rex.set(rex.get() | last.get().lshr(4) & 8)
-    register.set((~last.get()).lshr(3) & 15)
+    register.set((~last.get()).lshr(3) & (15 if m.mode == 64 else 7))
+    wide.set(rex.get().lshr(3) & 1)
+    if m.mode != 64:
+        rex.set(0)
     length.set(last.get().lshr(2) & 1)
     prefix = last.get() & 3
     operand16.set(prefix.eq(1).zext(64))
@@ -213,7 +249,7 @@ def _vex(m: _Writer, opcode: Local, map_number: Local, rex: Local, register: Loc
     opcode.set(m.fetch(1, signed=False))
 
 
-def _select_row(m: _Writer, cell: Value, operand16: Local, repeat: Local, modrm: Local, rex: Local,
+def _select_row(m: _Writer, cell: Value, operand16: Local, repeat: Local, modrm: Local, wide: Local,
                 length: Local) -> Value:  # fmt: skip
     """Index level two by the fields that the cell says select; gives row + 1, or 0."""
     index = m.variable()
@@ -225,7 +261,7 @@ def _select_row(m: _Writer, cell: Value, operand16: Local, repeat: Local, modrm:
         (BY_REG, 3, byte.lshr(3) & 7),
         (BY_FORM, 1, form),
         (BY_RM, 3, byte & 7),
-        (BY_W, 1, rex.get().lshr(3) & 1),
+        (BY_W, 1, wide.get()),
         (BY_L, 1, length.get()),
     ):
         with m.if_((cell & flag).ne(0)):
@@ -233,11 +269,13 @@ def _select_row(m: _Writer, cell: Value, operand16: Local, repeat: Local, modrm:
     return m.peek_table((cell.lshr(8) + index.get() << 1) + LEVEL_TWO, I16)
 
 
-def _operand_size(m: _Writer, rule: Value, operand16: Local, rex: Local) -> Local:
+def _operand_size(m: _Writer, rule: Value, operand16: Local, w: Local) -> Local:
     """The static operand size: 0 none, 1 16 bits, 2 32 bits, 3 64 bits."""
-    wide = (rex.get() & 8).ne(0)
+    wide = w.get().ne(0)
     narrow = operand16.get().ne(0)
     three, two, one = (m.const(n, 64) for n in (3, 2, 1))
+    if m.mode != 64:
+        return m.variable(rule.eq(0).select(m.const(0, 64), (rule.ne(4) & narrow).select(one, two)))
     by_rule = rule.eq(1).select(wide.select(three, narrow.select(one, two)), 0)
     by_rule = rule.eq(2).select(wide.select(three, narrow.select(one, three)), by_rule)
     by_rule = rule.eq(3).select(three, by_rule)
@@ -281,8 +319,9 @@ def _memory_operand(m: _Writer, modrm: Local, rex: Local, vector_index: Value, m
             mod.set(2)
     with m.if_(has_base.get().ne(0) & (modrm.get() & 0xC7).eq(5)):
         has_base.set(0)
-        relative.set(1)
-        base.set(s.ZERO_PC)
+        if m.mode == 64:
+            relative.set(1)
+            base.set(s.ZERO_PC)
         mod.set(2)
     with m.if_(has_base.get().ne(0)):
         base.set(((rm.get() | (rex.get() & 1) << 3) << 3) + s.GPR[0])
@@ -292,21 +331,49 @@ def _memory_operand(m: _Writer, modrm: Local, rex: Local, vector_index: Value, m
         displacement.set(m.fetch(4))
 
 
-def _absolute_operand(m: _Writer, facts: Local, address32: Local, memory: Local, displacement: Local) -> None:
+def _memory_operand_16(
+    m: _Writer, modrm: Local, memory: Local, base: Local, index: Local, displacement: Local
+) -> None:
+    """A 16-bit address; see decoder._memory_operand_16."""
+    mod, rm = m.variable(modrm.get().lshr(6)), modrm.get() & 7
+    memory.set(1)
+    absolute = rm.eq(6) & mod.get().eq(0)
+    for number, (first, second) in enumerate(zip(BASES_16, INDEXES_16, strict=True)):
+        with m.if_(rm.eq(number) & ~absolute):
+            base.set(s.GPR[first])
+            if second is not None:
+                index.set(s.GPR[second])
+                memory.set(2)
+    with m.if_(absolute):
+        mod.set(2)
+    with m.if_(mod.get().eq(1)):
+        displacement.set(m.fetch(1))
+    with m.if_(mod.get().eq(2)):
+        displacement.set(m.fetch(2))
+
+
+def _absolute_operand(m: _Writer, facts: Local, resized: Local, memory: Local, displacement: Local) -> None:
+    size = m.mode // 8
     with m.if_(_fact(facts, 2).eq(8)):
         m.if_else(
-            address32.get().ne(0),
-            lambda: displacement.set(m.fetch(4, signed=False)),
-            lambda: displacement.set(m.fetch(8)),
+            resized.get().ne(0),
+            lambda: displacement.set(m.fetch(size // 2, signed=False)),
+            lambda: displacement.set(m.fetch(size, signed=size == 8)),
         )
         memory.set(1)
 
 
-def _immediate(m: _Writer, facts: Local, size: Local) -> Local:
-    """The immediate by its kind (table.IMMEDIATES); an iz or iv by the operand size."""
+def _immediate(m: _Writer, facts: Local, size: Local, operand16: Local) -> Local:
+    """The immediate by its kind (table.IMMEDIATES); an iz, iv or ip by the operand size."""
     kind = m.variable(_fact(facts, 2))
     value = m.variable()
     with m.if_(kind.get().ne(0)):
+        far = kind.get().eq(15)
+        if m.mode != 64:
+            with m.if_(kind.get().eq(7) & operand16.get().ne(0)):
+                kind.set(13)
+            with m.if_(far):
+                kind.set(5)
         with m.if_(kind.get().eq(4)):
             kind.set(size.get().eq(1).select(m.const(13, 64), 7))
         with m.if_(kind.get().eq(5)):
@@ -327,4 +394,7 @@ def _immediate(m: _Writer, facts: Local, size: Local) -> Local:
                 value.set(m.fetch(width, signed))
         with m.if_(kind.get().eq(9)):
             value.set(value.get() | m.fetch(1, signed=False) << 16)
+        if m.mode != 64:
+            with m.if_(far):
+                value.set(value.get() | m.fetch(2, signed=False) << 32)
     return value

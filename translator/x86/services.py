@@ -52,6 +52,16 @@ REGISTERS: Final[Mapping[str, tuple[Callable[[Any], int], Callable[[Any, int], N
 }
 
 
+def _narrow(name: str) -> tuple[Callable[[Any], int], Callable[[Any, int], None]]:
+    """How to get and set the 32-bit register that is the lower half of a slot."""
+    return lambda cpu: int(cpu.get_slot(name)), lambda cpu, value: cpu.set(name, value & 0xFFFF_FFFF)
+
+
+REGISTERS_32: Final[Mapping[str, tuple[Callable[[Any], int], Callable[[Any, int], None]]]] = {
+    **{f"e{name[1:]}": _narrow(name) for name in (*s.GPR_NAMES[:8], "rip")},
+    **{name: access for name, access in REGISTERS.items() if name not in s.UNUSED_32},
+}
+"""Those of 32-bit modes."""
 _PENDING: Final = 0x8080
 
 

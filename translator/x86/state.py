@@ -1,4 +1,6 @@
-"""The state of an x86-64 hardware thread, as native code sees it.
+"""The state of an x86 hardware thread, as native code sees it, in 64-bit mode and in 32-bit modes.
+
+In the latter, the upper halves of the first eight general registers are always zero, and the others are not used.
 
 Flags are separate bytes. CF, ZF, SF, OF and DF hold 0 or 1. Two are kept in the form that is cheapest to write: PF is
 set when `parity` has an even number of ones, AF is bit 4 of `adjust`; most of them are overwritten unread.
@@ -64,14 +66,33 @@ LAYOUT.add("xcr0", I64)
 """The components of XSAVE's state that this CPU has; 0 if it has no XSAVE."""
 LAYOUT.add("last_xcr", I32)
 """The last register that XGETBV can read."""
+SELECTORS: Final = [LAYOUT.add(name, I16, group="selectors") for name in ("es", "cs", "ss", "ds", "fs", "gs")]
+"""The segment registers of 32-bit modes; 64-bit mode does not look at them. All bases but those of FS and GS are 0."""
+TLS: Final = [LAYOUT.add(f"tls{_number}", I64, group="selectors") for _number in range(3)]
+"""The descriptors that a process may choose itself: the base, and TLS_PRESENT if there is one."""
+TLS_PRESENT: Final = 1 << 32
+TLS_FIRST: Final = 12
+"""Index in the descriptor table of the first of them, as Linux on x86-64 has it (arch/x86/include/asm/segment.h)."""
+USER_CS_32, USER_DS, USER_CS_64, CPU_NUMBER = 0x23, 0x2B, 0x33, 0x7B
+"""The selectors of the other descriptors of user mode there."""
 LAYOUT.stack_pointer = LAYOUT["rsp"]
 LAYOUT.carry("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r12")
 
 FLAG_BITS: Final = 0xCD5
 """The bits of RFLAGS that have slots of their own; `eflags_rest` holds the others."""
-HIDDEN: Final = frozenset({"zero", "zero_pc", "deferred", "deferred_a", "deferred_b", "xcr0", "last_xcr"})
+HIDDEN: Final = frozenset(
+    {"zero", "zero_pc", "deferred", "deferred_a", "deferred_b", "xcr0", "last_xcr", "tls0", "tls1", "tls2"}
+)
 """Slots that no program can see."""
+UNUSED_32: Final = frozenset(
+    {name for number in range(8, 16) for name in (f"r{number}", f"xmm{number}", f"ymm{number}h", f"ymm{number}")}
+    | set(GPR_NAMES) | {"rip"}
+)
+"""Slots that programs of 32-bit modes have no use for, or know by other names."""
+SELECTOR_NAMES: Final = frozenset({"es", "cs", "ss", "ds", "fs", "gs"})
 
+RESET_32: Final = {"cs": USER_CS_32, "ss": USER_DS, "ds": USER_DS, "es": USER_DS}
+"""Further slots that do not start at zero in a new process of a 32-bit mode."""
 RESET: Final = {"eflags_rest": 0x202, "fenv": 0x1F80, "fcw": 0x37F, "xcr0": XCR0, "last_xcr": 1}
 """Slots that do not start at zero in a new process."""
 

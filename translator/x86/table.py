@@ -13,7 +13,8 @@ A pattern is written as the manual's opcode column, SDM volume 2, section 3.1.1.
     (D0)            a ModRM byte of exactly this value
     ib iw iz iv     an immediate: byte, word, 16 or 32 bits by operand size, 16/32/64 bits by operand size
     is4             an immediate byte of which the high four bits name a register
-    cb cz           a relative branch target: byte, 32 bits          mo     a 64-bit absolute address
+    cb cz           a relative branch target: byte, 32 bits (16 by operand size, outside 64-bit mode)
+    mo              an absolute address of the address size          ip     a far pointer: offset iz, then selector iw
 
 Operands are written in the codes of the opcode maps, SDM volume 2, appendix A.2.1: a letter for where the operand is,
 and one or two for its size. E: ModRM r/m, general register or memory; R: ModRM r/m, general register only; G: ModRM
@@ -22,10 +23,10 @@ vector register or memory; V: ModRM reg, vector register; U: ModRM r/m, vector r
 register; L: is4, vector register; N, P, Q: MMX; S: ModRM reg, segment register; I: immediate; J: branch target; O:
 absolute address; X, Y: memory at rSI (its segment may be overridden), at rDI; F: ModRM r/m, x87 register, passed as its
 distance from the top (i8); T: ModRM r/m, memory with a vector index, passed as the vector register.
-Sizes: b w d q (8 to 64 bits), v (16, 32 or 64 by operand size), y (32 or 64), z (v for a register; the immediate 32
-bits sign-extended), o (128 bits), x (128 bits, with VEX the vector length), dq xa (as o and x, but memory must be
-aligned), ss sd (the scalar at the bottom: 32, 64 bits). A general register by name (AL, AX, CL, DX, rAX of size v) and
-the constant 1 stand for themselves.
+Sizes: b w d q (8 to 64 bits), v (16, 32 or 64 by operand size), y (32, or 64 in 64-bit mode), z (v for a register; the
+immediate 32 bits sign-extended), p (a far pointer, passed as it is encoded), a (two of size v), o (128 bits), x (128
+bits, with VEX the vector length), dq xa (as o and x, but memory must be aligned), ss sd (the scalar at the bottom: 32,
+64 bits). A general register by name (AL, AX, CL, DX, rAX of size v) and the constant 1 stand for themselves.
 """
 
 from __future__ import annotations
@@ -40,16 +41,26 @@ from metaphrase.translator.guest import Description
 
 PREFIXES: Final = {"NP": 0, "66": 1, "F3": 2, "F2": 3}
 IMMEDIATES: Final = {
-    "": 0, "ib": 1, "iub": 2, "iw": 3, "iz": 4, "iv": 5, "cb": 6, "cz": 7, "mo": 8, "iw ib": 9, "is4": 14,
+    "": 0, "ib": 1, "iub": 2, "iw": 3, "iz": 4, "iv": 5, "cb": 6, "cz": 7, "mo": 8, "iw ib": 9, "is4": 14, "ip": 15,
 }  # fmt: skip
 SIZE_RULES: Final = {"none": 0, "v": 1, "d64": 2, "f64": 3, "y": 4}
 CLASSES: Final = {"none": 0, "gpr": 1, "byte": 2, "xmm": 3, "mmx": 4, "segment": 5, "control": 6}
 CONDITIONS: Final = ("o", "no", "b", "ae", "e", "ne", "be", "a", "s", "ns", "p", "np", "l", "ge", "le", "g")
 """Suffixes of Jcc, SETcc and CMOVcc by their code (SDM volume 1, appendix B)."""
 MAPS: Final = {(): 0, (0x0F,): 1, (0x0F, 0x38): 2, (0x0F, 0x3A): 3}
+MODES: Final = (32, 64)
+"""The processor's modes that rows are described for: protected (or compatibility) mode with 32-bit segments, and 64-bit
+mode (SDM volume 1, 3.1)."""
+LEGACY: Final = (32,)
+"""The modes of an instruction that is invalid in 64-bit mode."""
+LONG: Final = (64,)
 VEX_MAPS: Final = {"0F": 4, "0F38": 5, "0F3A": 6}
 """Behind VEX: 3 more than without."""
 _VEX: Final = re.compile(r"VEX\.(128|256|L0|L1|LZ|LIG)(?:\.(66|F3|F2))?\.(0F|0F38|0F3A)\.(W0|W1|WIG)$")
+_LENGTHS_BY_W: Final = (0x60, 0x61)
+"""Opcodes in map 0F3A of VPCMPESTRM and VPCMPESTRI, whose W tells the width of the lengths in rAX and rDX."""
+_QUADWORD_BY_W: Final = (0x16, 0x22)
+"""Opcodes there of VPEXTRD and VPINSRD."""
 _LENGTHS: Final = {"128": 0, "L0": 0, "LZ": 0, "256": 1, "L1": 1, "LIG": None}
 
 
@@ -82,6 +93,19 @@ class Encoding:
         return self.map > 3
 
     @property
+    def width_by_w(self) -> bool:
+        """Whether W tells the width of a general operand, of which there is only one outside 64-bit mode."""
+        general = CLASSES["gpr"] in (self.reg_class, self.rm_class, self.vex_class)
+        lengths = self.map == VEX_MAPS["0F3A"] and self.opcode in _LENGTHS_BY_W
+        return not self.vex or general or lengths
+
+    @property
+    def ignores_w(self) -> bool:
+        """Whether W of a VEX prefix does not matter outside 64-bit mode; VPEXTRQ and VPINSRQ are undefined there."""
+        quadword = self.map == VEX_MAPS["0F3A"] and self.opcode in _QUADWORD_BY_W
+        return self.vex and self.width_by_w and not quadword
+
+    @property
     def vector_width(self) -> int:
         """Bits of operands of size x."""
         return 256 if self.length == 1 else 128
@@ -101,9 +125,9 @@ class OperandKind:
 
 ROWS: list[Description] = []
 
-_OPERAND = re.compile(r"([A-Z])(b|w|d|q|v|y|z|dq|o|x|xa|ss|sd|)$")
+_OPERAND = re.compile(r"([A-Z])(b|w|d|q|v|y|z|p|a|dq|o|x|xa|ss|sd|)$")
 _NAMED = {"AL", "CL", "DX", "rAX", "1", "AX"}
-_IMPLICIT_SIZE_RULES = {"v": "v", "z": "v", "y": "y"}
+_IMPLICIT_SIZE_RULES = {"v": "v", "z": "v", "p": "v", "a": "v", "y": "y"}
 
 
 def parse_operand(text: str) -> OperandKind:
@@ -141,7 +165,7 @@ def parse(
         elif re.fullmatch(r"\([0-9A-F]{2}\)", token):
             byte = int(token[1:3], 16)
             modrm, form, extension, exact_rm = True, 1, byte >> 3 & 7, byte & 7
-        elif token in ("ib", "iub", "iw", "iz", "iv", "cb", "cz", "mo", "is4"):
+        elif token in ("ib", "iub", "iw", "iz", "iv", "cb", "cz", "mo", "is4", "ip"):
             immediates.append(token)
         elif re.fullmatch(r"[0-9A-F]{2}(\+r)?", token):
             opcode.append(int(token[:2], 16))
@@ -196,15 +220,18 @@ def insn(
     ends_block: bool = False,
     undefined: str = "",
     static: tuple[Any, ...] = (),
+    modes: tuple[int, ...] = MODES,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Describe one instruction form (or several: patterns and operands each separated by ` | `).
 
-    `size` is the operand-size rule where the operands do not tell: "d64" (64 bits by default, 16 with a 66 prefix),
-    "f64" (always 64), "v", "y". `lock` allows the LOCK prefix on a memory destination, `repeat` gives REP prefixes to
-    the semantics, `addresses` gives address size and segment to one without a memory operand (X and Y do so anyway).
+    `size` is the operand-size rule where the operands do not tell: "d64" (in 64-bit mode 64 bits by default, 16 with a
+    66 prefix; else as "v"), "f64" (in 64-bit mode always 64, else as "v"), "v", "y". `lock` allows the LOCK prefix on
+    a memory destination, `repeat` gives REP prefixes to the semantics, `addresses` gives address size and segment to
+    one without a memory operand (X and Y do so anyway).
     `undefined` names flags that the manual leaves undefined ("af", "of sf zf pf", ...), which tests do not compare.
-    `static` is passed to the semantics after the emitter. The docstring's first line names the instruction and
-    the manual's section.
+    `static` is passed to the semantics after the emitter. `modes` are those in which there is such an instruction; a
+    form whose W tells of 64-bit operands is left out of the others. The docstring's first line names the instruction
+    and the manual's section.
     """
 
     def describe(semantics: Callable[..., None]) -> Callable[..., None]:
@@ -220,7 +247,7 @@ def insn(
                 Description(
                     name=label, pattern=one, semantics=semantics, operands=kinds,
                     asm=asm or label, manual=manual or (semantics.__doc__ or "").strip().split("\n")[0],
-                    extension=extension, row=len(ROWS), detail=Row(encoding, undefined, static, codes),
+                    extension=extension, row=len(ROWS), detail=Row(encoding, undefined, static, codes, modes),
                     ends_block=ends_block,
                 )
             )
@@ -237,3 +264,8 @@ class Row:
     undefined: str
     static: tuple[Any, ...]
     codes: str
+    modes: tuple[int, ...] = MODES
+
+    def exists_in(self, mode: int) -> bool:
+        """Whether a mode has this form."""
+        return mode in self.modes and (mode == 64 or not (self.encoding.wide and self.encoding.width_by_w))

@@ -1,8 +1,8 @@
 """Decoded instructions as text, in Intel's syntax (SDM volume 1, 1.3.4).
 
 A description's `asm` is its mnemonic. It may list one for each operand size, 16, 32 and 64 bits ("cbw/cwde/cdqe"): the
-operands of such are implied. {s} in it stands for the letter of the first operand's size, {a} for "e" or "r" by address
-size.
+operands of such are implied. {s} in it stands for the letter of the first operand's size, {a} for "", "e" or "r" by
+address size.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from metaphrase.translator.x86.emitter import (
     BASE,
     INDEX,
     IS4,
-    MEMORY_32,
     MEMORY_INDEX,
     MEMORY_INDEX_SEGMENT,
+    MEMORY_RESIZED,
     REG,
     RM,
     SCALE,
@@ -64,33 +64,37 @@ def _mmx(offset: int) -> str:
     return f"mm{s.X87.index(offset)}"
 
 
-def disassemble(rows: Sequence[Description], decoded: Decoded) -> str:
-    """The text of a decoded instruction."""
+def disassemble(rows: Sequence[Description], decoded: Decoded, mode: int) -> str:
+    """The text of an instruction as it was decoded in a mode."""
     row = rows[decoded.row]
     if _is_nop(row, decoded):
         return "nop"
     statics = Statics.unpack(decoded.statics)
-    words = "" if "/" in row.asm else ", ".join(_operand(decoded, statics, kind, row) for kind in row.operands)
+    words = "" if "/" in row.asm else ", ".join(_operand(decoded, statics, kind, row, mode) for kind in row.operands)
     if row.name == "enter":
         words += f", {decoded.immediate >> 16:#x}"
     prefix = "lock " if statics.lock else _REPEATS[statics.repeat]
     if prefix == "rep " and row.name in ("cmps", "scas"):
         prefix = "repe "
-    return f"{prefix}{mnemonic(row, statics)} {words}".strip()
+    return f"{prefix}{mnemonic(row, statics, mode)} {words}".strip()
 
 
 def _is_nop(row: Description, decoded: Decoded) -> bool:
     return row.pattern == "90+r" and decoded.registers[REG] == s.GPR[0]
 
 
-def mnemonic(row: Description, statics: Statics) -> str:
-    """The mnemonic of a form."""
+def _address_width(statics: Statics, mode: int) -> int:
+    return mode // 2 if statics.memory == MEMORY_RESIZED else mode
+
+
+def mnemonic(row: Description, statics: Statics, mode: int) -> str:
+    """The mnemonic of a form in a mode."""
     text = row.asm
     if "/" in text:
         text = text.split("/")[(16, 32, 64).index(statics.size)]
     if "{" in text:
         width = _width(row.operands[0], statics, row) if row.operands else 0
-        address = "e" if statics.memory == MEMORY_32 else "r"
+        address = {16: "", 32: "e", 64: "r"}[_address_width(statics, mode)]
         text = text.format(s=_LETTERS.get(width, ""), a=address)
     return text
 
@@ -102,9 +106,11 @@ def _width(kind: OperandKind, statics: Statics, row: Description) -> int:
     return named or _WIDTHS.get(kind.size) or statics.size
 
 
-def _operand(decoded: Decoded, statics: Statics, kind: OperandKind, row: Description) -> str:
+def _operand(decoded: Decoded, statics: Statics, kind: OperandKind, row: Description, mode: int) -> str:
     width = _width(kind, statics, row)
     letter = kind.letter
+    if letter in "GEZBR":
+        width = min(width, mode)
     match letter:
         case "AL" | "CL" | "AX" | "DX":
             return letter.lower()
@@ -113,11 +119,13 @@ def _operand(decoded: Decoded, statics: Statics, kind: OperandKind, row: Descrip
         case "1":
             return "1"
         case "I":
+            if kind.size == "p":
+                return f"{decoded.immediate >> 32:#x}, {decoded.immediate & 0xFFFF_FFFF:#x}"
             return _immediate(decoded, statics, kind)
         case "J":
             return hex(decoded.immediate)
         case "X" | "Y":
-            name = general_register(6 if letter == "X" else 7, 32 if statics.memory == MEMORY_32 else 64)
+            name = general_register(6 if letter == "X" else 7, _address_width(statics, mode))
             return f"{_POINTERS[width]} ptr {_segment(decoded) if letter == 'X' else ''}[{name}]"
         case "G" | "Z" | "V":
             return _at_offset(decoded.registers[REG], width)
@@ -129,13 +137,13 @@ def _operand(decoded: Decoded, statics: Statics, kind: OperandKind, row: Descrip
             return _SEGMENTS[decoded.registers[REG] & 7]
         case "T":
             loaded = _width(row.operands[0], statics, row)
-            return f"{_POINTERS[loaded]} ptr {_address(decoded, statics, width)}"
+            return f"{_POINTERS[loaded]} ptr {_address(decoded, statics, mode, width)}"
         case "P":
             return _mmx(decoded.registers[REG])
         case "F":
             return f"st({decoded.registers[RM] & 7})"
     if statics.memory and letter not in "URN":
-        address = _address(decoded, statics)
+        address = _address(decoded, statics, mode)
         return address if letter == "M" else f"{_POINTERS[width]} ptr {address}"
     return _mmx(decoded.registers[RM]) if letter in "NQ" else _at_offset(decoded.registers[RM], width)
 
@@ -149,9 +157,9 @@ def _segment(decoded: Decoded) -> str:
     return {s.FS_BASE: "fs:", s.GS_BASE: "gs:"}.get(decoded.registers[SEGMENT], "")
 
 
-def _address(decoded: Decoded, statics: Statics, vector: int = 0) -> str:
+def _address(decoded: Decoded, statics: Statics, mode: int, vector: int = 0) -> str:
     """A memory operand in brackets; `vector` is the width of a vector register that is its index."""
-    width = 32 if statics.memory == MEMORY_32 else 64
+    width = _address_width(statics, mode)
     base, index = decoded.registers[BASE], decoded.registers[INDEX]
     displacement = decoded.displacement
     parts = []
@@ -160,13 +168,13 @@ def _address(decoded: Decoded, statics: Statics, vector: int = 0) -> str:
         displacement = displacement - decoded.next_pc & _MASK64
     elif base != s.ZERO:
         parts.append(_at_offset(base, width))
-    if vector or (index != s.ZERO and statics.memory in (MEMORY_INDEX, MEMORY_INDEX_SEGMENT, MEMORY_32)):
+    if vector or (index != s.ZERO and statics.memory in (MEMORY_INDEX, MEMORY_INDEX_SEGMENT, MEMORY_RESIZED)):
         scale = decoded.registers[SCALE]
         parts.append(_at_offset(index, vector or width) + (f"*{1 << scale}" if scale else ""))
     signed = displacement - (1 << 64) if displacement >> 63 else displacement
     text = " + ".join(parts)
     if not parts:
-        text = hex(displacement)
+        text = hex(displacement & (1 << width) - 1 if mode != 64 else displacement)
     elif signed:
         text += f" {'-' if signed < 0 else '+'} {abs(signed):#x}"
     return f"{_segment(decoded)}[{text}]"

@@ -22,7 +22,7 @@ import numpy as np
 import metaphrase.translator.x86  # noqa: F401  registers the guest
 from metaphrase.translator.guest import Decoded, Description, guest
 from metaphrase.translator.x86.decoder import encoding_of
-from metaphrase.translator.x86.guest import X86Guest
+from metaphrase.translator.x86.guest import I386Guest, X86Guest
 from tests.oracle.native import (
     ARENA,
     ARENA_SIZE,
@@ -37,9 +37,15 @@ from tests.oracle.native import (
 from tests.translator.x86.encodings import Encoded, draw_encoding, edge
 from tests.translator.x86.observed import FLAG_BITS, MASK64
 
-_guest = guest("x86_64")
-assert isinstance(_guest, X86Guest)
+_guest, _guest_32 = guest("x86_64"), guest("i386")
+assert isinstance(_guest, X86Guest) and isinstance(_guest_32, I386Guest)
 GUEST: Final[X86Guest] = _guest
+GUESTS: Final[dict[int, X86Guest]] = {64: _guest, 32: _guest_32}
+"""The guests by the mode of their processor."""
+ROWS: Final[list[tuple[Description, int]]] = [
+    (row, mode) for mode in GUESTS for row in GUEST.rows if row.detail.exists_in(mode)
+]
+"""All rows in all modes that have them."""
 CASES: Final = int(os.environ.get("METAPHRASE_CASES", "8"))
 """How many random cases a row gets."""
 SEED: Final = int(os.environ.get("METAPHRASE_SEED", "1"))
@@ -61,6 +67,10 @@ class Drawn:
         """What the case leaves undefined, which its state may decide."""
         undefined = UNDEFINED.get(self.row.name)
         return undefined(self) if undefined else flag_mask(self.row.detail.undefined)
+
+    @property
+    def mode(self) -> int:
+        return self.encoded.mode
 
     @property
     def size(self) -> int:
@@ -93,7 +103,7 @@ class Drawn:
         """Set a register, unless the memory operand's address depends on it."""
         if name in self.address_registers:
             return False
-        self.state.registers[name] = value & MASK64
+        self.state.registers[name] = value & (1 << self.mode) - 1
         return True
 
     def simpler(self) -> Iterator[Drawn]:
@@ -103,7 +113,7 @@ class Drawn:
     @cached_property
     def case(self) -> Case:
         """The case as it is when it is first asked for, which is after its setup."""
-        return Case(self.encoded.code, self.state, dict(_patches(self.arena)), ENTRY)
+        return Case(self.encoded.code, self.state, dict(_patches(self.arena)), ENTRY, self.mode)
 
 
 def _patches(arena: bytearray) -> Iterator[tuple[int, bytes]]:
@@ -136,12 +146,15 @@ def rows_of(*chapters: ModuleType) -> list[Description]:
     return [row for row in GUEST.rows if row.semantics.__module__ in names]
 
 
-def row_id(row: Description) -> str:
-    return f"{row.name} {row.pattern}"
+def row_id(value: Description | int) -> str:
+    """How a test's parameters are shown: a row, and its mode, if it is not 64-bit mode."""
+    if isinstance(value, int):
+        return f"in mode {value}" if value != 64 else ""
+    return f"{value.name} {value.pattern}"
 
 
 # --- drawing ----------------------------------------------------------------------------------------------------------
-def draw_target(rng: random.Random, bytes_wide: int) -> int:
+def draw_target(rng: random.Random, bytes_wide: int, mode: int) -> int:
     """An address for a memory operand: mostly inside the arena, now and then over an edge, seldom impossible."""
     kind = rng.random()
     if kind < 0.93:
@@ -151,17 +164,19 @@ def draw_target(rng: random.Random, bytes_wide: int) -> int:
         return ARENA + 0x3000 - rng.randrange(bytes_wide + 1)
     if kind < 0.99:
         return rng.choice((ARENA + ARENA_SIZE - rng.randrange(2 * bytes_wide), ARENA - rng.randrange(2 * bytes_wide)))
+    if mode != 64:
+        return rng.choice((0, 0x8000_0000, 0xFFFF_F000, 0xFFFF_FFFF - 64))
     return rng.choice((0, 1 << 46, 1 << 47, MASK64 - bytes_wide + 1, 0xDEAD << 48))
 
 
-def _draw_encoded(rng: random.Random, row: Description, number: int) -> tuple[Encoded, Decoded]:
+def _draw_encoded(rng: random.Random, row: Description, number: int, mode: int) -> tuple[Encoded, Decoded]:
     """Of an immediate byte, every second number draws the next value, in an order that soon has small and great ones;
     so 512 numbers have all."""
     area = (CODE + 0x100, CODE + CODE_SIZE - 0x100)
     byte = number // 2 * 73 % 256 if number % 2 else None
     for _ in range(200):
-        encoded = draw_encoding(rng, row, draw_target(rng, 16), ENTRY, area, byte)
-        decoded = GUEST.decode(encoded.code, ENTRY)
+        encoded = draw_encoding(rng, row, draw_target(rng, 16, mode), ENTRY, area, byte, mode)
+        decoded = GUESTS[mode].decode(encoded.code, ENTRY)
         if decoded.row == row.row:
             return encoded, decoded
     raise AssertionError(f"no encoding of {row} decodes as it; the last was {encoded.code.hex(' ')}")
@@ -178,29 +193,29 @@ class Draws(random.Random):
         return first + self.getrandbits(80) % -((first - last) // step) * step
 
 
-def _random(row: Description, number: int, seed: int) -> random.Random:
-    return Draws(f"{row.name}|{row.pattern}|{row.detail.codes}|{seed}|{number}")
+def _random(row: Description, number: int, seed: int, mode: int) -> random.Random:
+    return Draws(f"{row.name}|{row.pattern}|{row.detail.codes}|{seed}|{number}{'' if mode == 64 else mode}")
 
 
-def draw_plain(row: Description, number: int, seed: int = SEED) -> tuple[Encoded, Decoded]:
-    """The encoding of case `number` of a row, before any setup, and as it is decoded."""
-    return _draw_encoded(_random(row, number, seed), row, number)
+def draw_plain(row: Description, number: int, seed: int = SEED, mode: int = 64) -> tuple[Encoded, Decoded]:
+    """The encoding of case `number` of a row in a mode, before any setup, and as it is decoded."""
+    return _draw_encoded(_random(row, number, seed, mode), row, number, mode)
 
 
-def draw(row: Description, number: int, seed: int = SEED) -> Drawn:
-    """Case `number` of a row: the same for the same seed."""
-    return draw_states(row, number, 1, seed)[0]
+def draw(row: Description, number: int, seed: int = SEED, mode: int = 64) -> Drawn:
+    """Case `number` of a row in a mode: the same for the same seed."""
+    return draw_states(row, number, 1, seed, mode)[0]
 
 
-def draw_states(row: Description, number: int, count: int, seed: int = SEED) -> list[Drawn]:
-    """Case `number` of a row, and more cases of the same code from other states."""
-    rng = _random(row, number, seed)
-    encoded, decoded = _draw_encoded(rng, row, number)
+def draw_states(row: Description, number: int, count: int, seed: int = SEED, mode: int = 64) -> list[Drawn]:
+    """Case `number` of a row in a mode, and more cases of the same code from other states."""
+    rng = _random(row, number, seed, mode)
+    encoded, decoded = _draw_encoded(rng, row, number, mode)
     drawn = [_draw_state(rng, row, replace(encoded, memory=copy(encoded.memory)), decoded)]
     while len(drawn) < count:
         again = replace(encoded, memory=copy(encoded.memory))
         if again.memory and (again.memory.base is not None or again.memory.index is not None):
-            again.memory.target = draw_target(rng, 16)
+            again.memory.target = draw_target(rng, 16, mode)
         drawn.append(_draw_state(rng, row, again, decoded))
     return drawn
 
@@ -216,7 +231,17 @@ def _draw_state(rng: random.Random, row: Description, encoded: Encoded, decoded:
     drawn.poke(registers["rsp"] - 64, _random_bytes(rng, 192))
     for change in SETUPS.get(row.name, ()):
         change(drawn)
+    if drawn.mode != 64:
+        _narrow(state)
     return drawn
+
+
+def _narrow(state: State) -> None:
+    """What there is of the registers outside 64-bit mode."""
+    for number, name in enumerate(REGISTERS):
+        state.registers[name] = state.registers[name] & 0xFFFF_FFFF if number < 8 else 0
+    state.xmm, state.ymm_high = state.xmm[:8], state.ymm_high[:8]
+    state.fs_base, state.gs_base = state.fs_base & 0xFFFF_FFFF, state.gs_base & 0xFFFF_FFFF
 
 
 def _random_bytes(rng: random.Random, size: int) -> bytes:
@@ -230,15 +255,32 @@ def flag_mask(names: str) -> int:
     return sum(FLAG_BITS[name] for name in names.split())
 
 
+def _aim_16(drawn: Drawn) -> None:
+    """A 16-bit address reaches its target only in a segment, whose base is chosen so."""
+    memory, registers, rng = drawn.encoded.memory, drawn.state.registers, drawn.rng
+    assert memory is not None
+    names = [REGISTERS[number] for number in (memory.base, memory.index) if number is not None]
+    offset = (sum(registers[name] for name in names) + memory.displacement) & 0xFFFF
+    if not memory.segment:
+        memory.target = offset
+    else:
+        setattr(drawn.state, f"{memory.segment}_base", memory.target - offset & 0xFFFF_FFFF)
+    for name in names:
+        registers[name] = registers[name] & 0xFFFF | rng.getrandbits(16) << 16
+
+
 def _aim(drawn: Drawn) -> None:
     """Choose base and index registers so that the memory operand lies at its target."""
     memory, registers, rng = drawn.encoded.memory, drawn.state.registers, drawn.rng
     if memory is None:
         return
+    if memory.width == 16:
+        _aim_16(drawn)
+        return
     if memory.segment:
         setattr(drawn.state, f"{memory.segment}_base", edge(rng, 40))
     segment_base = getattr(drawn.state, f"{memory.segment}_base") if memory.segment else 0
-    modulus = 1 << (32 if memory.address32 else 64)
+    modulus = 1 << memory.width
     wanted = memory.target - segment_base - memory.displacement
     base = REGISTERS[memory.base] if memory.base is not None else None
     index = REGISTERS[memory.index] if memory.index is not None else None
@@ -246,7 +288,7 @@ def _aim(drawn: Drawn) -> None:
         if memory.segment:
             setattr(drawn.state, f"{memory.segment}_base", 0)
     elif base is not None and base != index:
-        if index is not None and not memory.address32 and rng.random() < 0.5:
+        if index is not None and memory.width == 64 and rng.random() < 0.5:
             registers[index] = rng.randrange(-1000, 1000) & MASK64
         scaled = registers[index] * memory.scale if index else 0
         registers[base] = (wanted - scaled) % modulus
@@ -256,8 +298,8 @@ def _aim(drawn: Drawn) -> None:
         factor = memory.scale + (1 if base else 0)
         registers[name] = wanted % modulus // factor
         inner = (registers[name] * factor + memory.displacement) % modulus
-        memory.target = (inner + segment_base) & MASK64
-    if memory.address32:  # what does not count must not matter
+        memory.target = (inner + segment_base) & (1 << drawn.mode) - 1
+    if memory.width < drawn.mode:  # what does not count must not matter
         for name in (base, index):
             if name:
                 registers[name] = registers[name] & 0xFFFFFFFF | rng.getrandbits(32) << 32

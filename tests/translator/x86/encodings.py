@@ -9,11 +9,14 @@ import random
 from dataclasses import dataclass, field
 
 from metaphrase.translator.guest import Description
-from metaphrase.translator.x86.decoder import encoding_of
+from metaphrase.translator.x86.decoder import BASES_16, INDEXES_16, encoding_of
 from metaphrase.translator.x86.table import Encoding
 
 _MAP_BYTES = (b"", b"\x0f", b"\x0f\x38", b"\x0f\x3a", b"", b"", b"")
-_SEGMENTS = (0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65)
+_SEGMENTS = {64: (0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65), 32: (0x26, 0x36, 0x3E, 0x64, 0x65)}
+"""Segment prefixes by mode: outside 64-bit mode, a store through CS faults, which is not told from others here."""
+_FAR = ("callf", "jmpf", "retf", "iret")
+_IMPLIED = ("maskmovq", "maskmovdqu", "vmaskmovdqu")
 _MASK64 = (1 << 64) - 1
 EDGES = (0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 0x7F, 0x80, 0x81, 0xFF)
 
@@ -23,12 +26,13 @@ class MemoryOperand:
     """How the encoding computes its address; register numbers, None where absent."""
 
     target: int
-    """The address that it is to give, modulo 2^64 (2^32 with `address32`)."""
+    """The address that it is to give, modulo 2^width; the offset in a segment that has a base."""
     base: int | None = None
     index: int | None = None
     scale: int = 1
     displacement: int = 0
-    address32: bool = False
+    width: int = 64
+    """The address size in bits."""
     segment: str = ""
     """"fs", "gs" or nothing."""
     vector_index: int | None = None
@@ -49,14 +53,20 @@ class Encoded:
     immediate: int | None = None
     vvvv: int = 0
     prefixes: tuple[int, ...] = field(default=())
+    mode: int = 64
 
     @property
     def operand16(self) -> bool:
         return 0x66 in self.prefixes
 
     @property
-    def address32(self) -> bool:
+    def resized(self) -> bool:
+        """Whether the address size is not the mode's."""
         return 0x67 in self.prefixes
+
+    @property
+    def address_width(self) -> int:
+        return self.mode // 2 if self.resized else self.mode
 
     @property
     def segment(self) -> str:
@@ -67,6 +77,8 @@ class Encoded:
     def register_width(self, size_rule: int) -> int:
         """The operand size in bits under a size rule of the table."""
         wide = bool(self.rex & 8)
+        if self.mode != 64:
+            return {0: 0, 4: 32}.get(size_rule, 16 if self.operand16 else 32)
         if size_rule == 1:
             return 64 if wide else 16 if self.operand16 else 32
         if size_rule == 2:
@@ -91,8 +103,9 @@ def edge(rng: random.Random, bits: int) -> int:
 
 
 def draw_encoding(
-    rng: random.Random, row: Description, target: int, entry: int, code_area: tuple[int, int], byte: int | None = None
-) -> Encoded:
+    rng: random.Random, row: Description, target: int, entry: int, code_area: tuple[int, int],
+    byte: int | None = None, mode: int = 64,
+) -> Encoded:  # fmt: skip
     """An encoding of `row` placed at `entry`; its memory operand aims at `target`, its branch into `code_area`.
 
     An immediate of one byte is `byte`, if given.
@@ -100,16 +113,21 @@ def draw_encoding(
     e = encoding_of(row)
     is_memory = e.modrm and (e.form == 0 or (e.form is None and rng.random() < 0.5))
     has_address = is_memory or e.addresses or e.immediate == 8
-    out = Encoded(b"", lock=e.lockable and is_memory and rng.random() < 0.3)
+    out = Encoded(b"", lock=e.lockable and is_memory and rng.random() < 0.3, mode=mode)
     prefixes = _draw_prefixes(rng, e, has_address, out)
-    rex = _draw_rex(rng, e)
+    if row.name in _FAR and 0x66 in prefixes:  # leads to addresses of 16 bits, where there is no code
+        prefixes.remove(0x66)
+    if row.name in _IMPLIED and mode != 64 and 0x67 in prefixes:  # as well, and they differ in what faults first
+        prefixes.remove(0x67)
+    out.prefixes = tuple(prefixes)
+    rex = _draw_rex(rng, e) if mode == 64 else 0
     opcode = e.opcode
     if e.opcode_register:
         low = rng.randrange(8)
         opcode += low
         out.reg = low | (rex & 1) << 3
-    out.vvvv = rng.randrange(16) if e.vex_class else 0
-    vex = _draw_vex(rng, e, rex, out.vvvv) if e.vex else b""
+    out.vvvv = rng.randrange(16 if mode == 64 else 8) if e.vex_class else 0
+    vex = _draw_vex(rng, e, rex if mode == 64 else _draw_rex(rng, e) & 8, out.vvvv) if e.vex else b""
     body, patch = bytearray(_MAP_BYTES[e.map] + bytes([opcode])), None
     if e.modrm:
         reg = e.extension if e.extension is not None else rng.randrange(8)
@@ -117,24 +135,27 @@ def draw_encoding(
             reg ^= 1
         out.reg = reg | (rex & 4) << 1
         if is_memory:
-            out.memory = MemoryOperand(target, address32=0x67 in prefixes)
+            out.memory = MemoryOperand(target, width=out.address_width)
             others = {out.reg & 7, out.vvvv & 7} if e.vector_index else set()
-            tail, patch = _draw_memory(rng, out.memory, rex, others)
+            if out.address_width == 16:
+                tail, patch = _draw_memory_16(rng, out.memory), None
+            else:
+                tail, patch = _draw_memory(rng, out.memory, rex, others, relative=mode == 64)
             patch = len(body) + patch if patch is not None else None
             body += bytes([tail[0] | reg << 3]) + tail[1:]
         else:
             rm = e.exact_rm if e.exact_rm is not None else rng.randrange(8)
             out.rm = rm | (rex & 1) << 3
             body.append(0xC0 | reg << 3 | rm)
-    out.rex, out.prefixes = rex, tuple(prefixes)
+    out.rex = rex
     if out.memory:
         out.memory.segment = out.segment
     size = out.register_width(e.size_rule)
     head = bytes(prefixes) + (vex or (bytes([rex]) if rex else b""))
     if e.immediate == 8:
-        out.memory = MemoryOperand(target, address32=out.address32, segment=out.segment)
+        out.memory = MemoryOperand(target, width=out.address_width, segment=out.segment)
         out.memory.displacement = target
-        body += (target & _MASK64).to_bytes(8, "little")[: 4 if out.address32 else 8]
+        body += (target & _MASK64).to_bytes(8, "little")[: out.address_width // 8]
     else:
         at = entry + len(head) + len(body)
         body += _draw_immediate(rng, e.immediate, size, at, entry, code_area, byte, out)
@@ -152,12 +173,13 @@ def _draw_prefixes(rng: random.Random, e: Encoding, has_address: bool, out: Enco
     if e.prefix and not e.vex:
         prefixes.append((0, 0x66, 0xF3, 0xF2)[e.prefix])
     narrow = e.size_rule in (1, 2) and e.prefix in (None, 2, 3) and rng.random() < 0.25
-    if narrow or (e.size_rule == 3 and e.prefix is None and rng.random() < 0.05):
+    if narrow or (e.size_rule == 3 and e.prefix is None and out.mode == 64 and rng.random() < 0.05):
         prefixes.append(0x66)
-    if has_address and rng.random() < 0.1:
+    resized = has_address and rng.random() < 0.1
+    if resized and (out.mode == 64 or not e.vector_index):  # which is undefined
         prefixes.append(0x67)
-    if has_address and rng.random() < 0.15:
-        prefixes.append(rng.choice(_SEGMENTS))
+    if has_address and (rng.random() < 0.15 or (resized and out.mode != 64 and rng.random() < 0.8)):
+        prefixes.append(rng.choice(_SEGMENTS[out.mode]))
     if out.lock:
         prefixes.append(0xF0)
     if e.repeatable and rng.random() < 0.75:
@@ -182,8 +204,22 @@ def _draw_vex(rng: random.Random, e: Encoding, rex: int, register: int) -> bytes
     return bytes([0xC4, (~rex & 7) << 5 | e.map - 3, (rex & 8) << 4 | last])
 
 
+def _draw_memory_16(rng: random.Random, operand: MemoryOperand) -> bytes:
+    """ModRM (without reg) and displacement of a 16-bit address."""
+    mod, rm = rng.randrange(3), rng.randrange(8)
+    size = (0, 1, 2)[mod]
+    if (mod, rm) == (0, 6):
+        size, operand.displacement = 2, rng.getrandbits(16)
+    else:
+        operand.base, operand.index = BASES_16[rm], INDEXES_16[rm]
+        if size:
+            value = edge(rng, 8 * size)
+            operand.displacement = value - (1 << 8 * size) if value >> (8 * size - 1) else value
+    return bytes([mod << 6 | rm]) + (operand.displacement & (1 << 8 * size) - 1).to_bytes(size, "little")
+
+
 def _draw_memory(
-    rng: random.Random, operand: MemoryOperand, rex: int, others: set[int]
+    rng: random.Random, operand: MemoryOperand, rex: int, others: set[int], *, relative: bool
 ) -> tuple[bytes, int | None]:
     """ModRM (without reg), SIB and displacement; and where in them a RIP-relative displacement must be patched in.
 
@@ -192,7 +228,10 @@ def _draw_memory(
     kind = rng.choice(("base", "base", "index", "index", "rip", "absolute", "index only"))
     if others:
         kind = rng.choice(("index", "index", "index only"))
-    if kind == "rip" and not operand.address32 and operand.target < 1 << 31:
+    if kind == "rip" and not relative:
+        operand.displacement = operand.target & 0xFFFF_FFFF
+        return b"\x05" + operand.displacement.to_bytes(4, "little"), None
+    if kind == "rip" and operand.width == 64 and operand.target < 1 << 31:
         return b"\x05" + bytes(4), 1
     mod = rng.randrange(3)
     rm, sib = rng.randrange(8), b""
@@ -231,7 +270,11 @@ def _draw_memory(
 def _draw_immediate(
     rng: random.Random, kind: int, size: int, at: int, entry: int, area: tuple[int, int], byte: int | None, out: Encoded
 ) -> bytes:
-    width = {0: 0, 1: 1, 2: 1, 3: 2, 4: 2 if size == 16 else 4, 5: size // 8, 6: 1, 7: 4, 9: 3, 14: 1}[kind]
+    width = {0: 0, 1: 1, 2: 1, 3: 2, 4: 2 if size == 16 else 4, 5: size // 8, 6: 1, 7: 4, 9: 3, 14: 1, 15: 0}[kind]
+    if kind == 15:
+        selector = rng.choice((0x23, 0x23, 0x20, 0x21, 0x2B, 0, rng.getrandbits(16) & ~0x30))
+        out.immediate = rng.randint(*area) & (1 << size) - 1
+        return out.immediate.to_bytes(size // 8, "little") + selector.to_bytes(2, "little")
     if kind in (6, 7):
         end = at + width
         low, high = (end - 128, end + 127) if kind == 6 else area

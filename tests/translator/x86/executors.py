@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from types import TracebackType
 from typing import Final
 
@@ -19,7 +20,7 @@ from tests.translator.x86 import (
     x87_setups,
     xsave_setups,
 )
-from tests.translator.x86.differential import Drawn
+from tests.translator.x86.differential import GUESTS, Drawn
 from tests.translator.x86.interpreted import RUNNERS, Expected, Seen, run_constants
 from tests.translator.x86.lines import show_case
 from tests.translator.x86.native_tiers import NativeTier
@@ -34,6 +35,7 @@ WITHOUT_HARDWARE: Final = frozenset({"cpuid", "xgetbv", "rdtsc", "rdtscp", "sldt
 """Rows that tell of the processor itself, or fault where the host's kernel says so: the runners only agree."""
 UNREPEATABLE: Final = {"rdtsc": ("rax", "rdx"), "rdtscp": ("rax", "rdx"), "rdrand": (), "rdseed": (), "rdpid": ()}
 """Rows of which registers differ from run to run; the operand, where none are named."""
+NATIVE: Final = ("tier 0", "tier 1")
 Runner = Callable[[Case, Decoded], Seen]
 """An execution of a case's one instruction: the interpreter over a binding, or a native tier."""
 
@@ -57,8 +59,17 @@ class Executors:
 
     def __init__(self) -> None:
         self.oracle = Oracle()
-        self.tiers = {f"tier {tier}": NativeTier(tier) for tier in ("0", "1")}
-        self.runners: dict[str, Runner] = {**dict(RUNNERS), **self.tiers}
+        self._tiers: dict[tuple[str, int], NativeTier] = {}
+        self.runners: dict[str, Runner] = {
+            **dict(RUNNERS), **{tier: partial(self._run_natively, tier) for tier in NATIVE}
+        }  # fmt: skip
+
+    def _run_natively(self, tier: str, case: Case, decoded: Decoded) -> Seen:
+        """By a native tier of the case's mode, which is made when it is first needed."""
+        made = self._tiers.get((tier, case.mode))
+        if made is None:
+            made = self._tiers[tier, case.mode] = NativeTier(tier.removeprefix("tier "), GUESTS[case.mode])
+        return made(case, decoded)
 
     def __enter__(self) -> Executors:
         return self
@@ -67,7 +78,7 @@ class Executors:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.oracle.close()
-        for tier in self.tiers.values():
+        for tier in self._tiers.values():
             tier.cpu.close()
 
     def divergence(self, drawn: Sequence[Drawn], *, by_turns: bool = False) -> Divergence | None:
@@ -95,7 +106,7 @@ class Executors:
         if wanted is None:
             return []
         seen = self.runners[name](drawn.case, drawn.decoded)
-        native = drawn.row.name in x87_setups.ELEMENTARY and name in self.tiers
+        native = drawn.row.name in x87_setups.ELEMENTARY and name in NATIVE
         undefined = drawn.undefined | vendors.undefined(Execution(drawn.case, drawn.decoded))
         if native:
             undefined &= ~X87_NEIGHBOUR

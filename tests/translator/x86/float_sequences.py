@@ -121,7 +121,7 @@ def _instruction(rng: random.Random, row: Description) -> bytes:
         memory = encoded.memory
         if memory is not None:
             absolute = memory.base is None and memory.index is None and encoded.code[-_tail(row) - 5 :][:1] == b"\x25"
-            if not absolute or encoded.prefixes.count(0x64) or encoded.prefixes.count(0x65) or memory.address32:
+            if not absolute or encoded.prefixes.count(0x64) or encoded.prefixes.count(0x65) or memory.width < 64:
                 continue
         elif row in SSE_ROWS and encoded.rm is not None and encoded.rm >= _FEW:
             continue

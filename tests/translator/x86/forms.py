@@ -12,14 +12,17 @@ from metaphrase.translator.emitter import Constants
 from metaphrase.translator.guest import Decoded, Description
 from metaphrase.translator.x86.decoder import encoding_of
 from metaphrase.translator.x86.emitter import Statics
-from tests.translator.x86.differential import GUEST
+from tests.translator.x86.differential import GUEST, GUESTS
 
-_SIZES = {0: (0,), 1: (16, 32, 64), 2: (16, 64), 3: (64,), 4: (32, 64)}
-"""The operand sizes of each size rule of the table."""
+_SIZES = {
+    64: {0: (0,), 1: (16, 32, 64), 2: (16, 64), 3: (64,), 4: (32, 64)},
+    32: {0: (0,), 1: (16, 32), 2: (16, 32), 3: (16, 32), 4: (32,)},
+}
+"""The operand sizes of each size rule of the table, by mode."""
 
 
-def forms(row: Description) -> Iterator[int]:
-    """The statics that the decoder can give for a row."""
+def forms(row: Description, mode: int = 64) -> Iterator[int]:
+    """The statics that the decoder can give for a row in a mode."""
     e = encoding_of(row)
     if e.addresses or e.immediate == 8:
         kinds: list[int] = [1, 3, 5]
@@ -27,20 +30,20 @@ def forms(row: Description) -> Iterator[int]:
         kinds = [0]
     else:
         kinds = {None: [0, 1, 2, 3, 4, 5], 0: [1, 2, 3, 4, 5], 1: [0]}[e.form]
-    for size in _SIZES[e.size_rule]:
+    for size in _SIZES[mode][e.size_rule]:
         for kind in kinds:
             for lock in (False, True) if e.lockable and kind else (False,):
                 for repeat in (0, 2, 3) if e.repeatable else (0,):
                     yield Statics(size, kind, lock, repeat).pack()
 
 
-def lift_form(row: int, statics: int, constants: Decoded | None = None) -> Function:
+def lift_form(row: int, statics: int, constants: Decoded | None = None, mode: int = 64) -> Function:
     """The IR of a form; its operands are constants, or else the fields of a record."""
     function = Function("form", GUEST.layout, simplify=simplify)
-    m = GUEST.make_emitter(function)
+    m = GUESTS[mode].make_emitter(function)
     if constants is not None:
         m.binding = Constants(function, constants, origin=constants.pc)
-    GUEST.emit(m, row, statics)
+    GUESTS[mode].emit(m, row, statics)
     if not m.ended:
         m.next()
     return function

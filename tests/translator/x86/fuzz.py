@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from metaphrase.translator.guest import Description
-from tests.translator.x86.differential import GUEST, draw
+from tests.oracle.native import SUPPORTED_32
+from tests.translator.x86.differential import ROWS, draw
 from tests.translator.x86.executors import Divergence, Executors
 from tests.translator.x86.float_sequences import draw_sequence
 
@@ -42,20 +43,20 @@ def fuzz(executors: Executors, seconds: float, seed: int) -> list[Divergence]:
     end = time.monotonic() + seconds
     rng = random.Random(seed)
     found: list[Divergence] = []
-    count: Counter[Description] = Counter()
+    count: Counter[tuple[Description, int]] = Counter()
     turn = 0
     while True:
-        rows = [row for row in GUEST.rows if count[row] < ENOUGH]
+        rows = [row for row in ROWS if count[row] < ENOUGH and (row[1] == 64 or SUPPORTED_32)]
         rng.shuffle(rows)
-        for row in rows:
+        for row, mode in rows:
             if time.monotonic() > end:
                 return found
             numbers = range(turn * CASES_AT_ONCE, (turn + 1) * CASES_AT_ONCE)
-            divergence = executors.divergence([draw(row, number, seed) for number in numbers])
+            divergence = executors.divergence([draw(row, number, seed, mode) for number in numbers])
             if divergence is not None:
                 keep(divergence)
                 found.append(divergence)
-                count[row] += 1
+                count[row, mode] += 1
         turn += 1
 
 
@@ -79,7 +80,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=None, help="makes a run happen again; random by default")
     options = parser.parse_args(arguments)
     seed = random.getrandbits(32) if options.seed is None else options.seed
-    print(f"seed {seed}, {options.seconds:g} s, {len(GUEST.rows)} rows", flush=True)
+    print(f"seed {seed}, {options.seconds:g} s, {len(ROWS)} rows", flush=True)
     with Executors() as executors:
         found = fuzz(executors, options.seconds, seed)
     for divergence in found:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import struct
+
 from metaphrase.translator.x86.decoder import encoding_of
 from metaphrase.translator.x86.instructions import (
     arithmetic,
     bits,
     control,
     data_transfer,
+    decimal,
     flags,
     multiplication,
+    segments,
     shifts,
     stack,
     strings,
@@ -20,7 +24,9 @@ from tests.translator.x86.differential import UNDEFINED, Drawn, flag_mask, rows_
 from tests.translator.x86.encodings import edge
 from tests.translator.x86.observed import FLAG_BITS, MASK64
 
-ROWS = rows_of(arithmetic, bits, control, data_transfer, flags, multiplication, shifts, stack, strings, system)
+ROWS = rows_of(
+    arithmetic, bits, control, data_transfer, decimal, flags, multiplication, segments, shifts, stack, strings, system
+)  # fmt: skip
 
 
 def _code_address(drawn: Drawn) -> int:
@@ -45,6 +51,48 @@ def indirect_target(drawn: Drawn) -> None:
 @setup("ret")
 def return_address(drawn: Drawn) -> None:
     drawn.poke(drawn.state.registers["rsp"], _code_address(drawn).to_bytes(8, "little"))
+
+
+@setup("retf", "iret", "callf", "jmpf")
+def far_target(drawn: Drawn) -> None:
+    selector = drawn.rng.choice((0x23, 0x23, 0x23, 0x2B, 3, drawn.rng.getrandbits(16) & ~0x30 | 3))
+    if drawn.row.name in ("callf", "jmpf"):  # whose selector may have any privilege level
+        selector &= ~drawn.rng.choice((0, 0, 3))
+    pointer = struct.pack("<IHHI", _code_address(drawn), selector, 0, edge(drawn.rng, 32) & ~0x244100)
+    drawn.poke(drawn.state.registers["rsp"], pointer)
+    if drawn.encoded.memory:
+        drawn.poke(drawn.encoded.memory.target, pointer)
+
+
+_SELECTORS = (0x2B, 0x2A, 0x23, 0x33, 0x63, 0x60, 0x7B, 0, 3, 0x10, 0x18, 0x80, 0x6B, 0x67, 0xFFFF)
+
+
+@setup("mov", "pop", "les", "lds", "lss", "lfs", "lgs")
+def selector(drawn: Drawn) -> None:
+    """Selectors that may be loaded, and others."""
+    if not any(kind.letter == "S" or kind.size == "p" for kind in drawn.row.operands) and drawn.row.operands:
+        return
+    chosen = drawn.rng.choice(_SELECTORS)
+    if drawn.row.name == "pop":
+        drawn.poke(drawn.state.registers["rsp"], struct.pack("<I", chosen))
+    elif drawn.row.name != "mov":
+        memory = drawn.encoded.memory
+        assert memory is not None
+        drawn.poke(memory.target + drawn.size // 8, struct.pack("<H", chosen))
+    elif drawn.row.operands[0].letter == "S":
+        _set_operand(drawn, chosen, 16)
+
+
+@setup("bound")
+def limits(drawn: Drawn) -> None:
+    memory, reg = drawn.encoded.memory, drawn.encoded.reg
+    assert memory is not None and reg is not None
+    values = sorted(edge(drawn.rng, drawn.size) - (1 << drawn.size - 1) for _ in range(3))
+    lower, value, upper = values if drawn.rng.random() < 0.6 else (values[0], values[2], values[1])
+    mask = (1 << drawn.size) - 1
+    both = (lower & mask) | (upper & mask) << drawn.size
+    drawn.poke(memory.target, both.to_bytes(drawn.size // 4, "little"))
+    drawn.set_register(REGISTERS[reg], value)
 
 
 @setup("popf")
@@ -80,8 +128,8 @@ def string_operands(drawn: Drawn) -> None:
         setattr(drawn.state, f"{base}_base", edge(rng, 24))
         for name in ("rsi", "rbx"):
             registers[name] -= getattr(drawn.state, f"{base}_base")
-            registers[name] &= 0xFFFFFFFF if drawn.encoded.address32 else MASK64
-    if drawn.encoded.address32:
+            registers[name] &= (1 << drawn.encoded.address_width) - 1
+    if drawn.encoded.address_width == 32:
         for name in ("rsi", "rdi", "rbx", "rcx"):
             registers[name] |= rng.getrandbits(32) << 32
 

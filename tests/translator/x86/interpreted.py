@@ -14,12 +14,13 @@ from metaphrase.ir.graph import Function
 from metaphrase.ir.layout import Layout
 from metaphrase.translator.guest import Decoded
 from metaphrase.translator.x86 import state as s
-from tests.oracle.native import ARENA, ARENA_SIZE, CODE, CODE_SIZE, FLAGS, REGISTERS, Case
-from tests.translator.x86.differential import GUEST
+from tests.oracle.native import ARENA, ARENA_SIZE, CODE, CODE_SIZE, FLAGS, REGISTERS, SELECTORS, Case
+from tests.translator.x86.differential import GUESTS
 from tests.translator.x86.forms import lift_form
 from tests.translator.x86.observed import Observed, differences, significant
 
 LAYOUT: Layout = s.LAYOUT
+SELECTOR_NAMES: Final = ("es", "cs", "ss", "ds", "fs", "gs")
 PAGE = 4096
 
 
@@ -77,6 +78,9 @@ def pack_state(case: Case) -> bytearray:
     """The guest state of a case as the layout's bytes."""
     state = case.state
     values: dict[str, int] = dict(s.RESET)
+    if case.mode != 64:
+        values |= dict(zip(SELECTOR_NAMES, state.selectors or SELECTORS[case.mode], strict=True))
+        values |= {"tls0": s.TLS_PRESENT}
     values |= {"rsp": ARENA + ARENA_SIZE // 2, **state.registers, "rip": case.address}
     values |= {"fs_base": state.fs_base, "gs_base": state.gs_base, "fenv": state.mxcsr}
     values |= s.flag_slots(state.rflags & FLAGS | 0x202)
@@ -152,11 +156,12 @@ class Seen:
     event: str
     address: int | None
     rip: int
+    mode: int = 64
 
     @property
     def observed(self) -> Observed:
         """The same for comparison, name by name."""
-        return observe(self.data, self.arena, self.mxcsr, self.event, self.address, self.rip)
+        return observe(self.data, self.arena, self.mxcsr, self.event, self.address, self.rip, self.mode)
 
 
 _PIECES: Final = (
@@ -178,8 +183,8 @@ class Expected:
             values[f"xmm{number}"], values[f"ymm{number}h"] = value & (1 << 128) - 1, value >> 128
         data = bytes(pack_slots(values))
         self.pieces = [data[piece] for piece in _PIECES]
-        self.is_plain = not observed.event and x87_image(x87) == observed.x87
-        """Whether nothing but bytes need be compared: no event, and the x87 image is that of its slots."""
+        self.is_plain = not observed.event and not observed.selectors and x87_image(x87) == observed.x87
+        """Whether nothing but bytes need be compared: no event, no selectors, an x87 image that its slots give."""
 
     def differences(self, seen: Seen, undefined: int) -> list[str]:
         """What differs; nothing if the execution agrees (see `observed.differences`)."""
@@ -204,7 +209,9 @@ def _flags_of(data: bytes) -> int:
 _FLAG_OFFSETS: Final = [(name, LAYOUT[name].offset) for name in ("cf", "parity", "adjust", "zf", "sf", "of", "df")]
 
 
-def observe(data: bytes, arena: bytes, mxcsr: int, event: str, address: int | None, rip: int) -> Observed:
+def observe(
+    data: bytes, arena: bytes, mxcsr: int, event: str, address: int | None, rip: int, mode: int
+) -> Observed:
     """The guest state and memory behind a run, for comparison."""
     read = unpack_state(data)
     assert read["zero"] == read["zero_pc"] == 0, "a hidden slot was written"
@@ -212,20 +219,21 @@ def observe(data: bytes, arena: bytes, mxcsr: int, event: str, address: int | No
     return Observed(
         {name: read[name] for name in REGISTERS}, rip, s.rflags(read) & FLAGS, (read["fs_base"], read["gs_base"]),
         ymm, mxcsr, x87_image(read), arena, event, address,
+        tuple(read[name] for name in SELECTOR_NAMES) if mode != 64 else (),
     )  # fmt: skip
 
 
 @lru_cache(maxsize=64)
-def lift(code: bytes, pc: int) -> Interpreter:
+def lift(code: bytes, pc: int, mode: int) -> Interpreter:
     """The IR of the instruction that the code begins with, its operands constants."""
-    decoded = GUEST.decode(code, pc)
-    return _interpreter(lift_form(decoded.row, decoded.statics, decoded))
+    decoded = GUESTS[mode].decode(code, pc)
+    return _interpreter(lift_form(decoded.row, decoded.statics, decoded, mode))
 
 
 @cache
-def lifted_form(row: int, statics: int) -> Interpreter:
+def lifted_form(row: int, statics: int, mode: int) -> Interpreter:
     """The IR of a form, its operands the fields of a record."""
-    return _interpreter(lift_form(row, statics))
+    return _interpreter(lift_form(row, statics, mode=mode))
 
 
 def _interpreter(function: Function) -> Interpreter:
@@ -250,7 +258,11 @@ class _Slots:
 
 def run_constants(case: Case, decoded: Decoded) -> Seen:
     """By the interpreter, over the IR that tier 1 would compile."""
-    return _run(case, decoded, lambda decoded: (lift(case.code[decoded.pc - case.address :], decoded.pc), {}))
+
+    def bind(decoded: Decoded) -> tuple[Interpreter, dict[str, int]]:
+        return lift(case.code[decoded.pc - case.address :], decoded.pc, case.mode), {}
+
+    return _run(case, decoded, bind)
 
 
 def run_parameters(case: Case, decoded: Decoded) -> Seen:
@@ -260,7 +272,7 @@ def run_parameters(case: Case, decoded: Decoded) -> Seen:
         fields = {"pc": decoded.pc, "next_pc": decoded.next_pc, "immediate": decoded.immediate}
         fields |= {"displacement": decoded.displacement}
         fields |= {f"r{number}": value for number, value in enumerate(decoded.registers)}
-        return lifted_form(decoded.row, decoded.statics), fields
+        return lifted_form(decoded.row, decoded.statics, case.mode), fields
 
     return _run(case, decoded, bind)
 
@@ -278,14 +290,14 @@ def _run(case: Case, decoded: Decoded, bind: Callable[[Decoded], tuple[Interpret
         outcome = run.run()
         environment = run.fenv
         data[fsw] |= run.f80_flags
-        service = GUEST.services.get(outcome.reason or "")
+        service = GUESTS[case.mode].services.get(outcome.reason or "")
         if service:
             service(_Slots(data))
             outcome = Outcome("goto", pc=outcome.pc)
         event, rip = _event(outcome, decoded)
         if event or not case.address <= rip < case.address + len(case.code):
-            return Seen(bytes(data), bytes(memory.arena), environment, event, outcome.address, rip)
-        decoded = GUEST.decode(case.code[rip - case.address :], rip)
+            return Seen(bytes(data), bytes(memory.arena), environment, event, outcome.address, rip, case.mode)
+        decoded = GUESTS[case.mode].decode(case.code[rip - case.address :], rip)
 
 
 def _event(outcome: Outcome, decoded: Decoded) -> tuple[str, int]:

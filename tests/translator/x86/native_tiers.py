@@ -51,7 +51,7 @@ def _area() -> _Area:
 
 
 class NativeTier:
-    """One tier as a runner of cases: "0" or "1". Use it as a context manager."""
+    """One tier as a runner of cases of one guest: "0" or "1". Use it as a context manager."""
 
     def __init__(self, tier: str, guest: X86Guest = GUEST) -> None:
         self.tier = tier
@@ -84,7 +84,7 @@ class NativeTier:
         assert self.tier == "0" or in_region or self.cpu.guest.restarts(decoded), "no region was made of the case"
         event, rip, address = _event(end, case)
         after = ctypes.string_at(self.window.base + ARENA, ARENA_SIZE)
-        return Seen(bytes(self.cpu.state_bytes), after, self.cpu.get("mxcsr"), event, address, rip)
+        return Seen(bytes(self.cpu.state_bytes), after, self.cpu.get("mxcsr"), event, address, rip, case.mode)
 
     def _place(self, case: Case) -> bool:
         """Have the snippet in its place; gives whether this is the one that was run last."""

@@ -46,12 +46,14 @@ class Observed:
     """"" for a normal end, else the fault: "memory", or the reason for leaving."""
     address: int | None = None
     """Of a memory fault, where known."""
+    selectors: tuple[int, ...] = ()
+    """ES, CS, SS, DS, FS and GS; nothing in 64-bit mode."""
     extra: dict[str, object] = field(default_factory=dict)
 
 
 _VECTORS: Final = {
-    0: "divide_error", 1: "breakpoint", 3: "breakpoint", 4: "overflow", 6: "invalid_opcode", 12: "memory",
-    13: "general_protection", 14: "memory", 16: "x87_exception", 19: "simd_exception",
+    0: "divide_error", 1: "breakpoint", 3: "breakpoint", 4: "overflow", 5: "bound_range", 6: "invalid_opcode",
+    12: "memory", 13: "general_protection", 14: "memory", 16: "x87_exception", 19: "simd_exception",
 }  # fmt: skip
 
 
@@ -68,6 +70,7 @@ def observe_hardware(result: Result) -> Observed:
     return Observed(
         {name: state.registers.get(name, 0) for name in REGISTERS}, state.rip, state.rflags & FLAGS,
         (state.fs_base, state.gs_base), ymm, state.mxcsr, state.x87, result.arena, event, address,
+        state.selectors,
     )  # fmt: skip
 
 
@@ -83,7 +86,7 @@ def differences(expected: Observed, actual: Observed, undefined: int) -> list[st
     found = []
     event = actual.event
     if event == "memory" and actual.address is not None and expected.event == "general_protection" and not (
-        canonical(actual.address) and canonical(actual.address + 64 & MASK64)
+        _possible(actual.address, bool(expected.selectors))
     ):
         event = "general_protection"  # the bus never sees such an address
     if expected.event != event:
@@ -108,6 +111,8 @@ def differences(expected: Observed, actual: Observed, undefined: int) -> list[st
     for name, wanted, got in zip(("fs_base", "gs_base"), expected.bases, actual.bases, strict=True):
         if wanted != got:
             found.append(f"{name} {got:#x} instead of {wanted:#x}")
+    if _told(expected.selectors) != _told(actual.selectors):
+        found.append(f"selectors {actual.selectors} instead of {expected.selectors}")
     for number, (wanted, got) in enumerate(zip(expected.ymm, actual.ymm, strict=True)):
         if wanted != got and not _vectors_agree(wanted, got, undefined):
             found.append(f"ymm{number} {got:#066x} instead of {wanted:#066x}")
@@ -120,6 +125,11 @@ def differences(expected: Observed, actual: Observed, undefined: int) -> list[st
         shown = [arena[at : at + 16].hex() for arena in (actual.arena, expected.arena)]
         found.append(f"memory at {ARENA + at:#x} {shown[0]} instead of {shown[1]}")
     return found
+
+
+def _told(selectors: tuple[int, ...]) -> tuple[int, ...]:
+    """Null selectors lose their low bits when the kernel returns to a program, of whatever it was told before."""
+    return tuple(selector if selector & ~3 else 0 for selector in selectors)
 
 
 def _vectors_agree(wanted: int, got: int, undefined: int) -> bool:
@@ -171,6 +181,13 @@ def close(wanted: int, got: int) -> bool:
         bits[0] == bits[1] or abs(value[0] - value[1]) <= 3 * 2**-12 * abs(value[0])
         for bits, value in zip(singles, pairs, strict=True)
     )
+
+
+def _possible(address: int, segments: bool) -> bool:
+    """Whether an address and some behind it are canonical, or lie within the flat segments of 32-bit modes."""
+    if segments:
+        return address + 64 < 1 << 32
+    return canonical(address) and canonical(address + 64 & MASK64)
 
 
 def canonical(address: int) -> bool:

@@ -145,7 +145,7 @@ def destination(drawn: Drawn) -> None:
         base = rng.randrange(1 << 20)
         setattr(state, f"{drawn.encoded.segment}_base", base)
         address -= base
-    state.registers["rdi"] = address | (rng.getrandbits(32) << 32 if drawn.encoded.address32 else 0)
+    state.registers["rdi"] = address | (rng.getrandbits(32) << 32 if drawn.encoded.resized else 0)
 
 
 _ALPHABETS: Final = ((1, 2), (0x61, 0x62, 0x63, 0x64), (0x7F, 0x80, 0x81), (0xFF, 0, 1), (0x100, 0x200, 0x8000, 0x7FFF))

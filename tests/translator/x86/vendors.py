@@ -23,9 +23,9 @@ from metaphrase.translator.x86.decoder import encoding_of
 from metaphrase.translator.x86.emitter import (
     BASE,
     INDEX,
-    MEMORY_32,
     MEMORY_BASE_SEGMENT,
     MEMORY_INDEX_SEGMENT,
+    MEMORY_RESIZED,
     REG,
     RM,
     SCALE,
@@ -75,19 +75,18 @@ class Execution:
     @cached_property
     def address(self) -> int:
         """The linear address of its memory operand (SDM volume 1, 3.7.5)."""
-        kind = self.statics.memory
+        kind, mode = self.statics.memory, self.case.mode
         address = self.slot(BASE) + self.decoded.displacement + (self.slot(INDEX) << self.decoded.registers[SCALE])
-        if kind == MEMORY_32:
-            address &= 0xFFFFFFFF
-        if kind in (MEMORY_BASE_SEGMENT, MEMORY_INDEX_SEGMENT, MEMORY_32):
+        address &= (1 << (mode // 2 if kind == MEMORY_RESIZED else mode)) - 1
+        if kind in (MEMORY_BASE_SEGMENT, MEMORY_INDEX_SEGMENT, MEMORY_RESIZED):
             address += self.slot(SEGMENT)
-        return address & MASK64
+        return address & (1 << mode) - 1
 
     def refused(self) -> Observed:
         """What #GP leaves: everything as it was."""
         case = self.case
         arena = bytes(ArenaMemory(case).arena)
-        return observe(bytes(pack_state(case)), arena, case.state.mxcsr, "general_protection", None, case.address)
+        return observe(bytes(pack_state(case)), arena, case.state.mxcsr, "general_protection", None, case.address, case.mode)
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,7 @@ _NEAR_BRANCHES: Final = frozenset(
 
 
 def _narrow_branch(run: Execution) -> bool:
-    return run.row.name in _NEAR_BRANCHES and 0x66 in run.prefixes
+    return run.case.mode == 64 and run.row.name in _NEAR_BRANCHES and 0x66 in run.prefixes
 
 
 def _behind(run: Execution, seen: Observed) -> Observed:
@@ -158,7 +157,7 @@ def _repeated(*names: str) -> Callable[[Execution], bool]:
 
 
 def _narrow_repeat(run: Execution) -> bool:
-    return bool(run.statics.repeat) and run.statics.memory == MEMORY_32
+    return run.case.mode == 64 and bool(run.statics.repeat) and run.statics.memory == MEMORY_RESIZED
 
 
 def _narrowed(run: Execution, seen: Observed) -> Observed:

@@ -11,12 +11,14 @@ from metaphrase.translator.x86.instructions import (
     conversions,
     crypto,
     data_transfer,
+    decimal,
     flags,
     fma,
     gathers,
     half_precision,
     mmx,
     multiplication,
+    segments,
     shifts,
     sse4_float,
     sse4_integer,
@@ -38,6 +40,7 @@ from metaphrase.translator.x86.table import ROWS
 
 CHAPTERS = (
     data_transfer, stack, arithmetic, multiplication, shifts, bits, bmi, strings, control, flags, system,
+    decimal, segments,
     sse_transfer, sse_float, conversions, sse_integer, ssse3, sse4_integer, sse4_float, sse4_strings, crypto,
     avx, fma, half_precision, gathers,
     mmx, x87_transfer, x87_arithmetic, x87_transcendental, x87_state,

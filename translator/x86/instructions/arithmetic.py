@@ -8,7 +8,7 @@ from typing import Any
 from metaphrase.ir.graph import Value
 from metaphrase.translator.x86.emitter import Flags, Memory, Register, X86Emitter
 from metaphrase.translator.x86.state import DEFER_DEC, DEFER_INC
-from metaphrase.translator.x86.table import insn
+from metaphrase.translator.x86.table import LEGACY, MODES, insn
 
 Meaning = Callable[[X86Emitter, Value, Value], tuple[Value | None, Flags]]
 
@@ -20,7 +20,8 @@ def alu(number: int, *, rmw: str = "", undefined: str = "") -> Callable[[Meaning
         (f"{at:02X} /r", "Eb, Gb"), (f"{at + 1:02X} /r", "Ev, Gv"),
         (f"{at + 2:02X} /r", "Gb, Eb"), (f"{at + 3:02X} /r", "Gv, Ev"),
         (f"{at + 4:02X} ib", "AL, Ib"), (f"{at + 5:02X} iz", "rAX, Iz"),
-        (f"80 /{number} ib", "Eb, Ib"), (f"81 /{number} iz", "Ev, Iz"), (f"83 /{number} ib", "Ev, Iz"),
+        (f"80 /{number} ib", "Eb, Ib"), (f"82 /{number} ib", "Eb, Ib"),
+        (f"81 /{number} iz", "Ev, Iz"), (f"83 /{number} ib", "Ev, Iz"),
     ]  # fmt: skip
 
     def describe(meaning: Meaning) -> Meaning:
@@ -41,7 +42,8 @@ def alu(number: int, *, rmw: str = "", undefined: str = "") -> Callable[[Meaning
         name = meaning.__name__.rstrip("_")
         for pattern, operands in patterns:
             lockable = operands[0] == "E" and name != "cmp"
-            insn(pattern, operands, name=name, lock=lockable, undefined=undefined)(semantics)
+            modes = LEGACY if pattern.startswith("82") else MODES
+            insn(pattern, operands, name=name, lock=lockable, undefined=undefined, modes=modes)(semantics)
         return meaning
 
     return describe
@@ -110,6 +112,7 @@ def test(m: X86Emitter, target: Register | Memory, source: Any) -> None:
     m.put_flags(m.logic_flags(m.get(target) & m.get(source)))
 
 
+@insn("40+r", "Zv", modes=LEGACY)
 @insn("FE /0 | FF /0", "Eb | Ev", lock=True)
 def inc(m: X86Emitter, target: Register | Memory) -> None:
     """INC: add 1, without CF. SDM volume 2A, INC."""
@@ -118,6 +121,7 @@ def inc(m: X86Emitter, target: Register | Memory) -> None:
     m.put_flags(m.keep_carry(m.add_flags(old, one), DEFER_INC, old))
 
 
+@insn("48+r", "Zv", modes=LEGACY)
 @insn("FE /1 | FF /1", "Eb | Ev", lock=True)
 def dec(m: X86Emitter, target: Register | Memory) -> None:
     """DEC: subtract 1, without CF. SDM volume 2A, DEC."""

@@ -215,7 +215,7 @@ vex_forms("testpd", FLOAT, "66", "0F /r", "Vx, Wx", test_signs, 64, map="0F38", 
 @insn("VEX.256.0F.WIG 77", name="vzeroall", static=(True,), extension="avx")
 def zero(m: X86Emitter, everything: bool) -> None:
     """VZEROUPPER, VZEROALL: clear the high halves of all YMM registers, or all of them. SDM volume 2C, each."""
-    for offset in s.XMM:
+    for offset in m.vectors:
         m.put_state(offset + s.YMM_HIGH, m.function.const(vector(I64, 2), 0))
         if everything:
             m.put_state(offset, m.function.const(vector(I64, 2), 0))

@@ -6,7 +6,7 @@ from typing import Any
 
 from metaphrase.ir.graph import Value
 from metaphrase.translator.x86.emitter import Memory, Register, X86Emitter
-from metaphrase.translator.x86.table import CONDITIONS, insn
+from metaphrase.translator.x86.table import CONDITIONS, LEGACY, LONG, insn
 
 
 def _jcc(m: X86Emitter, code: int, target: Value) -> None:
@@ -22,30 +22,30 @@ for _code, _name in enumerate(CONDITIONS):
 @insn("EB cb | E9 cz | FF /4", "Jb | Jz | Ev", size="f64", ends_block=True)
 def jmp(m: X86Emitter, target: Any) -> None:
     """JMP: jump, near. SDM volume 2A, JMP."""
-    m.goto(m.get(target))
+    m.goto(m.get(target).zext(64))
 
 
 @insn("E8 cz | FF /2", "Jz | Ev", size="f64", ends_block=True)
 def call(m: X86Emitter, target: Any) -> None:
     """CALL: call a procedure, near. SDM volume 2A, CALL."""
-    address = m.get(target)
-    m.push(m.next_pc)
+    address = m.get(target).zext(64)
+    m.push(m.next_pc.trunc(m.size))
     m.goto(address, "call")
 
 
 @insn("C3", size="f64", ends_block=True)
 def ret(m: X86Emitter) -> None:
     """RET: return from a procedure, near. SDM volume 2B, RET."""
-    address = m.peek(64)
-    m.drop(8)
+    address = m.peek(m.size).zext(64)
+    m.drop(m.size // 8)
     m.goto(address, "return")
 
 
 @insn("C2 iw", "Iw", size="f64", ends_block=True, name="ret")
 def ret_and_drop(m: X86Emitter, amount: Value) -> None:
     """RET imm16: return and drop so many bytes of arguments. SDM volume 2B, RET."""
-    address = m.peek(64)
-    m.drop(amount.zext(64) + 8)
+    address = m.peek(m.size).zext(64)
+    m.drop(amount.zext(64) + m.size // 8)
     m.goto(address, "return")
 
 
@@ -66,11 +66,11 @@ for _opcode, _name in ((0xE0, "ne"), (0xE1, "e"), (0xE2, "")):
 
 @insn("E3 cb", "Jb", addresses=True, ends_block=True, asm="j{a}cxz")
 def jrcxz(m: X86Emitter, target: Value) -> None:
-    """JECXZ, JRCXZ: jump if rCX is zero. SDM volume 2A, Jcc."""
+    """JCXZ, JECXZ, JRCXZ: jump if rCX is zero. SDM volume 2A, Jcc."""
     m.goto_if(m.get(m.gpr(1, m.address_size)).eq(0), target)
 
 
-@insn("0F 05", ends_block=True)
+@insn("0F 05", ends_block=True, modes=LONG)
 def syscall(m: X86Emitter) -> None:
     """SYSCALL: fast system call; RCX gets the return address and R11 the flags. SDM volume 2B, SYSCALL."""
     flags = m.rflags()
@@ -93,12 +93,31 @@ def int3(m: X86Emitter) -> None:
 
 @insn("CD ib", "Ib", ends_block=True, name="int")
 def int_(m: X86Emitter, vector: Value) -> None:
-    """INT n: user mode may raise 3 and 4; 80, the system calls of 32-bit programs, is not offered. SDM volume 2A."""
+    """INT n: user mode may raise 3, 4 and, in 32-bit programs, 80, which is a system call. SDM volume 2A."""
+    if m.mode != 64:
+        with m.if_(vector.eq(0x80)):
+            m.leave("syscall", m.next_pc)
     with m.if_(vector.eq(3)):
         _breakpoint(m)
     with m.if_(vector.eq(4)):
         m.leave("overflow", m.next_pc)
     m.trap("general_protection")
+
+
+@insn("CE", ends_block=True, modes=LEGACY)
+def into(m: X86Emitter) -> None:
+    """INTO: #OF if OF is set. SDM volume 2A, INT n/INTO/INT3/INT1."""
+    with m.if_(m.of):
+        m.leave("overflow", m.next_pc)
+    m.goto(m.next_pc)
+
+
+@insn("62 /r mem", "Gv, Ma", modes=LEGACY)
+def bound(m: X86Emitter, index: Register, address: Value) -> None:
+    """BOUND: #BR if a signed index is not within two limits in memory. SDM volume 2A, BOUND."""
+    value = m.get(index)
+    lower, upper = (m.load(address + at, value.type) for at in (0, m.size // 8))
+    m.trap_if(value.slt(lower) | upper.slt(value), "bound_range")
 
 
 @insn("0F 0B", ends_block=True, name="ud2")

@@ -8,7 +8,7 @@ from metaphrase.ir.graph import Value
 from metaphrase.ir.types import I8, I128
 from metaphrase.translator.x86 import state as s
 from metaphrase.translator.x86.emitter import Flags, Memory, Register, X86Emitter
-from metaphrase.translator.x86.table import CONDITIONS, insn
+from metaphrase.translator.x86.table import CONDITIONS, LONG, insn
 
 Operand = Register | Memory
 
@@ -22,11 +22,10 @@ def mov(m: X86Emitter, target: Operand, source: Any) -> None:
 
 @insn("8C /r reg | 8C /r mem", "Rv, Sw | Mw, Sw", name="mov")
 def mov_from_segment(m: X86Emitter, target: Register | Value, source: Register) -> None:
-    """MOV from a segment register, whose selectors are those of a 64-bit Linux process. SDM volume 2B, MOV."""
-    number = source.offset if isinstance(source.offset, Value) else m.const(source.offset, 64)
-    number = number & 7
+    """MOV from a segment register; in 64-bit mode the selectors are those of a Linux process. SDM volume 2B, MOV."""
+    number = m.segment_number(source)
     m.trap_if(m.const(5, 64).ult(number), "invalid_opcode")
-    selector = number.eq(1).select(m.const(0x33, 16), number.eq(2).select(m.const(0x2B, 16), 0))
+    selector = m.selector(number)
     if isinstance(target, Register):
         m.put(target, selector.zext(target.width))
     else:
@@ -45,7 +44,7 @@ def movsx(m: X86Emitter, target: Register, source: Operand) -> None:
     m.put(target, m.get(source).sext(target.width))
 
 
-@insn("63 /r", "Gv, Ed")
+@insn("63 /r", "Gv, Ed", modes=LONG)
 def movsxd(m: X86Emitter, target: Register, source: Operand) -> None:
     """MOVSXD: move with sign extension from 32 bits; at operand size 16 a plain move. SDM volume 2B, MOVSX/MOVSXD."""
     if m.size == 16:

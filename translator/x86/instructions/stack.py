@@ -8,7 +8,7 @@ from metaphrase.ir.graph import Value
 from metaphrase.ir.types import I64, integer
 from metaphrase.translator.x86 import state as s
 from metaphrase.translator.x86.emitter import BASE, Memory, Register, X86Emitter
-from metaphrase.translator.x86.table import insn
+from metaphrase.translator.x86.table import LEGACY, insn
 
 RSP: Final = 4
 RBP: Final = 5
@@ -22,11 +22,15 @@ def push(m: X86Emitter, source: Any) -> None:
     m.push(m.get(source))
 
 
-@insn("0F A0", size="d64", name="push", asm="push fs")
-@insn("0F A8", size="d64", name="push", asm="push gs")
-def push_segment(m: X86Emitter) -> None:
-    """PUSH FS, PUSH GS, whose selectors are null in a 64-bit Linux process. SDM volume 2B, PUSH."""
-    m.push(m.const(0, m.size))
+@insn("06", size="v", name="push", asm="push es", static=(0,), modes=LEGACY)
+@insn("0E", size="v", name="push", asm="push cs", static=(1,), modes=LEGACY)
+@insn("16", size="v", name="push", asm="push ss", static=(2,), modes=LEGACY)
+@insn("1E", size="v", name="push", asm="push ds", static=(3,), modes=LEGACY)
+@insn("0F A0", size="d64", name="push", asm="push fs", static=(4,))
+@insn("0F A8", size="d64", name="push", asm="push gs", static=(5,))
+def push_segment(m: X86Emitter, number: int) -> None:
+    """PUSH of a segment register; in 64-bit mode those of FS and GS are null. SDM volume 2B, PUSH."""
+    m.push(m.const(0, m.size) if m.mode == 64 else m.selector(m.const(number, 64)).zext(m.size))
 
 
 @insn("58+r", "Zv", size="d64")
@@ -55,17 +59,43 @@ def pop_operand(m: X86Emitter, target: Register | Memory) -> None:
     m.drop(amount)
 
 
-@insn("9C", size="d64", asm="pushf//pushfq")
+@insn("60", size="v", asm="pusha/pushad", modes=LEGACY)
+def pusha(m: X86Emitter) -> None:
+    """PUSHA, PUSHAD: push all general registers, rSP as it was before. SDM volume 2B, PUSHA/PUSHAD."""
+    step = m.size // 8
+    old = m.get(m.gpr(RSP))
+    for number in range(8):
+        m.store(m.stack_address(old - (number + 1) * step), m.get(m.gpr(number, m.size)))
+    m.put(m.gpr(RSP), m.stack_address(old - 8 * step))
+
+
+@insn("61", size="v", asm="popa/popad", modes=LEGACY)
+def popa(m: X86Emitter) -> None:
+    """POPA, POPAD: pop all general registers but rSP. SDM volume 2B, POPA/POPAD."""
+    step = m.size // 8
+    values = [m.peek(m.size, (7 - number) * step) for number in range(8)]
+    m.drop(8 * step)
+    for number, value in enumerate(values):
+        if number != RSP:
+            m.put(m.gpr(number, m.size), value)
+
+
+@insn("9C", size="d64", asm="pushf/pushfd/pushfq")
 def pushf(m: X86Emitter) -> None:
-    """PUSHF, PUSHFQ: push the flags; RF and VM are pushed as zero. SDM volume 2B, PUSHF/PUSHFD/PUSHFQ."""
+    """PUSHF, PUSHFD, PUSHFQ: push the flags; RF and VM are pushed as zero. SDM volume 2B, PUSHF/PUSHFD/PUSHFQ."""
     m.push((m.rflags() & ~0x30000).zext(64).trunc(m.size))
 
 
-@insn("9D", size="d64", ends_block=True, asm="popf//popfq")
+@insn("9D", size="d64", ends_block=True, asm="popf/popfd/popfq")
 def popf(m: X86Emitter) -> None:
-    """POPF, POPFQ: pop the flags, of which user mode changes some. SDM volume 2B, POPF/POPFD/POPFQ."""
+    """POPF, POPFD, POPFQ: pop the flags, of which user mode changes some. SDM volume 2B, POPF/POPFD/POPFQ."""
     value = m.peek(m.size).zext(64).trunc(32)
     m.drop(m.size // 8)
+    put_user_flags(m, value)
+
+
+def put_user_flags(m: X86Emitter, value: Value) -> None:
+    """Set what user mode may change of the flags to an i32, of which the operand size counts."""
     m.put_rflags(value)
     changed = USER_FLAGS & ((1 << m.size) - 1)
     m.put_slot("eflags_rest", (m.get_slot("eflags_rest") & ~changed) | (value & changed))
@@ -79,20 +109,20 @@ def enter(m: X86Emitter, allocated: Value) -> None:
     level = m.binding.immediate().lshr(16) & 31
     old_frame = m.get(m.gpr(RBP))
     stack, frame, left = m.local(I64), m.local(I64), m.local(I64)
-    top = m.get(m.gpr(RSP)) - step
+    top = m.stack_address(m.get(m.gpr(RSP)) - step)
     m.store(top, old_frame.trunc(width))
     stack.set(top)
     with m.if_(level.ne(0)):
         left.set(level - 1)
         frame.set(old_frame)
         with m.while_(lambda: left.get().ne(0)):
-            frame.set(frame.get() - step)
-            stack.set(stack.get() - step)
+            frame.set(m.stack_address(frame.get() - step))
+            stack.set(m.stack_address(stack.get() - step))
             m.store(stack.get(), m.load(frame.get(), integer(width)))
             left.set(left.get() - 1)
-        stack.set(stack.get() - step)
+        stack.set(m.stack_address(stack.get() - step))
         m.store(stack.get(), top.trunc(width))
-    end = stack.get() - allocated.zext(64)
+    end = m.stack_address(stack.get() - allocated.zext(64))
     m.atomic("or", end, m.const(0, width))  # the new top of the stack must be writable
     m.put(m.gpr(RBP, width), top.trunc(width))
     m.put(m.gpr(RSP), end)
@@ -103,5 +133,5 @@ def leave(m: X86Emitter) -> None:
     """LEAVE: drop the stack frame. SDM volume 2A, LEAVE."""
     frame = m.get(m.gpr(RBP))
     value = m.load(frame, integer(m.size))
-    m.put(m.gpr(RSP), frame + m.size // 8)
+    m.put(m.gpr(RSP), m.stack_address(frame + m.size // 8))
     m.put(m.gpr(RBP, m.size), value)

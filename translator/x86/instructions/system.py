@@ -8,7 +8,7 @@ from __future__ import annotations
 from metaphrase.ir.graph import Value
 from metaphrase.ir.types import I8, I64, VOID
 from metaphrase.translator.x86.emitter import Flags, Memory, Register, X86Emitter
-from metaphrase.translator.x86.table import insn
+from metaphrase.translator.x86.table import LONG, insn
 
 
 @insn("F3 90", name="pause")
@@ -93,14 +93,13 @@ def _segment_base(m: X86Emitter, slot: str, write: bool, register: Register) -> 
 
 for _number, (_slot, _write) in enumerate((("fs", False), ("gs", False), ("fs", True), ("gs", True))):
     insn(f"F3 0F AE /{_number} reg", "Ry", name=f"{'wr' if _write else 'rd'}{_slot}base", extension="fsgsbase",
-         static=(f"{_slot}_base", _write))(_segment_base)  # fmt: skip
+         static=(f"{_slot}_base", _write), modes=LONG)(_segment_base)  # fmt: skip
 
 
 PRIVILEGED = {
     "hlt": "F4", "cli": "FA", "sti": "FB", "ins": "6C | 6D", "outs": "6E | 6F", "in": "E4 ib | E5 ib | EC | ED",
     "out": "E6 ib | E7 ib | EE | EF", "clts": "0F 06", "sysret": "0F 07", "invd": "0F 08", "wbinvd": "0F 09",
-    "wrmsr": "0F 30", "rdmsr": "0F 32", "rdpmc": "0F 33", "sysexit": "0F 35", "swapgs": "0F 01 (F8)",
-    "xsetbv": "NP 0F 01 (D1)",
+    "wrmsr": "0F 30", "rdmsr": "0F 32", "rdpmc": "0F 33", "sysexit": "0F 35", "xsetbv": "NP 0F 01 (D1)",
 }  # fmt: skip
 """Instructions that raise #GP(0) outside ring 0 or, for ports, without I/O privilege (SDM volume 3, 5.9)."""
 
@@ -119,6 +118,7 @@ def _privileged(m: X86Emitter, *operands: Value | Register | Memory) -> None:
 
 for _name, _pattern in PRIVILEGED.items():
     insn(_pattern, name=_name, ends_block=True)(_privileged)
+insn("0F 01 (F8)", name="swapgs", ends_block=True, modes=LONG)(_privileged)
 for _name, _pattern in PRIVILEGED_OPERANDS.items():
     insn(_pattern, "Ew", name=_name, ends_block=True)(_privileged)
 

@@ -53,7 +53,8 @@ def stmxcsr(m: X86Emitter, target: Memory) -> None:
 
 # --- components -------------------------------------------------------------------------------------------------------
 _REGISTERS, _VECTORS = 32, 160
-"""Where the legacy image holds ST(0) to ST(7) and XMM0 to XMM15, 16 bytes each (SDM volume 1, 10.5.1)."""
+"""Where the legacy image holds ST(0) to ST(7) and XMM0 to XMM15 (outside 64-bit mode, to XMM7), 16 bytes each (SDM
+volume 1, 10.5.1)."""
 
 
 def _check_alignment(m: X86Emitter, address: Value, size: int) -> None:
@@ -93,12 +94,12 @@ def _store_mxcsr(m: X86Emitter, address: Value) -> None:
 
 
 def _store_vectors(m: X86Emitter, address: Value, half: int) -> None:
-    for number, offset in enumerate(s.XMM):
+    for number, offset in enumerate(m.vectors):
         m.store(address + 16 * number, m.get_state(offset + half, WHOLE))
 
 
 def _load_vectors(m: X86Emitter, address: Value, half: int) -> None:
-    for number, offset in enumerate(s.XMM):
+    for number, offset in enumerate(m.vectors):
         m.put_state(offset + half, m.load(address + 16 * number, WHOLE))
 
 
@@ -154,8 +155,8 @@ def _in_use(m: X86Emitter) -> Value:
     x87 = x87 | m.get_slot("ftw").ne(0)
     for offset in s.X87:
         x87 = x87 | m.get_state(offset, F80).bitcast(I80).ne(0)
-    high = [offset + s.YMM_HIGH for offset in s.XMM]
-    return x87.zext(64) | _differs(m, s.XMM).zext(64) << 1 | _differs(m, high).zext(64) << 2
+    high = [offset + s.YMM_HIGH for offset in m.vectors]
+    return x87.zext(64) | _differs(m, m.vectors).zext(64) << 1 | _differs(m, high).zext(64) << 2
 
 
 @insn("NP 0F C7 /4 mem", "M", name="xsavec", extension="xsavec", static=("compacted",))
