@@ -25,8 +25,8 @@ regions leave to tier 0. `make test` runs eight random cases of each form everyw
 CPU; `METAPHRASE_CASES=N` takes N of them, and `make fuzz` goes on for as long as you like.
 
 "Cases" says how many random cases of each form (of all in the line, if there is one number) have agreed in 64-bit mode
-with the host's CPU in registers, flags, MXCSR, x87 status and memory, in the reference, tier 0 and tier 1: `make campaign` goes on from
-there. A form whose meaning has changed starts again.
+with the host's CPU in registers, flags, MXCSR, x87 status and memory, in the reference, tier 0 and tier 1: `make
+campaign` goes on from there. A form whose meaning has changed starts again.
 
 "Announced" extensions are what CPUID tells a program of. The others are there for programs that do not ask.
 """
@@ -58,7 +58,8 @@ def page() -> str:
         parts.append(f"## {extension}\n\n{len(rows)} forms, {'announced' if told else 'not announced'}.\n")
         parts.append(_table(rows, counts))
     parts.append(_ABSENT)
-    parts.append("\n".join(f"| {entry.what}{_only(entry)} | {_patterns(entry)} | {entry.reason} |" for entry in ABSENT) + "\n")
+    lines = (f"| {entry.what}{_only(entry)} | {_patterns(entry)} | {entry.reason} |" for entry in ABSENT)
+    parts.append("\n".join(lines) + "\n")
     return "\n".join(parts)
 
 
@@ -87,7 +88,8 @@ def _table(rows: list[Description], counts: dict[str, tuple[str, int]]) -> str:
     cases: dict[tuple[str, str], list[int]] = defaultdict(list)
     for row in rows:
         operands = ", ".join(kind.code for kind in row.operands)
-        forms[row.name, row.manual].append(f"`{row.pattern}`" + (f" {operands}" if operands else "") + _only(row.detail))
+        form = f"`{row.pattern}`" + (f" {operands}" if operands else "") + _only(row.detail)
+        forms[row.name, row.manual].append(form)
         cases[row.name, row.manual].append(counts.get(form_key(row), ("", 0))[1])
     lines = ["| instruction | forms | cases | what it is |", "| --- | --- | --- | --- |"]
     for (name, manual), patterns in sorted(forms.items()):
