@@ -11,7 +11,9 @@ from pathlib import Path
 
 from metaphrase.ir.errors import MetaphraseError
 
-COMPILERS = {"x86_64": "gcc", "riscv64": "riscv64-linux-gnu-gcc"}
+COMPILERS = {"x86_64": "gcc", "i386": "gcc", "riscv64": "riscv64-linux-gnu-gcc"}
+# Debian keeps the kernel's headers where only its own compiler for i386 looks.
+GUEST_FLAGS = {"i386": ("-m32", "-msse2", "-I/usr/include/x86_64-linux-gnu")}
 # -ffp-contract=off: RISC-V has fused operations, and the same source shall give the same bits everywhere.
 COMMON_FLAGS = ("-std=gnu11", "-w", "-ffp-contract=off", "-fno-strict-aliasing")
 
@@ -26,7 +28,7 @@ def build(source: Path, flags: Sequence[str], *, folder: Path, guest: str = "x86
     Its name carries a hash over the command, the source and the headers beside it. Safe when several processes
     build the same one at once.
     """
-    command = [COMPILERS[guest], *COMMON_FLAGS, *flags]
+    command = [COMPILERS[guest], *COMMON_FLAGS, *GUEST_FLAGS.get(guest, ()), *flags]
     digest = hashlib.sha256("\0".join(command).encode())
     for part in [source, *sorted(source.parent.glob("*.h"))]:
         digest.update(part.read_bytes())

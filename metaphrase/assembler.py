@@ -23,14 +23,23 @@ def assemble(guest: str, text: str, address: int) -> bytes:
 
 
 def _x86_64(text: str, address: int) -> bytes:
+    return _x86("x86_64", text, address)
+
+
+def _i386(text: str, address: int) -> bytes:
+    return _x86("i386", text, address)
+
+
+def _x86(guest: str, text: str, address: int) -> bytes:
     """Intel's syntax, by keystone."""
     import keystone  # starts slowly, and is only needed here
 
-    engine = keystone.Ks(keystone.KS_ARCH_X86, keystone.KS_MODE_64)
+    mode = keystone.KS_MODE_64 if guest == "x86_64" else keystone.KS_MODE_32
+    engine = keystone.Ks(keystone.KS_ARCH_X86, mode)
     try:
         code, _ = engine.asm(text, address, as_bytes=True)
     except keystone.KsError as error:
-        raise AssemblyError(f"x86_64: {text!r} cannot be assembled: {error}") from error
+        raise AssemblyError(f"{guest}: {text!r} cannot be assembled: {error}") from error
     return bytes(code or b"")
 
 
@@ -41,6 +50,8 @@ def _riscv64(text: str, address: int) -> bytes:
     return assemble_text(text, address)
 
 
-ASSEMBLERS: Final[dict[str, Callable[[str, int], bytes]]] = {"x86_64": _x86_64, "riscv64": _riscv64}
+ASSEMBLERS: Final[dict[str, Callable[[str, int], bytes]]] = {
+    "x86_64": _x86_64, "i386": _i386, "riscv64": _riscv64,
+}  # fmt: skip
 
 __all__ = ["AssemblyError", "assemble"]

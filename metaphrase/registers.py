@@ -86,7 +86,8 @@ class Registers:
             slot.name for slot in layout
             if slot.type is I64 and slot.name not in hidden and not _FLOATING_POINT.fullmatch(slot.name)
         ]  # fmt: skip
-        shown = [(name, f"{self[name]:016x}") for name in wide]
+        shown = [(name, f"{self[name]:08x}") for name in self._guest.shown_registers]
+        shown += [(name, f"{self[name]:016x}") for name in wide]
         lines = [
             [cell for pair in shown[start : start + _PER_LINE] for cell in pair]
             for start in range(0, len(shown), _PER_LINE)

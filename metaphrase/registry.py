@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Final
 
 import metaphrase.translator.riscv
-import metaphrase.translator.x86  # noqa: F401  both register themselves
+import metaphrase.translator.x86  # noqa: F401  they register themselves
 from metaphrase.translator.guest import Guest, guest, register, registered
 
 GROUP = "metaphrase.guests"
-BREAKPOINTS: Final = {"x86_64": b"\xcc", "riscv64": b"\x02\x90"}
+BREAKPOINTS: Final = {"x86_64": b"\xcc", "i386": b"\xcc", "riscv64": b"\x02\x90"}
 """The instruction that raises the trap "breakpoint": INT3, C.EBREAK."""
 
 

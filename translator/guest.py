@@ -107,6 +107,8 @@ class Guest(ABC):
     """Slots that no program can see."""
     special_registers: Mapping[str, tuple[Callable[[Any], int], Callable[[Any, int], None]]] = {}
     """Registers that are not a slot: how to read and write them, given the CPU."""
+    shown_registers: tuple[str, ...] = ()
+    """Those of them, of 32 bits, that people want to see first."""
     services: Mapping[str, Callable[[Any], None]] = {}
     """Reasons to leave that the guest itself serves, given the CPU: CPUID and the like."""
     reasons: tuple[str, ...] = ()

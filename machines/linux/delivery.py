@@ -94,6 +94,7 @@ def _enter_handler(task: Task, pending: Pending) -> None:
         alternate_stack=(base, flags | (SS_ONSTACK if already_there else 0), size),
         detail=pending.detail,
         trampoline=task.process.trampoline,
+        flags=action.flags,
     )
     abi.frames.push(cpu, task.window, delivery)
     signals.mask_to_restore = None

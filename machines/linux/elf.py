@@ -16,16 +16,17 @@ from typing import NamedTuple
 from metaphrase.machines.linux import host
 from metaphrase.machines.linux.errors import STATUS_NOT_FOUND, LoadError
 
-EM_X86_64, EM_RISCV = 62, 243
+EM_386, EM_X86_64, EM_RISCV = 3, 62, 243
 ET_EXEC, ET_DYN = 2, 3
 PT_LOAD, PT_INTERP, PT_PHDR, PT_GNU_STACK = 1, 3, 6, 0x6474E551
 PF_X, PF_W, PF_R = 1, 2, 4
 
-_FILE_HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
-_PROGRAM_HEADER = struct.Struct("<IIQQQQQQ")
+_FILE_HEADERS = {True: struct.Struct("<16sHHIQQQIHHHHHH"), False: struct.Struct("<16sHHIIIIIHHHHHH")}
+_PROGRAM_HEADERS = {True: struct.Struct("<IIQQQQQQ"), False: struct.Struct("<IIIIIIII")}
+"""By whether the file is a 64-bit one."""
 
 #: Guest names by (e_machine, 64-bit, little-endian).
-GUESTS = {(EM_X86_64, True, True): "x86_64", (EM_RISCV, True, True): "riscv64"}
+GUESTS = {(EM_X86_64, True, True): "x86_64", (EM_386, False, True): "i386", (EM_RISCV, True, True): "riscv64"}
 
 _MACHINES = {
     2: "SPARC", 3: "i386", 4: "m68k", 8: "MIPS", 15: "PA-RISC", 20: "PowerPC", 21: "PowerPC64", 22: "s390",
@@ -58,6 +59,8 @@ class ElfFile(NamedTuple):
     segments: tuple[Segment, ...]
     interpreter: str | None
     executable_stack: bool
+    #: Bytes of a program header.
+    header_size: int
 
     @property
     def loads(self) -> list[Segment]:
@@ -115,7 +118,7 @@ def parse(descriptor: int, path: str) -> ElfFile:
     if head[:4] != b"\x7fELF":
         raise bad("it is neither an ELF file nor a `#!` script")
     if len(head) < 20:
-        raise bad(f"the ELF header is truncated: {len(head)} bytes of 64")
+        raise bad(f"the ELF header is truncated: {len(head)} bytes of {_FILE_HEADERS[True].size}")
     bits64, little = head[4] == 2, head[5] == 1
     kind, machine = struct.unpack_from("<HH" if little else ">HH", head, 16)
     guest = GUESTS.get((machine, bits64, little))
@@ -127,13 +130,14 @@ def parse(descriptor: int, path: str) -> ElfFile:
             f"it is for another architecture, {name} ({width}-bit, {order}-endian); "
             f"the guests known here are {', '.join(GUESTS.values())}"
         )
-    if len(head) < _FILE_HEADER.size:
-        raise bad(f"the ELF header is truncated: {len(head)} bytes of {_FILE_HEADER.size}")
-    (_, _, _, _, entry, header_offset, _, _, _, entry_size, count, _, _, _) = _FILE_HEADER.unpack_from(head)
+    file_header, program_header = _FILE_HEADERS[bits64], _PROGRAM_HEADERS[bits64]
+    if len(head) < file_header.size:
+        raise bad(f"the ELF header is truncated: {len(head)} bytes of {file_header.size}")
+    (_, _, _, _, entry, header_offset, _, _, _, entry_size, count, _, _, _) = file_header.unpack_from(head)
     if kind not in (ET_EXEC, ET_DYN):
         raise bad(f"it is {_TYPES.get(kind, f'an ELF file of type {kind}')}, not a program; link it first")
-    if entry_size != _PROGRAM_HEADER.size or not count:
-        raise bad(f"it has no usable program headers ({count} of {entry_size} bytes; 56 expected)")
+    if entry_size != program_header.size or not count:
+        raise bad(f"it has no usable program headers ({count} of {entry_size} bytes; {program_header.size} expected)")
     table_end = header_offset + count * entry_size
     if table_end > size:
         raise bad(f"it is truncated: the program headers end at byte {table_end:#x}, the file at {size:#x}")
@@ -141,7 +145,11 @@ def parse(descriptor: int, path: str) -> ElfFile:
         descriptor, count * entry_size, header_offset
     )  # fmt: skip
     segments = []
-    for kind_, flags, offset, address, _, file_size, memory_size, alignment in _PROGRAM_HEADER.iter_unpack(table):
+    for kind_, *fields in program_header.iter_unpack(table):
+        if bits64:
+            flags, offset, address, _, file_size, memory_size, alignment = fields
+        else:
+            offset, address, _, file_size, memory_size, flags, alignment = fields
         segments.append(Segment(kind_, flags, offset, address, file_size, memory_size, alignment))
     interpreter = _check_segments(segments, descriptor, size, bad)
     stacks = [segment for segment in segments if segment.kind == PT_GNU_STACK]
@@ -154,6 +162,7 @@ def parse(descriptor: int, path: str) -> ElfFile:
         segments=tuple(segments),
         interpreter=interpreter,
         executable_stack=bool(stacks) and bool(stacks[0].flags & PF_X),
+        header_size=program_header.size,
     )
 
 

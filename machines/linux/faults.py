@@ -68,7 +68,8 @@ def _trap(task: Task, event: Exit) -> tuple[Pending, str]:
     address = event.pc if code != SI_KERNEL else 0
     if number == SIGTRAP:
         task.cpu.set(task.abi.program_counter, event.pc + task.abi.breakpoint_length)
-    return Pending(number, information(number, code, address)), event.trap.replace("_", " ")
+    detail = FaultDetail(trap_number=task.abi.vectors.get(event.trap, 0))
+    return Pending(number, information(number, code, address), detail), event.trap.replace("_", " ")
 
 
 def _code_at(task: Task, pc: int) -> str:

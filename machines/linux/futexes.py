@@ -44,17 +44,22 @@ def _release_robust(task: Task) -> None:
     head = task.robust_list
     if not head:
         return
-    window = task.window
-    entry, offset, pending = (window.read_u64(head + 8 * index) for index in range(3))
+    word = task.abi.word
+
+    def read(address: int) -> int:
+        return int.from_bytes(task.window.read(address, word), "little")
+
+    mask = (1 << 8 * word) - 1
+    entry, offset, pending = (read(head + word * index) for index in range(3))
     for _ in range(_LIST_LIMIT):
         if entry & ~1 == head:
             break
-        following = window.read_u64(entry & ~1)  # before somebody else owns it
+        following = read(entry & ~1)  # before somebody else owns it
         if entry & ~1 != pending & ~1:
-            _bury(task, (entry & ~1) + offset & (1 << 64) - 1, is_pi=bool(entry & 1))
+            _bury(task, (entry & ~1) + offset & mask, is_pi=bool(entry & 1))
         entry = following
     if pending & ~1:
-        _bury(task, (pending & ~1) + offset & (1 << 64) - 1, is_pi=bool(pending & 1), is_pending=True)
+        _bury(task, (pending & ~1) + offset & mask, is_pi=bool(pending & 1), is_pending=True)
 
 
 def _bury(task: Task, address: int, *, is_pi: bool, is_pending: bool = False) -> None:

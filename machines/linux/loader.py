@@ -58,7 +58,7 @@ class Image(NamedTuple):
 
 
 def identify(path: str, sysroot: str | None = None) -> str:
-    """The guest that a program needs: "x86_64", "riscv64"; scripts are followed. LoadError if it cannot be started."""
+    """The guest that a program needs: "x86_64", "i386" or "riscv64"; scripts are followed. LoadError if it cannot."""
     program = find(locate(path), [], Paths(sysroot))
     program.close()
     return program.elf.guest

@@ -51,17 +51,22 @@ def _ignore_code_change(start: int, end: int) -> None:
 
 
 class Window:
-    """The reservation, and all that is mapped in it. Addresses are the guest's unless a name says `host`."""
+    """The reservation, and all that is mapped in it. Addresses are the guest's unless a name says `host`.
 
-    def __init__(self, size: int = WINDOW_SIZE) -> None:
+    size   addresses from here on never map
+    reach  how much is reserved, if more: what translated code may form of addresses, whatever it does
+    """
+
+    def __init__(self, size: int = WINDOW_SIZE, *, reach: int = 0) -> None:
         self.size = size
         self.lock = threading.RLock()
         """Held by whoever changes the guest's address space, or looks at it while guest threads may run."""
+        self._extent = ZONE + max(size, reach) + ZONE
         self.regions = RegionMap()
         self.code_changed = _ignore_code_change
         self._writable_code = False
         self._reserved = 0
-        self._reserved = _reserve(ZONE + size + ZONE)
+        self._reserved = _reserve(self._extent)
         self.base = self._reserved + ZONE
 
     def __del__(self) -> None:
@@ -72,7 +77,7 @@ class Window:
     def close(self) -> None:
         """Give the reservation back; no guest pointer may be used afterwards."""
         if self._reserved:
-            host.check(host.call(11, self._reserved, ZONE + self.size + ZONE))  # munmap
+            host.check(host.call(11, self._reserved, self._extent))  # munmap
             self._reserved = 0
             self.regions = RegionMap()
 
@@ -243,14 +248,14 @@ class Window:
         """Store a little-endian 64-bit word, modulo 2^64."""
         self.write(address, (value & 0xFFFF_FFFF_FFFF_FFFF).to_bytes(8, "little"))
 
-    def read_pointers(self, address: int, limit: int = 1 << 20) -> list[int]:
-        """A list of 64-bit words ended by a zero, as argv is; the zero is left out."""
+    def read_pointers(self, address: int, word: int = 8, limit: int = 1 << 20) -> list[int]:
+        """A list of words of so many bytes ended by a zero, as argv is; the zero is left out."""
         values: list[int] = []
         while len(values) < limit:
-            room = min(PAGE_SIZE - (address & PAGE_MASK), PAGE_SIZE) & ~7 or 8
+            room = min(PAGE_SIZE - (address & PAGE_MASK), PAGE_SIZE) & -word or word
             chunk = self.read(address, room)
-            for start in range(0, room, 8):
-                value = int.from_bytes(chunk[start : start + 8], "little")
+            for start in range(0, room, word):
+                value = int.from_bytes(chunk[start : start + word], "little")
                 if not value:
                     return values
                 values.append(value)

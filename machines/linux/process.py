@@ -15,15 +15,16 @@ from typing import NoReturn
 from metaphrase.machines.linux import faults, host, stack, threads
 from metaphrase.machines.linux.abi import ABIS
 from metaphrase.machines.linux.abi.base import Abi
-from metaphrase.machines.linux.calls import ABSENT, SYSTEM_CALLS
-from metaphrase.machines.linux.calls.table import Bound, bind
+from metaphrase.machines.linux.calls import ABSENT
+from metaphrase.machines.linux.calls.table import Bound, bind, find_call
 from metaphrase.machines.linux.cpu import Cpu, HasCapabilities, KeepsTranslations
 from metaphrase.machines.linux.descriptors import Descriptors
 from metaphrase.machines.linux.errors import GuestFault, LoadError
 from metaphrase.machines.linux.host_signals import HostSignals
 from metaphrase.machines.linux.loader import Image, Program, find, load, locate, map_trampoline
-from metaphrase.machines.linux.memory import Window
+from metaphrase.machines.linux.memory import WINDOW_SIZE, Window
 from metaphrase.machines.linux.paths import Paths
+from metaphrase.machines.linux.places import Places
 from metaphrase.machines.linux.signals import Pending, SharedSignals
 from metaphrase.machines.linux.space import AddressSpace
 from metaphrase.machines.linux.task import Task
@@ -69,7 +70,7 @@ class LinuxProcess:
         program = find(locate(path), arguments, self.paths)
         try:
             self.abi = ABIS[program.elf.guest]
-            self.window = Window()
+            self.window = Window(self.abi.address_limit, reach=WINDOW_SIZE)
             #: Held by the thread that answers a system call or the like; `changed` tells that a thread has ended.
             self.lock = self.window.lock
             self.changed = threading.Condition(self.lock)
@@ -95,6 +96,8 @@ class LinuxProcess:
             self.failure: BaseException | None = None
             #: RLIMIT_AS, _DATA, _STACK and the like are for the guest's memory, not for ours: kept, not applied.
             self.memory_limits: dict[int, tuple[int, int]] = {}
+            #: Of directories that programs with short offsets have read.
+            self.directory_places = Places()
             self._killed_by: int = 0
             self._has_run = False
             #: Working directory and umask of the side, guest or caller, that does not run.
@@ -103,7 +106,7 @@ class LinuxProcess:
             self._table = {
                 number: (bind(declared.handler, self.abi.argument_registers[: declared.arity]), declared.restart)
                 for number, name in self.abi.numbers.items()
-                if (declared := SYSTEM_CALLS.get(name)) is not None
+                if (declared := find_call(name, compat=self.abi.word == 4)) is not None
             }
             #: The program in memory, its initial stack, and where a handler returns to where there is no restorer.
             self.image: Image

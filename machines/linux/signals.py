@@ -83,6 +83,43 @@ def sent_by(signal: int, code: int, process: int, user: int, value: int = 0) -> 
     return information(signal, code, process | user << 32, value)
 
 
+_CLD_CODES = range(1, 7)
+_SIGPOLL = 29
+#: The union of siginfo_t by what it holds, with 64-bit words and with 32-bit ones: two numbers and a value; what a
+#: child did; an address; a band and a descriptor.
+_SENT, _SENT_32 = struct.Struct("<iiQ"), struct.Struct("<iiI")
+_CHILD, _CHILD_32 = struct.Struct("<iiI4xQQ"), struct.Struct("<iiIII")
+_FAULT, _FAULT_32 = struct.Struct("<Q"), struct.Struct("<I")
+_POLL, _POLL_32 = struct.Struct("<Qi"), struct.Struct("<Ii")
+
+
+def _unions(signal: int, code: int) -> tuple[struct.Struct, struct.Struct]:
+    if code > 0 and signal in SYNCHRONOUS:
+        return _FAULT, _FAULT_32
+    if code in _CLD_CODES and signal == SIGCHLD:
+        return _CHILD, _CHILD_32
+    return (_POLL, _POLL_32) if code > 0 and signal == _SIGPOLL else (_SENT, _SENT_32)
+
+
+def information_32(info: bytes) -> bytes:
+    """A siginfo_t as programs with 32-bit words have it."""
+    signal, error, code = struct.unpack_from("<iii", info)
+    wide, narrow = _unions(signal, code)
+    letters = narrow.format[1:]
+    fields = [
+        value & 0xFFFF_FFFF if letter == "I" else value
+        for letter, value in zip(letters, wide.unpack_from(info, 16), strict=True)
+    ]
+    return (struct.pack("<iii", signal, error, code) + narrow.pack(*fields)).ljust(128, b"\0")
+
+
+def information_64(info: bytes, signal: int) -> bytes:
+    """The inverse of `information_32`, with another signal's number."""
+    _, error, code = struct.unpack_from("<iii", info)
+    wide, narrow = _unions(signal, code)
+    return (struct.pack("<iii4x", signal, error, code) + wide.pack(*narrow.unpack_from(info, 12))).ljust(128, b"\0")
+
+
 def child_information(child: int, user: int, status: int) -> bytes:
     """The siginfo_t of SIGCHLD for a status as wait(2) gives it."""
     if os.WIFEXITED(status):

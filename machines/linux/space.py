@@ -41,7 +41,9 @@ class AddressSpace:
         self.stack_top = top - self._slide(22)
         area = max(self.stack_size + _STACK_GUARD, min(_SMALLEST_STACK_AREA, self.window.size >> 4))
         self.mapping_top = self.stack_top - area - self._slide(28)
-        self.program_base = (self.window.size // 3 * 2 & -(2 << 20)) + self._slide(28)
+        # Two thirds up, or one where mappings would be short of room.
+        thirds = 2 if self.window.size > 1 << 32 else 1
+        self.program_base = (self.window.size // 3 * thirds & -(2 << 20)) + self._slide(28)
         self.break_start = self.break_end = 0
 
     def _slide(self, pages_bits: int) -> int:

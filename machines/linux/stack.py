@@ -69,7 +69,7 @@ def build(
         (AT_PAGESZ, PAGE_SIZE),
         (AT_CLKTCK, os.sysconf("SC_CLK_TCK")),
         (AT_PHDR, image.headers),
-        (AT_PHENT, 56),
+        (AT_PHENT, image.elf.header_size),
         (AT_PHNUM, len(image.elf.segments)),
         (AT_BASE, image.interpreter_base),
         (AT_FLAGS, 0),
@@ -90,8 +90,9 @@ def build(
     words = [len(argv)]
     words += [strings_at + offset for offset in argument_offsets] + [0]
     words += [strings_at + offset for offset in environment_offsets] + [0]
-    auxiliary_vector = b"".join(struct.pack("<QQ", *pair) for pair in vector)
-    table = struct.pack(f"<{len(words)}Q", *words) + auxiliary_vector
+    letter = abi.word_format
+    auxiliary_vector = b"".join(struct.pack(f"<2{letter}", *pair) for pair in vector)
+    table = struct.pack(f"<{len(words)}{letter}", *words) + auxiliary_vector
     pointer = (pointer - len(table)) & ~15
     window.write(pointer, table)
     return InitialStack(

@@ -56,7 +56,10 @@ def start(parent: Task, *, stack: int, tls: int | None, child_tid: int) -> Task 
     if stack:
         cpu.set(abi.stack_pointer, stack)
     if tls is not None:
-        cpu.set(abi.thread_pointer, tls)
+        if abi.set_thread_pointer is not None:
+            abi.set_thread_pointer(cpu, parent.window, tls)
+        else:
+            cpu.set(abi.thread_pointer, tls)
     thread = threading.Thread(target=_run, args=(task,), name="metaphrase guest", daemon=True)
     before = host.signal_mask()
     host.set_signal_mask(EVERYTHING)  # which the thread begins with

@@ -13,8 +13,10 @@ import pytest
 
 from metaphrase.machines.linux import host
 from metaphrase.machines.linux.abi import ABIS, numbers
-from metaphrase.machines.linux.calls import SYSTEM_CALLS
+from metaphrase.machines.linux.calls import COMPAT_ALIASES, COMPAT_CALLS, SYSTEM_CALLS
 from metaphrase.machines.linux.calls.table import IN, OUT, SIZE, VALUE, array, out, passthrough
+from metaphrase.machines.linux.places import Places
+from metaphrase.machines.linux.signals import information_32, information_64
 from tests.machines.conftest import ProcessMaker
 from tests.machines.scripted_cpu import Event, ScriptedCpu
 
@@ -52,16 +54,19 @@ def run(make_process: ProcessMaker) -> Callable[..., int]:
     return run
 
 
-@pytest.mark.parametrize("header", ["x86_64-linux-gnu/asm/unistd_64.h", "asm-generic/unistd.h"])
+@pytest.mark.parametrize(
+    "header", ["x86_64-linux-gnu/asm/unistd_64.h", "x86_64-linux-gnu/asm/unistd_32.h", "asm-generic/unistd.h"]
+)
 def test_numbers_agree_with_the_kernels_headers(header: str) -> None:
     path = Path("/usr/include") / header
     if not path.exists():
         pytest.skip("linux-libc-dev is not installed")
-    ours = numbers.X86_64 if "64.h" in header else numbers.GENERIC
+    ours = {"64": numbers.X86_64, "32": numbers.I386}.get(header[-4:-2], numbers.GENERIC)
     found = 0
     for name, number in re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", path.read_text()):
         if int(number) in ours:
-            name = {"fstatat": "newfstatat", "sync_file_range2": "sync_file_range"}.get(name, name)
+            if ours is numbers.GENERIC:
+                name = {"fstatat": "newfstatat", "sync_file_range2": "sync_file_range"}.get(name, name)
             assert ours[int(number)] == name
             found += 1
     assert found > 300
@@ -70,6 +75,32 @@ def test_numbers_agree_with_the_kernels_headers(header: str) -> None:
 def test_declared_calls_exist() -> None:
     known = set(numbers.X86_64.values()) | set(ABIS["riscv64"].numbers.values())
     assert set(SYSTEM_CALLS) <= known
+    assert set(COMPAT_CALLS) | set(COMPAT_ALIASES) <= set(numbers.I386.values())
+    assert set(COMPAT_ALIASES.values()) <= set(SYSTEM_CALLS)
+
+
+def test_places_in_directories_have_small_numbers() -> None:
+    places = Places()
+    wide = [1 << 62, 5, (1 << 63) - 1, 1 << 30, 1 << 62]
+    numbers = [places.number(offset) for offset in wide]
+    assert numbers[1] == 5 and numbers[0] == numbers[4] and all(0 <= number < 1 << 31 for number in numbers)
+    for offset, number in zip(wide, numbers, strict=True):
+        assert (places.offset(number) if places.is_number(number) else number) == offset
+
+
+@pytest.mark.parametrize(
+    ("signal", "code", "fields", "rest"),
+    [
+        (11, 1, struct.pack("<Q", 0x1234_5678), struct.pack("<I", 0x1234_5678)),
+        (17, 1, struct.pack("<iiI4xQQ", 7, 8, 9, 10, 11), struct.pack("<iiIII", 7, 8, 9, 10, 11)),
+        (34, -1, struct.pack("<iiQ", 7, 8, 0xFFFF_FFB3), struct.pack("<iiI", 7, 8, 0xFFFF_FFB3)),
+        (29, 1, struct.pack("<Qi", 4, 5), struct.pack("<Ii", 4, 5)),
+    ],
+)
+def test_information_of_signals_in_both_widths(signal: int, code: int, fields: bytes, rest: bytes) -> None:
+    wide = (struct.pack("<iii4x", signal, 2, code) + fields).ljust(128, b"\0")
+    narrow = (struct.pack("<iii", signal, 2, code) + rest).ljust(128, b"\0")
+    assert information_32(wide) == narrow and information_64(narrow, signal) == wide
 
 
 def test_passed_on_pointers_are_moved_and_sizes_clamped(

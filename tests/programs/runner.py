@@ -23,6 +23,9 @@ FULL = bool(os.environ.get("METAPHRASE_TEST_FULL"))
 TIERS = ("other",) if OTHER_RUNNER else ("0", "1", "auto")
 TIMEOUT = float(os.environ.get("METAPHRASE_TEST_TIMEOUT", "120"))
 RISCV_SYSROOT = "/usr/riscv64-linux-gnu"
+NATIVE_I386: tuple[str, ...] = () if Path("/proc/sys/abi/vsyscall32").exists() else ("qemu-i386",)
+"""What runs i386 programs where Metaphrase does not: nothing, if the kernel does (CONFIG_IA32_EMULATION)."""
+BUILDS_I386 = any(Path("/usr/lib/gcc/x86_64-linux-gnu").glob("*/32/libgcc.a")) and Path("/usr/lib32/crt1.o").exists()
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,10 @@ import pytest
 
 from metaphrase.benchmarks.building import build
 from tests.programs.runner import (
+    BUILDS_I386,
     CACHE,
     FULL,
+    NATIVE_I386,
     OTHER_RUNNER,
     RISCV_SYSROOT,
     TIERS,
@@ -30,8 +32,10 @@ from tests.programs.runner import (
 )
 
 SOURCES = Path(__file__).parent / "c"
+SOURCES_I386 = Path(__file__).parent / "i386"
 LEVELS = ("-O0", "-O2", "-O3")
 LINKS = ("static", "dynamic")
+GUESTS = ("x86_64", "i386", "riscv64")
 RISCV_EMULATOR = "qemu-riscv64"
 
 
@@ -41,7 +45,7 @@ class Program:
     args: tuple[str, ...] = ()
     stdin: bytes = b""
     env: dict[str, str] = field(default_factory=dict)
-    guests: tuple[str, ...] = ("x86_64", "riscv64")
+    guests: tuple[str, ...] = GUESTS
     status: int = 0
     unlike_qemu: str = ""
 
@@ -55,7 +59,7 @@ def read_program(source: Path) -> Program:
         args=tuple(shlex.split(said.get("args", ""))),
         stdin=(SOURCES / said["stdin"]).read_bytes() if "stdin" in said else b"",
         env={name: value} if name else {},
-        guests=tuple(said["guests"].split()) if "guests" in said else ("x86_64", "riscv64"),
+        guests=tuple(said["guests"].split()) if "guests" in said else GUESTS,
         status=int(said.get("status", "0")),
         unlike_qemu=said.get("qemu", ""),
     )
@@ -106,6 +110,44 @@ def test_x86_64(index: int, tmp_path: Path) -> None:
         assert want.stdout, f"{label} prints nothing natively"
         got = translated(command, tier, stdin=program.stdin, env=env, cwd=fresh(tmp_path, f"run{level}{link}{tier}"))
         assert_same(want, got, label)
+
+
+@pytest.mark.skipif(not BUILDS_I386, reason="gcc builds nothing for i386: install gcc-12-multilib")
+@pytest.mark.parametrize(
+    "index",
+    [index for index, program in enumerate(PROGRAMS) if "i386" in program.guests],
+    ids=lambda index: PROGRAMS[index].source.stem,
+)
+def test_i386(index: int, tmp_path: Path) -> None:
+    """i386 builds of the same sources, against the host's own kernel where it runs them, else against qemu-user."""
+    program = PROGRAMS[index]
+    env = environment(**program.env)
+    choices = [
+        (LEVELS[(index + step) % 3], link, tier) for step, (link, tier) in enumerate(product(LINKS, ("0", "auto", "1")))
+    ]  # fmt: skip
+    for level, link, tier in choices if FULL else [choices[index % len(choices)]]:
+        flags = [level, *(["-static"] if link == "static" else [])]
+        command = [str(build(program.source, flags, folder=CACHE, guest="i386")), *program.args]
+        label = f"{program.source.stem} i386 {level} {link} tier {tier}"
+        folder = fresh(tmp_path, f"native{level}{link}{tier}")
+        want = native([*NATIVE_I386, *command], stdin=program.stdin, env=env, cwd=folder)
+        assert want.status == program.status, f"{label} ends natively with {want.status}: {want.stderr!r}"
+        if OTHER_RUNNER:
+            continue
+        folder = fresh(tmp_path, f"run{level}{link}{tier}")
+        assert_same(want, translated(command, tier, stdin=program.stdin, env=env, cwd=folder), label)
+
+
+@pytest.mark.skipif(not BUILDS_I386, reason="gcc builds nothing for i386: install gcc-12-multilib")
+@pytest.mark.skipif(bool(NATIVE_I386 or OTHER_RUNNER), reason="only the kernel itself is exact enough")
+@pytest.mark.parametrize("tier", ("0", "1"))
+@pytest.mark.parametrize("source", sorted(SOURCES_I386.glob("*.c")), ids=lambda source: source.stem)
+def test_what_only_i386_has(source: Path, tier: str, tmp_path: Path) -> None:
+    command = [str(build(source, ["-O1", "-static", "-no-pie"], folder=CACHE, guest="i386"))]
+    want = native(command, env=environment(), cwd=fresh(tmp_path, "native"))
+    assert want.status == 0 and want.stdout, want
+    got = translated(command, tier, env=environment(), cwd=fresh(tmp_path, "translated"))
+    assert_same(want, got, f"{source.stem} tier {tier}")
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,8 @@ class X86Guest(Guest):
                 raise
         row = ROWS[decoder.decode(_all_tables(self.mode), code, pc).row]
         lacking = ", ".join(sorted(_needs(row) - self.processor.features))
-        raise DecodeError(f"{self.name}: at pc {pc:#x}, {row.name} is an instruction of {lacking}, which this CPU lacks")
+        what = f"{row.name} is an instruction of {lacking}, which this CPU lacks"
+        raise DecodeError(f"{self.name}: at pc {pc:#x}, {what}")
 
     def disassemble(self, code: bytes, pc: int = 0) -> str:
         """Text in Intel's syntax of the instruction at the start of `code`; raises DecodeError as `decode` does."""
@@ -217,6 +218,7 @@ class I386Guest(X86Guest):
     common_forms = Path(__file__).parent / "common_forms_32.txt"
     hidden = s.HIDDEN | s.UNUSED_32
     special_registers = services.REGISTERS_32
+    shown_registers = services.GENERAL_32
 
     def __init__(self, cpu: str = DEFAULT) -> None:
         super().__init__(cpu)

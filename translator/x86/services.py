@@ -57,8 +57,9 @@ def _narrow(name: str) -> tuple[Callable[[Any], int], Callable[[Any, int], None]
     return lambda cpu: int(cpu.get_slot(name)), lambda cpu, value: cpu.set(name, value & 0xFFFF_FFFF)
 
 
+GENERAL_32: Final = ("eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "eip")
 REGISTERS_32: Final[Mapping[str, tuple[Callable[[Any], int], Callable[[Any, int], None]]]] = {
-    **{f"e{name[1:]}": _narrow(name) for name in (*s.GPR_NAMES[:8], "rip")},
+    **{name: _narrow(f"r{name[1:]}") for name in GENERAL_32},
     **{name: access for name, access in REGISTERS.items() if name not in s.UNUSED_32},
 }
 """Those of 32-bit modes."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from metaphrase.machines.linux.cpu import Cpu
-from metaphrase.machines.linux.memory import Window
+from metaphrase.machines.linux.memory import WINDOW_SIZE, Window
 
 U64 = 0xFFFF_FFFF_FFFF_FFFF
 
@@ -34,6 +34,8 @@ class SignalDelivery(NamedTuple):
     alternate_stack: tuple[int, int, int]
     detail: FaultDetail
     trampoline: int
+    #: Of the action: SA_SIGINFO and the like.
+    flags: int
 
 
 class RestoredContext(NamedTuple):
@@ -81,6 +83,8 @@ class Abi(NamedTuple):
     trampoline: bytes
     #: Signal and si_code by the CPU's name of a trap.
     traps: Mapping[str, tuple[int, int]]
+    #: What a frame tells as the vector of a trap, by the CPU's name of it; 0 for others.
+    vectors: Mapping[str, int]
     #: How far behind the instruction the pc of a breakpoint's signal lies.
     breakpoint_length: int
     #: Whether an address can be formed at all; others raise a fault that carries no address.
@@ -94,3 +98,14 @@ class Abi(NamedTuple):
     #: Bytes of struct epoll_event, which x86-64 packs.
     epoll_event_size: int
     frames: Frames
+    #: Bytes of a pointer and of a long. Where it is 4, calls with structures of such are those of `calls.compat`.
+    word: int = 8
+    #: The guest maps nothing from here on.
+    address_limit: int = WINDOW_SIZE
+    #: Put a thread's pointer where clone's argument says; by default, it is that argument.
+    set_thread_pointer: Callable[[Cpu, Window, int], None] | None = None
+
+    @property
+    def word_format(self) -> str:
+        """A word's letter for `struct`."""
+        return "Q" if self.word == 8 else "I"

@@ -86,6 +86,7 @@ ABI = Abi(
     trampoline=struct.pack("<II", 139 << 20 | 17 << 7 | 0x13, 0x73),
     # ILL_ILLOPC, TRAP_BRKPT, BUS_ADRALN
     traps={"illegal": (SIGILL, 1), "breakpoint": (SIGTRAP, 1), "alignment": (SIGBUS, 1)},
+    vectors={},
     breakpoint_length=0,
     is_canonical=lambda address: True,
     fault_detail=_fault_detail,

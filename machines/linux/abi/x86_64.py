@@ -12,16 +12,16 @@ from metaphrase.machines.linux.memory import Window
 
 _SI_KERNEL = 0x80
 _RED_ZONE = 128
-_DIRECTION_TRAP_RESUME = 0x400 | 0x100 | 0x1_0000
+DIRECTION_TRAP_RESUME = 0x400 | 0x100 | 0x1_0000
 #: Flags that a handler's context may change (FIX_EFLAGS): AC, OF, DF, TF, SF, ZF, AF, PF, CF, RF.
-_RESTORABLE_FLAGS = 0x5_0DD5 & ~0x1_0000
-_FXSAVE_SIZE = 512
+RESTORABLE_FLAGS = 0x5_0DD5 & ~0x1_0000
+FXSAVE_SIZE = 512
 #: struct _fpx_sw_bytes, in an FXSAVE image's last 48 bytes: magic, size with the magic behind, components, size.
 _SOFTWARE = struct.Struct("<IIQI28x")
 _SOFTWARE_OFFSET = 464
 _XSTATE_MAGIC, _XSTATE_END = 0x4650_5853, (0x4650_5845).to_bytes(4, "little")
 _XSTATE_LIMIT = 8192
-_INITIAL_FXSAVE = struct.pack("<H22xI", 0x37F, 0x1F80).ljust(_FXSAVE_SIZE, b"\0")
+INITIAL_FXSAVE = struct.pack("<H22xI", 0x37F, 0x1F80).ljust(FXSAVE_SIZE, b"\0")
 
 #: struct sigcontext's general registers, in its order.
 _CONTEXT_REGISTERS = (
@@ -49,12 +49,12 @@ class X8664Frames:
         extended = 0
         if isinstance(cpu, SavesFloatingPoint):
             image = cpu.save_fp()
-            if len(image) > _FXSAVE_SIZE:
-                image, extended = _framed(image), _UC_FP_XSTATE
+            if len(image) > FXSAVE_SIZE:
+                image, extended = framed(image), _UC_FP_XSTATE
             fpstate = (stack - len(image)) & ~63
             window.write(fpstate, image)
             stack = fpstate
-            cpu.load_fp(_INITIAL_FXSAVE)  # as the kernel lets handlers begin
+            cpu.load_fp(INITIAL_FXSAVE)  # as the kernel lets handlers begin
         frame = ((stack - _FRAME_SIZE) & ~15) - 8
         flags = cpu.get("rflags")
         pointer, stack_flags, size = delivery.alternate_stack
@@ -70,7 +70,7 @@ class X8664Frames:
         cpu.set("rdx", frame + 8)
         cpu.set("rax", 0)
         cpu.set("rsp", frame)
-        cpu.set("rflags", flags & ~_DIRECTION_TRAP_RESUME)
+        cpu.set("rflags", flags & ~DIRECTION_TRAP_RESUME)
         cpu.set("rip", delivery.handler)
 
     def pop(self, cpu: Cpu, window: Window) -> RestoredContext:
@@ -78,27 +78,27 @@ class X8664Frames:
         fields = _UCONTEXT.unpack(window.read(cpu.get("rsp"), _UCONTEXT.size))
         fpstate = fields[32]
         if fpstate and isinstance(cpu, SavesFloatingPoint):
-            cpu.load_fp(_unframed(window, fpstate))
+            cpu.load_fp(unframed(window, fpstate))
         for name, value in zip(_CONTEXT_REGISTERS, fields[6:23]):
             cpu.set(name, value)
-        kept = cpu.get("rflags") & ~_RESTORABLE_FLAGS
-        cpu.set("rflags", kept | fields[23] & _RESTORABLE_FLAGS)
+        kept = cpu.get("rflags") & ~RESTORABLE_FLAGS
+        cpu.set("rflags", kept | fields[23] & RESTORABLE_FLAGS)
         return RestoredContext(fields[33], (fields[2], fields[3], fields[5]))
 
 
-def _framed(image: bytes) -> bytes:
+def framed(image: bytes) -> bytes:
     """An XSAVE image with what tells programs and the return from the handler that it is one, and how long."""
-    components = int.from_bytes(image[_FXSAVE_SIZE : _FXSAVE_SIZE + 8], "little")
+    components = int.from_bytes(image[FXSAVE_SIZE : FXSAVE_SIZE + 8], "little")
     size = len(image)
     software = _SOFTWARE.pack(_XSTATE_MAGIC, size + len(_XSTATE_END), components, size)
-    return image[:_SOFTWARE_OFFSET] + software + image[_FXSAVE_SIZE:] + _XSTATE_END
+    return image[:_SOFTWARE_OFFSET] + software + image[FXSAVE_SIZE:] + _XSTATE_END
 
 
-def _unframed(window: Window, address: int) -> bytes:
+def unframed(window: Window, address: int) -> bytes:
     """The XSAVE image of a frame; only FXSAVE's part where nothing valid tells of more, as for the kernel."""
-    legacy = window.read(address, _FXSAVE_SIZE)
+    legacy = window.read(address, FXSAVE_SIZE)
     magic, whole, _, size = _SOFTWARE.unpack_from(legacy, _SOFTWARE_OFFSET)
-    if magic != _XSTATE_MAGIC or not _FXSAVE_SIZE < size < min(whole, _XSTATE_LIMIT):
+    if magic != _XSTATE_MAGIC or not FXSAVE_SIZE < size < min(whole, _XSTATE_LIMIT):
         return legacy
     image = window.read(address, size + len(_XSTATE_END))
     return image[:size] if image.endswith(_XSTATE_END) else legacy
@@ -145,11 +145,16 @@ ABI = Abi(
         "single_step": (SIGTRAP, 2),  # TRAP_TRACE
         "breakpoint": (SIGTRAP, _SI_KERNEL),
         "overflow": (SIGSEGV, _SI_KERNEL),
+        "bound_range": (SIGSEGV, _SI_KERNEL),
         "invalid_opcode": (SIGILL, 2),  # ILL_ILLOPN
         "general_protection": (SIGSEGV, _SI_KERNEL),
         "simd_exception": (SIGFPE, 7),  # FPE_FLTINV
         "x87_exception": (SIGFPE, 7),
         "alignment": (SIGBUS, 1),  # BUS_ADRALN
+    },
+    vectors={
+        "single_step": 1, "breakpoint": 3, "overflow": 4, "bound_range": 5, "invalid_opcode": 6,
+        "general_protection": 13, "x87_exception": 16, "alignment": 17, "simd_exception": 19,
     },
     breakpoint_length=1,
     is_canonical=_is_canonical,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from metaphrase.machines.linux.calls import (
     clock,
+    compat,
     descriptors,
     directories,
     files,
@@ -18,11 +19,11 @@ from metaphrase.machines.linux.calls import (
     threads,
     transfer,
 )
-from metaphrase.machines.linux.calls.table import SYSTEM_CALLS
+from metaphrase.machines.linux.calls.table import COMPAT_ALIASES, COMPAT_CALLS, SYSTEM_CALLS
 
 TOPICS = (
     clock, descriptors, directories, files, forking, identity, memory, polling, process, signals, sockets, system,
-    threads, transfer,
+    threads, transfer, compat,
 )  # fmt: skip
 
 #: Calls that programs try and do without: answered with ENOSYS and no word in the log.
@@ -57,4 +58,4 @@ ABSENT = frozenset(
     ]
 )
 
-__all__ = ["ABSENT", "SYSTEM_CALLS", "TOPICS"]
+__all__ = ["ABSENT", "COMPAT_ALIASES", "COMPAT_CALLS", "SYSTEM_CALLS", "TOPICS"]

@@ -131,7 +131,10 @@ def _fork(task: Task, flags: int, stack: int, parent_tid: int, child_tid: int, t
         if stack:
             cpu.set(abi.stack_pointer, stack)
         if flags & CLONE_SETTLS:
-            cpu.set(abi.thread_pointer, tls)
+            if abi.set_thread_pointer is not None:
+                abi.set_thread_pointer(cpu, window, tls)
+            else:
+                cpu.set(abi.thread_pointer, tls)
         task.clear_child_tid = child_tid if flags & CLONE_CHILD_CLEARTID else 0
         task.robust_list = 0
         if flags & CLONE_CHILD_SETTID:
@@ -186,9 +189,9 @@ def execveat(task: Task, directory: int, path: int, argv: int, environment: int,
 def _execve(task: Task, path: bytes, argv: int, environment: int) -> int | None:
     window = task.window
     try:
-        arguments = [window.read_cstring(pointer) for pointer in window.read_pointers(argv)] if argv else []
-        variables = (
-            [window.read_cstring(pointer) for pointer in window.read_pointers(environment)] if environment else []
+        arguments, variables = (
+            [window.read_cstring(pointer) for pointer in window.read_pointers(array, task.abi.word)] if array else []
+            for array in (argv, environment)
         )
     except OSError as error:
         return -E2BIG if error.errno == ENAMETOOLONG else -(error.errno or E2BIG)

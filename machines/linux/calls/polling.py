@@ -27,16 +27,16 @@ passthrough("epoll_create", VALUE)
 passthrough("epoll_create1", VALUE)
 
 
-def with_mask(task: Task, pointer: int, wait: Callable[[int], int]) -> int:
-    """Make a waiting call under the signal mask that a guest pointer names; null keeps the mask.
+def with_mask(task: Task, pointer: int, wait: Callable[[int], int], *, value: int | None = None) -> int:
+    """Make a waiting call under the signal mask that a guest pointer names, or `value`; null keeps the mask.
 
     `wait` is given the host address of the mask to pass on, or 0. A signal that the mask lets through ends the call:
     it is delivered under that mask, and the old one comes back afterwards.
     """
-    if not pointer:
+    if not pointer and value is None:
         return wait(0)
     signals = task.signals
-    mask = task.window.read_u64(pointer)
+    mask = task.window.read_u64(pointer) if value is None else value
     old = signals.mask
     if signals.deliverable(mask) is None:
         buffer = ctypes.c_uint64(task.process.host_signals.host_mask(mask))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _RLIMIT_SIZE = 16
 #: RLIMIT_DATA, _STACK, _RSS, _MEMLOCK, _AS.
-_MEMORY_LIMITS = frozenset({2, 3, 5, 8, 9})
+MEMORY_LIMITS = frozenset({2, 3, 5, 8, 9})
 
 passthrough("getrusage", VALUE, out(144))
 passthrough("sched_yield", blocking=True)
@@ -87,7 +87,7 @@ def prlimit64(task: Task, target: int, resource: int, new: int, old: int) -> int
     window = task.window
     resource = signed32(resource)
     own = signed32(target) in (0, os.getpid())
-    if not own or resource not in _MEMORY_LIMITS:
+    if not own or resource not in MEMORY_LIMITS:
         window.will_write(old, _RLIMIT_SIZE)
         return host.call(HOST["prlimit64"], target, resource, window.host_pointer(new), window.host_pointer(old))
     limits = struct.unpack("<QQ", window.read(new, _RLIMIT_SIZE)) if new else None

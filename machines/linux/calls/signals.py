@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _SIG_BLOCK, _SIG_UNBLOCK, _SIG_SETMASK = 0, 1, 2
 _MINIMUM_STACK = 2048
+_SIGINFO_SIZE = 128
 _USER_CODE = struct.pack("<i", SI_USER)
 
 passthrough("pidfd_send_signal", VALUE, VALUE, IN, VALUE)
@@ -46,24 +47,35 @@ passthrough("pidfd_send_signal", VALUE, VALUE, IN, VALUE)
 def rt_sigaction(task: Task, number: int, new: int, old: int, size: int) -> int:
     """rt_sigaction(2)."""
     number = signed32(number)
-    if size != 8 or not 1 <= number <= COUNT or (new and number in (SIGKILL, SIGSTOP)):
+    if size != 8 or not 1 <= number <= COUNT:
         return -EINVAL
     window = task.window
     layout = struct.Struct("<4Q" if task.abi.has_restorer else "<3Q")
     fields = layout.unpack(window.read(new, layout.size)) if new else ()
+    if fields and number in (SIGKILL, SIGSTOP):
+        return -EINVAL
     action = task.signals.actions[number]
     if old:
         restorer = (action.restorer,) if task.abi.has_restorer else ()
         window.write(old, layout.pack(action.handler, action.flags, *restorer, action.mask))
     if fields:
-        handler, flags, mask = fields[0], fields[1], fields[-1]
-        action = Action(handler, flags, fields[2] if task.abi.has_restorer else 0, mask & ~(1 << 8 | 1 << 18))
-        task.signals.actions[number] = action
-        if handler > SIG_IGN and number in (SIGSEGV, SIGBUS) and isinstance(task.cpu, MakesFaultsExact):
-            task.cpu.make_exact()
-        if handler == SIG_IGN or (handler == SIG_DFL and is_ignored_by_default(number)):
-            task.process.signals.discard(number)
-        task.process.host_signals.follow(number, action)
+        return set_action(
+            task, number, Action(fields[0], fields[1], fields[2] if task.abi.has_restorer else 0, fields[-1])
+        )
+    return 0
+
+
+def set_action(task: Task, number: int, action: Action) -> int:
+    """Take a new action for a signal; -EINVAL for one that has none."""
+    if number in (SIGKILL, SIGSTOP):
+        return -EINVAL
+    action.mask &= ~(1 << SIGKILL - 1 | 1 << SIGSTOP - 1)
+    task.signals.actions[number] = action
+    if action.handler > SIG_IGN and number in (SIGSEGV, SIGBUS) and isinstance(task.cpu, MakesFaultsExact):
+        task.cpu.make_exact()
+    if action.handler == SIG_IGN or (action.handler == SIG_DFL and is_ignored_by_default(number)):
+        task.process.signals.discard(number)
+    task.process.host_signals.follow(number, action)
     return 0
 
 
@@ -129,24 +141,29 @@ def rt_sigtimedwait(task: Task, wanted: int, info: int, timeout: int, size: int)
     """rt_sigtimedwait(2)."""
     if size != 8:
         return -EINVAL
-    window, signals = task.window, task.signals
-    mask = window.read_u64(wanted)
+    told = ctypes.create_string_buffer(_SIGINFO_SIZE)
+    number = wait_for_signal(task, task.window.read_u64(wanted), told, task.window.host_pointer(timeout))
+    if number > 0 and info:
+        task.window.write(info, told.raw)
+    return number
+
+
+def wait_for_signal(task: Task, mask: int, info: ctypes.Array[ctypes.c_char], timeout: int) -> int:
+    """rt_sigtimedwait(2) with a siginfo_t of ours, and the host's address of a timeout."""
+    signals = task.signals
     host_mask = ctypes.c_uint64(task.process.host_signals.host_mask(mask))
-    window.will_write(info, 128)
     while True:
         pending = signals.take(mask)
         if pending is not None:
-            if info:
-                window.write(info, pending.info)
+            info.raw = pending.info
             return pending.signal
         if signals.deliverable() is not None or not task.goes_on():
             return -EINTR
         signals.awaited = mask
         try:
             result = task.blocking_call(
-                HOST["rt_sigtimedwait"], ctypes.addressof(host_mask), window.host_pointer(info),
-                window.host_pointer(timeout), 8,
-            )  # fmt: skip
+                HOST["rt_sigtimedwait"], ctypes.addressof(host_mask), ctypes.addressof(info), timeout, 8
+            )
         finally:
             signals.awaited = 0
         if result != -EINTR:
@@ -183,7 +200,7 @@ def kill(task: Task, target: int, number: int) -> int:
     """kill(2)."""
     if signed32(target) != os.getpid():
         return host.call(HOST["kill"], target, number)
-    return _send(task.process, None, number, _sent(number, SI_USER))
+    return send(task.process, None, number, _sent(number, SI_USER))
 
 
 @syscall("tkill")
@@ -192,7 +209,7 @@ def tkill(task: Task, thread: int, number: int) -> int:
     target = task.process.find_task(signed32(thread))
     if target is None:
         return host.call(HOST["tkill"], thread, number)
-    return _send(task.process, target, number, _sent(number, SI_TKILL))
+    return send(task.process, target, number, _sent(number, SI_TKILL))
 
 
 @syscall("tgkill")
@@ -201,7 +218,7 @@ def tgkill(task: Task, group: int, thread: int, number: int) -> int:
     if signed32(group) != os.getpid():
         return host.call(HOST["tgkill"], group, thread, number)
     target = task.process.find_task(signed32(thread))
-    return -ESRCH if target is None else _send(task.process, target, number, _sent(number, SI_TKILL))
+    return -ESRCH if target is None else send(task.process, target, number, _sent(number, SI_TKILL))
 
 
 @syscall("rt_sigqueueinfo")
@@ -209,7 +226,7 @@ def rt_sigqueueinfo(task: Task, target: int, number: int, info: int) -> int:
     """rt_sigqueueinfo(2)."""
     if signed32(target) != os.getpid():
         return host.call(HOST["rt_sigqueueinfo"], target, number, task.window.host_pointer(info))
-    return _send(task.process, None, number, _given(task, number, info))
+    return send(task.process, None, number, _given(task, number, info))
 
 
 @syscall("rt_tgsigqueueinfo")
@@ -218,7 +235,7 @@ def rt_tgsigqueueinfo(task: Task, group: int, thread: int, number: int, info: in
     if signed32(group) != os.getpid():
         return host.call(HOST["rt_tgsigqueueinfo"], group, thread, number, task.window.host_pointer(info))
     target = task.process.find_task(signed32(thread))
-    return -ESRCH if target is None else _send(task.process, target, number, _given(task, number, info))
+    return -ESRCH if target is None else send(task.process, target, number, _given(task, number, info))
 
 
 def _sent(number: int, code: int) -> bytes:
@@ -231,7 +248,7 @@ def _given(task: Task, number: int, info: int) -> bytes:
     return struct.pack("<i", signed32(number)) + task.window.read(info, 128)[4:]
 
 
-def _send(process: LinuxProcess, target: Task | None, number: int, info: bytes) -> int:
+def send(process: LinuxProcess, target: Task | None, number: int, info: bytes) -> int:
     """Send a signal to a thread of this process, or to whichever takes it."""
     number = signed32(number)
     if not 0 <= number <= COUNT:

@@ -22,7 +22,7 @@ passthrough("getrandom", OUT, SIZE, VALUE, blocking=True)
 def uname(task: Task, buffer: int) -> int:
     """uname(2): the host's kernel on the guest's machine."""
     names = os.uname()
-    fields = [names.sysname, names.nodename, names.release, names.version, task.abi.name]
+    fields = [names.sysname, names.nodename, names.release, names.version, task.abi.platform or task.abi.name]
     area = b"".join(os.fsencode(field)[: _NAME_SIZE - 1].ljust(_NAME_SIZE, b"\0") for field in fields)
     task.window.write(buffer, area + _DOMAIN_UNKNOWN.ljust(_NAME_SIZE, b"\0"))
     return 0

@@ -31,25 +31,38 @@ class SystemCall(NamedTuple):
 
 #: Every declared system call by name.
 SYSTEM_CALLS: dict[str, SystemCall] = {}
+#: Those that differ where words have 32 bits, or exist nowhere else; they come before the others.
+COMPAT_CALLS: dict[str, SystemCall] = {}
+#: What calls with other names there are, which take no structures, are called elsewhere.
+COMPAT_ALIASES: dict[str, str] = {}
 
 
-def _declare(name: str, handler: Handler, arity: int, restart: bool) -> None:
-    if name in SYSTEM_CALLS:
+def find_call(name: str, *, compat: bool) -> SystemCall | None:
+    """A declared call; `compat` says that the guest's words have 32 bits."""
+    if not compat:
+        return SYSTEM_CALLS.get(name)
+    return COMPAT_CALLS.get(name) or SYSTEM_CALLS.get(COMPAT_ALIASES.get(name, name))
+
+
+def declare(name: str, handler: Handler, arity: int, restart: bool, *, compat: bool = False) -> None:
+    """Enter a call into one of the tables."""
+    table = COMPAT_CALLS if compat else SYSTEM_CALLS
+    if name in table:
         raise ValueError(f"system call {name} is declared twice")
-    SYSTEM_CALLS[name] = SystemCall(name, handler, arity, restart)
+    table[name] = SystemCall(name, handler, arity, restart)
 
 
-def syscall(*names: str, restart: bool = True) -> Callable[[_Declared], _Declared]:
+def syscall(*names: str, restart: bool = True, compat: bool = False) -> Callable[[_Declared], _Declared]:
     """Declare a handler, under more than one name where the kernel does the same for each."""
 
-    def declare(handler: _Declared) -> _Declared:
+    def declare_handler(handler: _Declared) -> _Declared:
         # (inspect.signature would cost 2 ms for all calls together)
         arity = handler.__code__.co_argcount - 1
         for name in names:
-            _declare(name, handler, arity, restart)
+            declare(name, handler, arity, restart, compat=compat)
         return handler
 
-    return declare
+    return declare_handler
 
 
 #: A handler that is given the task, and a function that gets a register.
@@ -150,7 +163,7 @@ def passthrough(name: str, *arguments: Argument, blocking: bool = False, restart
         return host.call(number, *translation)
 
     handler = translated if pointers or sizes or paths else plain
-    _declare(name, handler, len(arguments), restart)
+    declare(name, handler, len(arguments), restart)
 
 
 def host_path(task: Task, address: int) -> tuple[int, Any]:

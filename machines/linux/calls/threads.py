@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from errno import EFAULT, EINTR, EINVAL, ENOSYS, ESRCH
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ CLONE_SETTLS, CLONE_PARENT_SETTID, CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID = 0x
 #: What a thread shares with the others: the host's threads share all of it.
 _SHARED = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND
 
-_ROBUST_LIST_HEAD = 24
+_ROBUST_LIST_WORDS = 3
 _COMMAND, _CLOCK_REALTIME = 0x7F, 0x100
 _WAIT, _LOCK_PI, _WAIT_BITSET, _WAIT_REQUEUE_PI, _LOCK_PI2 = 0, 6, 9, 11, 13
 #: Commands that may wait, with a timeout in the place of a count.
@@ -83,7 +84,7 @@ def set_tid_address(task: Task, pointer: int) -> int:
 @syscall("set_robust_list")
 def set_robust_list(task: Task, head: int, length: int) -> int:
     """set_robust_list(2)."""
-    if length != _ROBUST_LIST_HEAD:
+    if length != _ROBUST_LIST_WORDS * task.abi.word:
         return -EINVAL
     task.robust_list = head
     return 0
@@ -95,14 +96,25 @@ def get_robust_list(task: Task, thread: int, head: int, length: int) -> int:
     other = task if not thread else task.process.find_task(signed32(thread))
     if other is None:
         return -ESRCH
-    task.window.write_u64(length, _ROBUST_LIST_HEAD)
-    task.window.write_u64(head, other.robust_list)
+    word = task.abi.word
+    task.window.write(length, (_ROBUST_LIST_WORDS * word).to_bytes(word, "little"))
+    task.window.write(head, other.robust_list.to_bytes(word, "little"))
     return 0
 
 
 @syscall("futex")
 def futex(task: Task, word: int, operation: int, value: int, timeout: int, second_word: int, third: int) -> int:
     """futex(2). The host keys its queues by host address, so shared memory works across processes."""
+    return wait_or_wake(
+        task, lambda pointer: task.window.read(pointer, _TIME.size), word, operation, value, timeout, second_word, third
+    )
+
+
+def wait_or_wake(
+    task: Task, read_time: Callable[[int], bytes], word: int, operation: int, value: int, timeout: int,
+    second_word: int, third: int,
+) -> int:  # fmt: skip
+    """futex(2), whose timeout `read_time` reads as the host has it."""
     window = task.window
     operation = signed32(operation)
     command = operation & _COMMAND
@@ -116,13 +128,14 @@ def futex(task: Task, word: int, operation: int, value: int, timeout: int, secon
     if command not in _WAITING:
         return host.call(HOST["futex"], first, operation, value, timeout, second, third)
     if command == _WAIT and timeout and not operation & _CLOCK_REALTIME:
-        return _wait_for(task, first, operation, value, timeout)
-    return task.blocking_call(HOST["futex"], first, operation, value, window.host_pointer(timeout), second, third)
+        return _wait_for(task, first, operation, value, read_time(timeout))
+    moment, _keep = host.string(read_time(timeout)) if timeout else (0, None)
+    return task.blocking_call(HOST["futex"], first, operation, value, moment, second, third)
 
 
-def _wait_for(task: Task, word: int, operation: int, value: int, timeout: int) -> int:
+def _wait_for(task: Task, word: int, operation: int, value: int, timeout: bytes) -> int:
     """FUTEX_WAIT with a timeout, which is relative: an interruption that no handler sees does not begin it anew."""
-    seconds, nanoseconds = _TIME.unpack(task.window.read(timeout, _TIME.size))
+    seconds, nanoseconds = _TIME.unpack(timeout)
     if seconds < 0 or not 0 <= nanoseconds < _NANOSECONDS:
         return -EINVAL
     end = min(time.monotonic_ns() + seconds * _NANOSECONDS + nanoseconds, (1 << 63) - 1)

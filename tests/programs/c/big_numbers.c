@@ -1,4 +1,6 @@
-/* Long arithmetic: factorials, Fibonacci numbers, powers, digits of pi and e, modular exponentiation, square roots. */
+/* Long arithmetic: factorials, Fibonacci numbers, powers, digits of pi and e, modular exponentiation, square roots.
+ * guests: x86_64 riscv64
+ */
 #include "support.h"
 #define LIMBS 80
 typedef struct {

@@ -1,4 +1,6 @@
-/* C11: _Generic, compound literals, designated initialisers, static assertions, statement expressions, nested initialisers. */
+/* C11: _Generic, compound literals, designated initialisers, static assertions, statement expressions, nested initialisers.
+ * guests: x86_64 riscv64
+ */
 #include <complex.h>
 #include <stdbool.h>
 #include "support.h"

@@ -1,4 +1,6 @@
-/* __int128: carries across words, multiplication, division, comparison, printing in decimal. */
+/* __int128: carries across words, multiplication, division, comparison, printing in decimal.
+ * guests: x86_64 riscv64
+ */
 #include "support.h"
 typedef unsigned __int128 wide;
 typedef __int128 swide;

@@ -1,5 +1,5 @@
 /* The x87 unit: long double library functions, and remainders, packed decimals and functions in assembly.
- * guests: x86_64
+ * guests: x86_64 i386
  * qemu: 7.2 computes transcendental functions in its own way
  */
 #include <math.h>

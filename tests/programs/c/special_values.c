@@ -1,5 +1,5 @@
 /* NaNs, infinities, denormals and signed zeros through every arithmetic operation, bit by bit.
- * guests: x86_64
+ * guests: x86_64 i386
  * qemu: 7.2 picks the other operand where a quiet NaN meets a signalling one
  */
 #include <math.h>

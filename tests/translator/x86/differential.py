@@ -261,6 +261,9 @@ def _aim_16(drawn: Drawn) -> None:
     assert memory is not None
     names = [REGISTERS[number] for number in (memory.base, memory.index) if number is not None]
     offset = (sum(registers[name] for name in names) + memory.displacement) & 0xFFFF
+    if offset >= 0xFC00 and names:  # what would go on at offset 0 in hardware goes on at 0x10000 here
+        registers[names[0]] -= 0x400
+        offset -= 0x400
     if not memory.segment:
         memory.target = offset
     else:

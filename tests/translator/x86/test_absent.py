@@ -72,7 +72,7 @@ def test_what_is_neither_described_nor_listed_is_undefined(mode: int) -> None:
 def test_the_host_accepts_what_the_table_says(accepted: Accepted) -> None:
     code = bytes.fromhex(accepted.example)
     assert accepted.matches(code) and decode_plainly(code) is None
-    assert refused([code]) == [accepted not in ACCEPTED_HERE]
+    assert refused([code], 64) == [accepted not in ACCEPTED_HERE]
 
 
 def test_what_is_listed_is_not_described() -> None:

@@ -85,8 +85,8 @@ class Execution:
     def refused(self) -> Observed:
         """What #GP leaves: everything as it was."""
         case = self.case
-        arena = bytes(ArenaMemory(case).arena)
-        return observe(bytes(pack_state(case)), arena, case.state.mxcsr, "general_protection", None, case.address, case.mode)
+        arena, event = bytes(ArenaMemory(case).arena), "general_protection"
+        return observe(bytes(pack_state(case)), arena, case.state.mxcsr, event, None, case.address, case.mode)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,168 @@
+"""Sockets: socketcall(2), messages, and options that are times."""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from collections.abc import Iterator
+from errno import EINVAL, EMSGSIZE
+from typing import TYPE_CHECKING
+
+from metaphrase.machines.linux import host
+from metaphrase.machines.linux.abi.numbers import HOST
+from metaphrase.machines.linux.calls import sockets
+from metaphrase.machines.linux.calls.compat.layouts import TIME_32, host_area
+from metaphrase.machines.linux.calls.compat.transfer import host_iovec
+from metaphrase.machines.linux.calls.table import find_call, signed32, syscall
+
+if TYPE_CHECKING:
+    from metaphrase.machines.linux.task import Task
+
+#: struct msghdr: name, its length, iovec, count, control, its length, flags.
+_MSGHDR, _HOST_MSGHDR = struct.Struct("<7I"), struct.Struct("<QI4xQQQQi4x")
+_MMSGHDR_SIZE = 32
+#: struct cmsghdr: length with this head, level, type; data begin at multiples of a word.
+_CMSGHDR, _HOST_CMSGHDR = struct.Struct("<Iii"), struct.Struct("<Qii")
+_SOL_SOCKET, _SO_RCVTIMEO, _SO_SNDTIMEO = 1, 20, 21
+_MSG_CTRUNC = 8
+_LARGEST_CONTROL = 1 << 16
+#: socketcall's calls in order from 1, and how many arguments each has in memory.
+_CALLS = (
+    ("socket", 3), ("bind", 3), ("connect", 3), ("listen", 2), ("accept", 3), ("getsockname", 3), ("getpeername", 3),
+    ("socketpair", 4), ("send", 4), ("recv", 4), ("sendto", 6), ("recvfrom", 6), ("shutdown", 2), ("setsockopt", 5),
+    ("getsockopt", 5), ("sendmsg", 3), ("recvmsg", 3), ("accept4", 4), ("recvmmsg", 5), ("sendmmsg", 4),
+)  # fmt: skip
+_WITHOUT_ADDRESS = {"send": "sendto", "recv": "recvfrom"}
+
+
+@syscall("socketcall", compat=True)
+def socketcall(task: Task, call: int, arguments: int) -> int | None:
+    """socketcall(2): all others by a number, with their arguments in memory."""
+    if not 1 <= call <= len(_CALLS):
+        return -EINVAL
+    name, count = _CALLS[call - 1]
+    values = struct.unpack(f"<{count}I", task.window.read(arguments, 4 * count))
+    if name in _WITHOUT_ADDRESS:
+        name, values = _WITHOUT_ADDRESS[name], (*values, 0, 0)
+    declared = find_call(name, compat=True)
+    return declared.handler(task, *values) if declared is not None else -EINVAL
+
+
+@syscall("setsockopt", compat=True)
+def setsockopt(task: Task, socket: int, level: int, option: int, value: int, length: int) -> int:
+    """setsockopt(2); timeouts have the guest's layout."""
+    if signed32(level) == _SOL_SOCKET and option in (_SO_RCVTIMEO, _SO_SNDTIMEO) and length == TIME_32.guest.size:
+        area, _keep = host_area(TIME_32.read(task, value))
+        return host.call(HOST["setsockopt"], socket, level, option, area, TIME_32.host.size)
+    return sockets.setsockopt(task, socket, level, option, value, length)
+
+
+@syscall("getsockopt", compat=True)
+def getsockopt(task: Task, socket: int, level: int, option: int, value: int, length: int) -> int:
+    """getsockopt(2)."""
+    window = task.window
+    if signed32(level) == _SOL_SOCKET and option in (_SO_RCVTIMEO, _SO_SNDTIMEO):
+        area = ctypes.create_string_buffer(TIME_32.host.size)
+        size = ctypes.c_uint32(len(area))
+        result = host.call(
+            HOST["getsockopt"], socket, level, option, ctypes.addressof(area), ctypes.addressof(size)
+        )
+        if result >= 0:
+            TIME_32.write(task, value, area.raw)
+            window.write_u32(length, TIME_32.guest.size)
+        return result
+    window.will_write(value, 256)
+    pointers = window.host_pointer(value), window.host_pointer(length)
+    return host.call(HOST["getsockopt"], socket, level, option, *pointers)
+
+
+def _control_entries(data: bytes, head: struct.Struct, word: int) -> Iterator[tuple[int, int, bytes]]:
+    """Level, type and data of each entry of a message's control data."""
+    at = 0
+    while at + head.size <= len(data):
+        length, level, kind = head.unpack_from(data, at)
+        if length < head.size or at + length > len(data):
+            break
+        begin = at + head.size
+        yield level, kind, data[begin : at + length]
+        at += length + word - 1 & -word
+
+
+def _packed_control(entries: Iterator[tuple[int, int, bytes]], head: struct.Struct, word: int) -> bytes:
+    packed = bytearray()
+    for level, kind, data in entries:
+        packed += head.pack(head.size + len(data), level, kind) + data + bytes(-len(data) % word)
+    return bytes(packed)
+
+
+class _Message:
+    """A struct msghdr for the host, made from the guest's."""
+
+    def __init__(self, task: Task, address: int, *, fills: bool) -> None:
+        window = task.window
+        fields = _MSGHDR.unpack(window.read(address, _MSGHDR.size))
+        name, name_length, vector, count, self.control, self.control_length, flags = fields
+        if count > 1024:
+            raise OSError(EMSGSIZE, "too many buffers")
+        if signed32(name_length) < 0 or self.control_length > _LARGEST_CONTROL:
+            raise OSError(EINVAL, "bad length")
+        if fills:
+            window.will_write(name, name_length)
+            control = bytes(2 * self.control_length + _HOST_CMSGHDR.size if self.control_length else 0)
+        else:
+            data = window.read(self.control, self.control_length) if self.control else b""
+            control = _packed_control(_control_entries(data, _CMSGHDR, 4), _HOST_CMSGHDR, 8)
+        host_vector, self._keep = host_iovec(task, vector, count, fills=fills)
+        self.area = ctypes.create_string_buffer(control, max(len(control), 1))
+        self.buffer = ctypes.create_string_buffer(
+            _HOST_MSGHDR.pack(
+                window.host_pointer(name), name_length, host_vector, count,
+                ctypes.addressof(self.area) if control else 0, len(control), signed32(flags),
+            ),
+            _HOST_MSGHDR.size,
+        )  # fmt: skip
+        self.address = ctypes.addressof(self.buffer)
+
+    def store(self, task: Task, address: int) -> None:
+        """Hand back what the kernel changed: the length of the name, control data and flags."""
+        _, name_length, _, _, _, length, flags = _HOST_MSGHDR.unpack(self.buffer.raw)
+        packed = _packed_control(_control_entries(self.area.raw[:length], _HOST_CMSGHDR, 8), _CMSGHDR, 4)
+        if len(packed) > self.control_length:
+            packed, flags = packed[: self.control_length], flags | _MSG_CTRUNC
+        window = task.window
+        if packed:
+            window.write(self.control, packed)
+        window.write_u32(address + 4, name_length)
+        window.write_u32(address + 20, len(packed))
+        window.write_u32(address + 24, flags)
+
+
+@syscall("sendmsg", compat=True)
+def sendmsg(task: Task, socket: int, message: int, flags: int) -> int:
+    """sendmsg(2)."""
+    header = _Message(task, message, fills=False)
+    return task.blocking_call(HOST["sendmsg"], socket, header.address, flags)
+
+
+@syscall("recvmsg", compat=True)
+def recvmsg(task: Task, socket: int, message: int, flags: int) -> int:
+    """recvmsg(2)."""
+    header = _Message(task, message, fills=True)
+    result = task.blocking_call(HOST["recvmsg"], socket, header.address, flags)
+    if result >= 0:
+        header.store(task, message)
+    return result
+
+
+@syscall("sendmmsg", compat=True)
+def sendmmsg(task: Task, socket: int, messages: int, count: int, flags: int) -> int:
+    """sendmmsg(2)."""
+    sent = 0
+    for index in range(min(count, 1024)):
+        address = messages + index * _MMSGHDR_SIZE
+        result = sendmsg(task, socket, address, flags)
+        if result < 0:
+            return sent or result
+        task.window.write_u32(address + _MSGHDR.size, result)
+        sent += 1
+    return sent
