@@ -1,5 +1,6 @@
 /* Atomic operations and the order of plain accesses, between threads: totals that come out right, messages that arrive
  * whole, locks made of loads and stores.
+ * guests: x86_64 riscv64
  */
 #include <pthread.h>
 #include <sched.h>
