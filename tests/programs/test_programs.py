@@ -140,14 +140,14 @@ def test_i386(index: int, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not BUILDS_I386, reason="gcc builds nothing for i386: install gcc-12-multilib")
 @pytest.mark.skipif(bool(NATIVE_I386 or OTHER_RUNNER), reason="only the kernel itself is exact enough")
-@pytest.mark.parametrize("tier", ("0", "1"))
+@pytest.mark.parametrize("flags", (("0",), ("1",), ("0", "--cpu", "qemu64")), ids=" ".join)
 @pytest.mark.parametrize("source", sorted(SOURCES_I386.glob("*.c")), ids=lambda source: source.stem)
-def test_what_only_i386_has(source: Path, tier: str, tmp_path: Path) -> None:
+def test_what_only_i386_has(source: Path, flags: tuple[str, ...], tmp_path: Path) -> None:
     command = [str(build(source, ["-O1", "-static", "-no-pie"], folder=CACHE, guest="i386"))]
     want = native(command, env=environment(), cwd=fresh(tmp_path, "native"))
     assert want.status == 0 and want.stdout, want
-    got = translated(command, tier, env=environment(), cwd=fresh(tmp_path, "translated"))
-    assert_same(want, got, f"{source.stem} tier {tier}")
+    got = translated(command, *flags, env=environment(), cwd=fresh(tmp_path, "translated"))
+    assert_same(want, got, f"{source.stem} tier {' '.join(flags)}")
 
 
 @pytest.mark.parametrize(

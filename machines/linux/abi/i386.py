@@ -16,6 +16,7 @@ from metaphrase.machines.linux.abi.x86_64 import (
 )
 from metaphrase.machines.linux.abi.x86_64 import (
     DIRECTION_TRAP_RESUME,
+    FXSAVE_SIZE,
     INITIAL_FXSAVE,
     RESTORABLE_FLAGS,
     framed,
@@ -53,9 +54,11 @@ class I386Frames:
 
     def push(self, cpu: Cpu, window: Window, delivery: SignalDelivery) -> None:
         """Save the context and enter the handler."""
-        stack, fpstate = delivery.stack_pointer, 0
+        stack, fpstate, extended = delivery.stack_pointer, 0, 0
         if isinstance(cpu, SavesFloatingPoint):
-            image = framed(cpu.save_fp())
+            image = cpu.save_fp()
+            if len(image) > FXSAVE_SIZE:
+                image, extended = framed(image), _UC_FP_XSTATE
             aligned = (stack - len(image)) & ~63
             fpstate = aligned - _FSAVE.size
             window.write(fpstate, _fsave(image) + image)
@@ -69,7 +72,7 @@ class I386Frames:
         has_information = bool(delivery.flags & SA_SIGINFO)
         if has_information:
             pointer, flags, size = delivery.alternate_stack
-            rest = information_32(delivery.info) + _UCONTEXT_HEAD.pack(_UC_FP_XSTATE, 0, pointer, flags, size)
+            rest = information_32(delivery.info) + _UCONTEXT_HEAD.pack(extended, 0, pointer, flags, size)
             rest += context + _MASK.pack(delivery.mask)
             head = 16
         else:
