@@ -16,7 +16,9 @@ _MAP_BYTES = (b"", b"\x0f", b"\x0f\x38", b"\x0f\x3a", b"", b"", b"")
 _SEGMENTS = {64: (0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65), 32: (0x26, 0x36, 0x3E, 0x64, 0x65)}
 """Segment prefixes by mode: outside 64-bit mode, a store through CS faults, which is not told from others here."""
 _FAR = ("callf", "jmpf", "retf", "iret")
-_LONG_ACCESSES = ("maskmovq", "maskmovdqu", "vmaskmovdqu", "fxrstor", "xrstor", "xsave", "xsavec", "xsaveopt")
+_SEVERAL_ACCESSES = (
+    "maskmovq", "maskmovdqu", "vmaskmovdqu", "fxrstor", "xrstor", "xsave", "xsavec", "xsaveopt", "cmps",
+)  # fmt: skip
 _MASK64 = (1 << 64) - 1
 EDGES = (0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 0x7F, 0x80, 0x81, 0xFF)
 
@@ -117,7 +119,7 @@ def draw_encoding(
     prefixes = _draw_prefixes(rng, e, has_address, out)
     if row.name in _FAR and 0x66 in prefixes:  # leads to addresses of 16 bits, where there is no code
         prefixes.remove(0x66)
-    if row.name in _LONG_ACCESSES and mode != 64 and 0x67 in prefixes:  # as well, and they differ in what faults first
+    if row.name in _SEVERAL_ACCESSES and mode != 64 and 0x67 in prefixes:  # as well; they differ in what faults first
         prefixes.remove(0x67)
     out.prefixes = tuple(prefixes)
     rex = _draw_rex(rng, e) if mode == 64 else 0
