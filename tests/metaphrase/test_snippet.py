@@ -205,3 +205,16 @@ def test_the_hosts_own_x87_flags_are_not_the_guests() -> None:
         sqrt(2.0)  # is inexact, and leaves that flag in this thread
         code.run(tier=tier)
         assert code.registers["rax"] == 0, tier
+
+
+@isolated
+def test_32_bit_code_has_its_own_registers_and_assembler() -> None:
+    text = "again: add eax, edi; push eax; pop ecx; dec edi; jne again; lea esp, [esp + 0x7ffeff00]"
+    code = mp.code("i386", asm=text)
+    for tier in mp.tiers():
+        code.reset()
+        assert code.run(tier=tier, eax=0, edi=100).kind == "end"
+        assert (code.registers.eax, code.registers.ecx) == (5050, 5050)
+        assert code.registers.esp == 2 * 0x7FFEFF00 & 0xFFFF_FFFF and code.registers["cs"] == 0x23
+    assert "rax" not in code.registers.names and "ymm8" not in code.registers.names
+    assert "eax  000013ba" in str(code.registers)
