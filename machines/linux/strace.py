@@ -64,6 +64,22 @@ SIGNATURES: Final[Mapping[str, str]] = {
 `input` is shown as far as the next argument says, `data` and `text` as far as the call has filled them, and the others
 are numbers, or names of flags."""
 
+COMPAT_SIGNATURES: Final[Mapping[str, str]] = {
+    "_llseek": "fd hex hex address whence", "_newselect": "int address address address address",
+    "clock_gettime64": "int address", "clock_nanosleep_time64": "int hex address address", "fcntl64": "fd int hex",
+    "fstat64": "fd address", "fstatat64": "directory path address hex", "ftruncate64": "fd hex hex",
+    "futex_time64": "address futex int address address int", "getdents": "fd address size", "getegid32": "",
+    "geteuid32": "", "getgid32": "", "getuid32": "", "lstat64": "path address", "mmap": "address",
+    "mmap2": "address size protection mapping fd hex", "ppoll_time64": "address int address address size",
+    "pread64": "fd data size hex hex", "pselect6_time64": "int address address address address address",
+    "pwrite64": "fd input size hex hex", "select": "address", "sendfile64": "fd fd address size",
+    "set_thread_area": "address", "sigreturn": "",
+    "socketcall": "int address", "stat64": "path address", "statfs64": "path size address", "time": "address",
+    "truncate64": "path hex hex", "ugetrlimit": "int address", "utimensat_time64": "directory path address hex",
+    "waitpid": "int address int",
+}  # fmt: skip
+"""The same of calls of programs with 32-bit words, as far as they are others."""
+
 _MOST_SHOWN: Final = 32
 """Bytes of a buffer, and elements of a list, that are shown."""
 _AT_FDCWD: Final = -100
@@ -92,13 +108,15 @@ _ACCESS: Final = ("O_RDONLY", "O_WRONLY", "O_RDWR")
 _WHENCE: Final = ("SEEK_SET", "SEEK_CUR", "SEEK_END", "SEEK_DATA", "SEEK_HOLE")
 _REPLACES: Final = frozenset({"execve", "execveat"})
 """Calls that leave all registers alone when they succeed: those are the new program's."""
-_SHOWS_ADDRESS: Final = frozenset({"mmap", "mremap", "brk"})
+_SHOWS_ADDRESS: Final = frozenset({"mmap", "mmap2", "mremap", "brk"})
 
 
 def traced(abi: Abi, number: int, bound: Bound, say: Callable[[str], object]) -> Bound:
     """What answers a system call as `bound` does, and then says a line about it."""
     name = abi.numbers.get(number) or f"syscall_{number}"
-    words = SIGNATURES[name].split() if name in SIGNATURES else ["hex"] * len(abi.argument_registers)
+    described = COMPAT_SIGNATURES.get(name) if abi.word == 4 else None
+    described = SIGNATURES.get(name) if described is None else described
+    words = ["hex"] * len(abi.argument_registers) if described is None else described.split()
     registers = abi.argument_registers[: len(words)]
 
     def answer(task: Task, get: Callable[[str], int]) -> int | None:
@@ -150,6 +168,8 @@ def _shown(word: str, values: list[int], index: int, task: Task) -> str:
                 return hex(value) if value else "NULL"
     except (GuestFault, OSError):
         return hex(value)
+    if word == "signed" and task.abi.word == 4:
+        return str(signed32(value))
     return _number(word, value)
 
 
@@ -223,7 +243,7 @@ def _futex(value: int) -> str:
 def _strings(task: Task, address: int) -> str:
     if not address:
         return "NULL"
-    pointers = task.window.read_pointers(address)
+    pointers = task.window.read_pointers(address, task.abi.word)
     shown = [_quoted(task.window.read_cstring(pointer)) for pointer in pointers[:_MOST_SHOWN]]
     return f"[{', '.join([*shown, *(['...'] if len(pointers) > _MOST_SHOWN else [])])}]"
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from metaphrase.machines.linux.abi import ABIS
-from metaphrase.machines.linux.strace import SIGNATURES
-from tests.programs.runner import Outcome, environment, metaphrase_command, run
+from metaphrase.machines.linux.strace import COMPAT_SIGNATURES, SIGNATURES
+from tests.programs.runner import ROOT, Outcome, environment, metaphrase_command, run
 
+I386 = ROOT / ".cache" / "i386" / "bin" / "busybox"
 SCRIPT = "read line < {data}; echo \"$line\" > {made}; cd /nonexistent-folder; kill -0 $$; umask 027; exit 5"
 
 
@@ -72,3 +73,20 @@ def test_the_same_calls_as_strace_tells(tmp_path: Path) -> None:
 def test_signatures_are_of_calls_that_exist() -> None:
     known = {name for abi in ABIS.values() for name in abi.numbers.values()}
     assert SIGNATURES.keys() <= known
+
+
+def test_names_of_calls_of_32_bit_programs_exist() -> None:
+    assert set(COMPAT_SIGNATURES) <= set(ABIS["i386"].numbers.values())
+
+
+@pytest.mark.skipif(not I386.exists(), reason="run tests/fetch-i386-programs first")
+def test_programs_with_32_bit_words(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.write_text("text")
+    got = command("--strace", str(I386), "sh", "-c", f"exec {I386} cat {data}")
+    assert got.stdout == b"text" and got.status == 0
+    for expected in (
+        rf'execve("{I386}", ["{I386}", "cat", "{data}"], [', "sendfile64(1, 3, NULL, ", "getuid32() = ",
+        "exit_group(0) = ?",
+    ):  # fmt: skip
+        assert expected.encode() in got.stderr, expected
