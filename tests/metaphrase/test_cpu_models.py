@@ -12,6 +12,7 @@ import pytest
 import metaphrase as mp
 from metaphrase.benchmarks.building import build
 from metaphrase.translator.x86.models import MODELS
+from tests.metaphrase.isolated import isolated
 from tests.programs.runner import CACHE, environment, metaphrase_command, run
 
 LOADER = "/lib64/ld-linux-x86-64.so.2"
@@ -121,6 +122,7 @@ def test_explain_shows_what_the_model_makes_of_code() -> None:
         assert f"{name} eax, ecx" in got.stdout.decode()
 
 
+@isolated
 def test_a_loaded_program_has_the_model() -> None:
     with mp.load("/bin/true", cpu="nehalem") as process:
         assert process.run() == 0 and process.guest.models == tuple(MODELS)
