@@ -123,6 +123,8 @@ def test_text_and_length(row: Description, mode: int) -> None:
             continue  # of which capstone takes 32 bits to be moved, and names registers that the mode has not
         if row.name == "crc32" and text.startswith("movbe"):
             continue  # F2 wins over 66, wherever it stands
+        if row.name == "clflush" and encoded.rex and encoded.code[0] == 0x67 and text.startswith("clflushopt"):
+            continue  # capstone takes 67 before a REX prefix for 66
         if encoded.address_width == 16:  # capstone extends signs
             text = re.sub(r"\[0xffff(?=[0-9a-f]{4}\])", "[0x", text)
         ours, theirs = normal(disassemble(GUEST.rows, decoded, mode)), normal(text)
