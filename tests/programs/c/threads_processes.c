@@ -138,9 +138,12 @@ static void robust(void) {
 }
 
 /* --- ends ---------------------------------------------------------------------------------------------------------- */
+static pthread_t first;
+
 static void *end_by(void *argument) {
     switch ((intptr_t)argument) {
     case 0:
+        pthread_join(first, NULL); /* exit unregisters what a thread that ends unwinds by */
         exit(30);
     case 1:
         _exit(31);
@@ -173,6 +176,7 @@ static void ends(void) {
         if (child == 0) {
             static volatile long count;
             pthread_t thread;
+            first = pthread_self();
             pthread_create(&thread, NULL, busy, (void *)&count);
             pthread_create(&thread, NULL, block, NULL);
             if (way == 6)
