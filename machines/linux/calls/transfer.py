@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from metaphrase.machines.linux.task import Task
 
 _IOV_MAX = 1024
-_IOVEC = struct.Struct("<QQ")
+#: struct iovec, by the bytes of a word.
+_IOVEC = {8: struct.Struct("<QQ"), 4: struct.Struct("<II")}
 
 passthrough("read", VALUE, OUT, SIZE, blocking=True)
 passthrough("write", VALUE, IN, SIZE, blocking=True)
@@ -42,12 +43,12 @@ def host_iovec(task: Task, address: int, count: int, *, fills: bool) -> tuple[in
     """A struct iovec list for the host from the guest's: its address and what keeps it alive."""
     if count > _IOV_MAX:
         raise OSError(EINVAL, "too many buffers")
-    window = task.window
+    window, layout = task.window, _IOVEC[task.abi.word]
     words: list[int] = []
-    for pointer, length in _IOVEC.iter_unpack(window.read(address, count * _IOVEC.size)):
+    for pointer, length in layout.iter_unpack(window.read(address, count * layout.size)):
         if pointer >= window.size:
             raise GuestFault(pointer)
-        if length >> 63:
+        if length >> 8 * task.abi.word - 1:
             raise OSError(EINVAL, "negative length")
         length = min(length, host.MAX_TRANSFER)
         if fills:

@@ -12,8 +12,8 @@ from metaphrase.machines.linux import host
 from metaphrase.machines.linux.abi.numbers import HOST
 from metaphrase.machines.linux.calls import sockets
 from metaphrase.machines.linux.calls.compat.layouts import TIME_32, host_area
-from metaphrase.machines.linux.calls.compat.transfer import host_iovec
 from metaphrase.machines.linux.calls.table import find_call, signed32, syscall
+from metaphrase.machines.linux.calls.transfer import host_iovec
 
 if TYPE_CHECKING:
     from metaphrase.machines.linux.task import Task

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from errno import EINVAL, EOVERFLOW
+from errno import EOVERFLOW
 from typing import TYPE_CHECKING
 
 from metaphrase.machines.linux import host
@@ -12,36 +12,16 @@ from metaphrase.machines.linux.abi.numbers import HOST
 from metaphrase.machines.linux.calls import memory
 from metaphrase.machines.linux.calls.compat.layouts import alias, wide
 from metaphrase.machines.linux.calls.table import syscall
-from metaphrase.machines.linux.errors import GuestFault
+from metaphrase.machines.linux.calls.transfer import host_iovec
 
 if TYPE_CHECKING:
     from metaphrase.machines.linux.task import Task
 
-_IOV_MAX = 1024
-_IOVEC = struct.Struct("<II")
 _PAGE_BITS = 12
 #: The arguments of the old mmap: a structure.
 _MMAP = struct.Struct("<6I")
 
 alias(sendfile64="sendfile")
-
-
-def host_iovec(task: Task, address: int, count: int, *, fills: bool) -> tuple[int, object]:
-    """A struct iovec list for the host from the guest's: its address and what keeps it alive."""
-    if count > _IOV_MAX:
-        raise OSError(EINVAL, "too many buffers")
-    window = task.window
-    words: list[int] = []
-    for pointer, length in _IOVEC.iter_unpack(window.read(address, count * _IOVEC.size)):
-        if pointer >= window.size:
-            raise GuestFault(pointer)
-        if length >> 31:
-            raise OSError(EINVAL, "negative length")
-        if fills:
-            window.will_write(pointer, length)
-        words += (window.base + pointer if pointer else 0, min(length, host.MAX_TRANSFER))
-    buffer = (ctypes.c_uint64 * max(len(words), 1))(*words)
-    return ctypes.addressof(buffer), buffer
 
 
 def _vectored(name: str, *, fills: bool) -> None:
