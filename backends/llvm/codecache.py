@@ -1,9 +1,9 @@
 """The code cache: one bounded reservation of host memory in which linked images run.
 
-Images start on pages of their own. A page is written while it is readable and writable, and turned readable and
-executable once, before anyone knows its address: no page is ever writable and executable, and no switch of
-permissions touches a page that code runs from. The memory is private, so a forked child keeps what was there and
-adds its own without the parent seeing it; a fork by `os.fork` needs no further care.
+Images lie close together, on lines of the host's caches: were each on a page of its own, all that is hot would compete
+for the few places that the first lines of pages have in the instruction cache and the predictors of branches. So a page
+is written to while code runs elsewhere in it, and is both writable and executable. The memory is private: a forked
+child keeps what was there and adds its own without the parent seeing it; a fork by `os.fork` needs no further care.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import mmap
 import os
 import threading
 from bisect import bisect_left
+from collections import Counter
 from pathlib import Path
 from types import TracebackType
 
@@ -21,6 +22,8 @@ from metaphrase.ir.errors import MetaphraseError
 
 _MAP_FIXED, _MAP_NORESERVE, _MAP_FAILED = 0x10, 0x4000, ctypes.c_void_p(-1).value
 _PROT_NONE = 0
+LINE = 64
+"""Bytes of a line of the host's caches: what room for code is counted in."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mmap.restype = ctypes.c_void_p
@@ -42,12 +45,16 @@ class CodeCacheFull(CodeCacheError):
 
 
 class CodeCache:
-    """Executable memory of `capacity` bytes (rounded up to pages), handed out first-fit. Safe to use from threads."""
+    """Executable memory of `capacity` bytes (rounded up to pages), handed out first-fit. Safe to use from threads.
+
+    Images lie on lines. Those with a table of faults, which is found by page, and files have pages for themselves.
+    """
 
     def __init__(self, capacity: int = 256 << 20) -> None:
         self.capacity = _pages(capacity)
         self.base = _map(0, self.capacity, _PROT_NONE, 0)
-        self._lengths: dict[int, int] = {}  # address of each image -> bytes of its pages
+        self._lengths: dict[int, int] = {}  # address of each image -> bytes that it takes
+        self._images_in: Counter[int] = Counter()  # address of a page -> how many images have a part of it
         self._free: list[tuple[int, int]] = [(self.base, self.capacity)]  # (address, bytes), sorted, never adjacent
         self._used = 0
         # Where the table of faults lies of the image that has a page. What is not touched costs nothing.
@@ -57,7 +64,7 @@ class CodeCache:
 
     @property
     def used(self) -> int:
-        """Bytes of pages in use."""
+        """Bytes in use."""
         return self._used
 
     def add(self, image: Image) -> int:
@@ -65,16 +72,15 @@ class CodeCache:
 
         Raises CodeCacheFull when there is no room.
         """
-        length = _pages(len(image.code))
+        length = _pages(len(image.code)) if image.faults else size_of(len(image.code))
         with _lock:
-            address = self._take(length)
+            address = self._take(length, PAGE if image.faults else max(image.alignment, LINE))
             try:
-                _protect(address, length, mmap.PROT_READ | mmap.PROT_WRITE)
-                ctypes.memmove(address, image.code, len(image.code))
-                _protect(address, length, mmap.PROT_READ | mmap.PROT_EXEC)
+                self._occupy(address, length)
             except CodeCacheError:
                 self._give_back(address, length)
                 raise
+            ctypes.memmove(address, image.code, len(image.code))
             self._lengths[address] = length
             if image.faults:
                 self._note_faults(address, length, address + image.faults)
@@ -96,9 +102,10 @@ class CodeCache:
             if offset + length > size:  # touching a page past the end would raise SIGBUS
                 raise CodeCacheError(f"{path}: {length} bytes at {offset:#x} wanted, but the file has {size}")
             with _lock:
-                address = self._take(pages)
+                address = self._take(pages, PAGE)
                 try:
                     _map(address, pages, mmap.PROT_READ | mmap.PROT_EXEC, _MAP_FIXED, descriptor, offset)
+                    self._images_in.update(range(address, address + pages, PAGE))
                 except CodeCacheError:
                     self._give_back(address, pages)
                     raise
@@ -117,6 +124,7 @@ class CodeCache:
             if not length:
                 raise CodeCacheError(f"{handle:#x} is not an image of this code cache (released twice?)")
             self._note_faults(handle, length, 0)
+            self._vacate(handle, length)
             self._give_back(handle, length)
 
     def contains(self, address: int) -> bool:
@@ -131,6 +139,7 @@ class CodeCache:
             self.capacity = self._used = 0
             self._free.clear()
             self._lengths.clear()
+            self._images_in.clear()
 
     def __enter__(self) -> CodeCache:
         return self
@@ -148,22 +157,37 @@ class CodeCache:
         if table or any(self._faults[8 * first : 8 * (first + pages)]):
             self._faults[8 * first : 8 * (first + pages)] = table.to_bytes(8, "little") * pages
 
-    def _take(self, length: int) -> int:
+    def _take(self, length: int, alignment: int) -> int:
         for index, (address, available) in enumerate(self._free):
-            if available >= length:
-                if available == length:
-                    del self._free[index]
-                else:
-                    self._free[index] = (address + length, available - length)
+            start = (address + alignment - 1) & -alignment
+            left = address + available - start - length
+            if left >= 0:
+                around = ((address, start - address), (start + length, left))
+                self._free[index : index + 1] = [stretch for stretch in around if stretch[1]]
                 self._used += length
-                return address
+                return start
         raise CodeCacheFull(
             f"no {length} contiguous bytes are left of the {self.capacity}-byte code cache ({self._used} in use)"
         )
 
+    def _occupy(self, address: int, length: int) -> None:
+        """Make the pages usable that an image has the first part of."""
+        pages = _pages_of(address, length)
+        fresh = [page for page in pages if not self._images_in[page]]
+        if fresh:  # all that lie between have none either
+            _protect(fresh[0], fresh[-1] + PAGE - fresh[0], mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+        self._images_in.update(pages)
+
+    def _vacate(self, address: int, length: int) -> None:
+        """Drop the pages that no other image has a part of."""
+        for page in _pages_of(address, length):
+            self._images_in[page] -= 1
+            if not self._images_in[page]:
+                del self._images_in[page]
+                _map(page, PAGE, _PROT_NONE, _MAP_FIXED)
+
     def _give_back(self, address: int, length: int) -> None:
-        """Drop the pages and merge the stretch with its free neighbours."""
-        _map(address, length, _PROT_NONE, _MAP_FIXED)
+        """Merge a stretch with its free neighbours."""
         self._used -= length
         index = bisect_left(self._free, (address, 0))
         if index < len(self._free) and self._free[index][0] == address + length:
@@ -173,6 +197,15 @@ class CodeCache:
             before, before_length = self._free.pop(index)
             address, length = before, before_length + length
         self._free.insert(index, (address, length))
+
+
+def size_of(length: int) -> int:
+    """Bytes that an image of a length takes."""
+    return max(LINE, (length + LINE - 1) & -LINE)
+
+
+def _pages_of(address: int, length: int) -> range:
+    return range(address & -PAGE, address + length, PAGE)
 
 
 def _pages(length: int) -> int:

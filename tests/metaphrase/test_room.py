@@ -62,7 +62,7 @@ def program() -> list[str]:
 def test_little_room_changes_nothing() -> None:
     want = native(program()).stdout
     small = {
-        "arena": Sizes(arena=1 << 15), "lookup": Sizes(lookup_bits=7), "regions": Sizes(regions=1 << 15),
+        "arena": Sizes(arena=1 << 15), "lookup": Sizes(lookup_bits=7), "regions": Sizes(regions=1 << 13),
         "records": Sizes(records=1 << 10),
     }  # fmt: skip
     for tier in ("0", "1", "auto"):

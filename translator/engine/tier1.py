@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from metaphrase.backends.llvm import context as c
-from metaphrase.backends.llvm.codecache import CodeCacheFull
+from metaphrase.backends.llvm.codecache import CodeCacheFull, size_of
 from metaphrase.backends.llvm.compile import REGION_LEVEL, REGION_PASSES, compile_text, host, is_loaded, load
 from metaphrase.backends.llvm.lower import ModuleWriter
-from metaphrase.backends.llvm.objects import PAGE, Image, link
+from metaphrase.backends.llvm.objects import Image, link
 from metaphrase.backends.llvm.region import RegionLowering
 from metaphrase.ir import passes, record
 from metaphrase.translator.engine.host_memory import HostBlock
@@ -102,7 +102,7 @@ class Tier1:
         self.records = HostBlock(owner.sizes.records)
         self.next_record = 0
         self.code_bytes = 0
-        """Pages of code of the regions in place."""
+        """Room that the code of the regions in place takes."""
         self.full = False
         """There is no room for more regions until a thread of the guest has dropped all, for which it was asked."""
         self.exits: defaultdict[int, list[int]] = defaultdict(list)
@@ -366,12 +366,12 @@ class Tier1:
     def _place(self, compiled: Compiled, origin: int) -> Installed:
         """Put a region's code, its entry record and its exit records in place. Raises CodeCacheFull."""
         size = record.SIZE * (1 + len(compiled.exits))
-        pages = -(-len(compiled.code) // PAGE) * PAGE
+        room = size_of(len(compiled.code))
         sizes = self.owner.sizes
-        if self.next_record + size > sizes.records or self.code_bytes + pages > sizes.regions:
-            raise CodeCacheFull(f"no room for a region with {pages} bytes of code and {size} of records")
+        if self.next_record + size > sizes.records or self.code_bytes + room > sizes.regions:
+            raise CodeCacheFull(f"no room for a region with {room} bytes of code and {size} of records")
         base = code_cache().add(Image(compiled.code, {}, 64, compiled.faults))
-        self.code_bytes += pages
+        self.code_bytes += room
         at = self.next_record
         self.next_record += size
         self.records.put_u64(at + c.CODE, base + compiled.entry)
@@ -434,7 +434,7 @@ class Tier1:
             if not self.exits[target]:
                 del self.exits[target]
         code_cache().release(one.base)
-        self.code_bytes -= -(-(one.end - one.base) // PAGE) * PAGE
+        self.code_bytes -= size_of(one.end - one.base)
 
     def flush(self) -> None:
         """Drop all regions; called while no guest code runs."""
