@@ -15,6 +15,7 @@ from metaphrase.ir.layout import Layout
 SIZE: Final = 512
 """Bytes below the state pointer."""
 
+_PAGE = 4096
 _next = 0
 
 
@@ -27,14 +28,13 @@ def _word() -> int:
 EXIT_REASON: Final = _word()
 """Why `enter` returned: a number of `Reasons`."""
 EXIT_RECORD: Final = _word()
-"""The record that was being executed, where the exit has one; in an exact region, that of the last checkpoint."""
+"""The record that was being executed, where the exit has one; in an exact region, that of the last checkpoint; null in
+other regions."""
 FAULT_ADDRESS: Final = _word()
 FAULT_HOST_PC: Final = _word()
 FAULT_WRITE: Final = _word()
 RETURN_SLOT: Final = _word()
 """Host address of the return address of the handler chain: where a fault unwinds to."""
-RETURN_FRAME: Final = _word()
-"""What RBP, the one register that the convention preserves, holds there."""
 INTERRUPT: Final = _word()
 """Nonzero: leave at the next block."""
 INSTRUCTIONS: Final = _word()
@@ -90,6 +90,10 @@ DIRTY_PAGES: Final = _word()
 """Ring of guest pages with translated code that the guest has written to."""
 REGION_INSTRUCTIONS: Final = _word()
 """Guest instructions executed by regions (counted where a region is left)."""
+OTHER_NO_JUMP: Final = _word()
+"""A guest pc that is not NO_JUMP's."""
+NO_JUMP: Final = _word()
+"""The guest pc of what empty entries of the jump cache lead to."""
 
 assert -_next <= SIZE
 
@@ -117,28 +121,29 @@ CODE: Final = record.REGISTERS + 8
 
 CARRIED: Final = 9
 """Registers of the guest that travel in the host's between regions, at most."""
-JUMP_CACHE_BITS: Final = 12
-JUMP_ENTRY: Final = 32
-"""Bytes of an entry of the jump cache: guest pc, record, that record's CODE."""
-JUMP_RECORD, JUMP_CODE = 8, 16
+JUMP_CACHE_BITS: Final = 16
+"""The jump cache has an entry for each value that the low bits of a guest pc may have."""
+JUMP_ENTRY: Final = 8
+"""Bytes of an entry of the jump cache: the address of a record, counted from NO_RECORD."""
 
 
 def jump_cache(layout: Layout) -> int:
-    """Where the jump cache lies, from the state on: it is a table of where unknown jumps of regions went."""
-    return -(-layout.size // 64) * 64
-
-
-JUMP_SHIFT: Final = 7
+    """Where the jump cache lies, from the state on: on pages of its own, a table of where unknown jumps of regions went."""
+    return -(-(SIZE + layout.size) // _PAGE) * _PAGE - SIZE
 
 
 def jump_index(pc: int) -> int:
     """The place of a guest pc in the jump cache."""
-    return (pc ^ pc >> JUMP_SHIFT) & (1 << JUMP_CACHE_BITS) - 1
+    return pc & (1 << JUMP_CACHE_BITS) - 1
 
 
-NO_JUMP: Final = 2
-"""A guest pc that belongs elsewhere, for the first entry while it is empty; the others then hold 0."""
-assert jump_index(0) == 0 and jump_index(NO_JUMP) != 0
+NO_RECORD: Final = NO_JUMP - record.PC
+"""Where a record would lie that has NO_JUMP for its pc: an entry of zero leads there."""
+NO_JUMP_PC: Final = 0
+"""The guest pc there."""
+NO_RECORD_FOR_THAT: Final = 8
+"""What is in the entry of that pc while it is empty: the word above, which holds another one."""
+assert OTHER_NO_JUMP == NO_JUMP + NO_RECORD_FOR_THAT
 
 FORM_HANDLER, FORM_LAZY, FORM_READS, FORM_KILLS, FORM_WRITES, FORM_STOPS = 0, 8, 16, 17, 18, 19
 FORM_SIZE: Final = 32

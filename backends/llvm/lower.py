@@ -31,6 +31,9 @@ _MAY_STOP = MAY_FAULT | USES_ENVIRONMENT
 """Ops that the host may stop at: it may take a floating-point exception that the guest has unmasked."""
 _VALUE_NAME = re.compile(r"%v(\d+)\b")
 CONVENTION = "preserve_nonecc"
+PRESERVES_NOTHING = '"no_callee_saved_registers"'
+"""What makes a function free to use RBP too, the one register that the convention preserves. Nothing that is reached by
+tail calls has to preserve it, because `enter` expects nothing of whoever returns there."""
 CARRIED = "".join(f", i64 %g{n}" for n in range(context.CARRIED))
 NOTHING = ", i64 poison" * context.CARRIED
 SIGNATURE = f"(ptr %state, ptr %op{CARRIED})"

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from metaphrase.backends.llvm import context
 from metaphrase.backends.llvm.guarded import Form, form_of, guarded_load, guarded_store
-from metaphrase.backends.llvm.lower import CONVENTION, NOTHING, SIGNATURE, FunctionLowering, ModuleWriter
+from metaphrase.backends.llvm.lower import CONVENTION, NOTHING, PRESERVES_NOTHING, SIGNATURE, FunctionLowering, ModuleWriter
+from metaphrase.backends.llvm.near_stack import NearStack
 from metaphrase.backends.llvm.pure import Lines, llvm_type, operand
 from metaphrase.ir import record
 from metaphrase.ir.errors import MetaphraseError
@@ -71,6 +72,7 @@ class RegionLowering(FunctionLowering):
         self.rare_dirty = frozenset[int]().union(*(self.dirty[block] for block in rare))
         self.block: Block = function.blocks[0]
         self.dominators = Dominators(function)
+        self.stack = NearStack(function, self.dominators)
         self.checked: set[Value] = set()
         """Large parts of addresses that are known to lie in the window here, or near it."""
         self.checked_at: dict[Block, set[Value]] = {}
@@ -81,12 +83,10 @@ class RegionLowering(FunctionLowering):
         return list(self._exit_numbers)
 
     def signature(self) -> str:
-        return f"define {CONVENTION} void @{self.name}{SIGNATURE} nounwind"
+        return f"define {CONVENTION} void @{self.name}{SIGNATURE} nounwind {PRESERVES_NOTHING}"
 
     def entry(self) -> Lines:
         out: Lines = ["%counted = alloca i64", "store i64 0, ptr %counted"]
-        if not self.exact:
-            self.store_context(context.EXIT_RECORD, "null", out, "ptr")
         out.append(f"%base.p = getelementptr i8, ptr %op, i64 {record.PC}")
         out.append("%base = load i64, ptr %base.p")
         out += [f"%cell{slot.offset} = alloca {llvm_type(slot.type)}" for slot in self.cells.values()]
@@ -144,9 +144,12 @@ class RegionLowering(FunctionLowering):
             super().lower(value, out)
 
     def guest_pointer(self, value: Value, address: str, result: str, write: bool, out: Lines) -> str:
-        """A pointer into the window, checked unless it is near an address that was checked on every way here."""
+        """A pointer into the window, checked unless it is near an address that was checked on every way here, near the
+        region's own code, or near the stack."""
         root = large_part(value.args[0])
-        if root is None or root in self.checked or value.op.name in ("near_load", "near_store"):
+        if root is None or root.op.name == "base" or root in self.stack.reads:
+            return self.unchecked_pointer(address, result, out)
+        if root in self.checked or value.op.name in ("near_load", "near_store"):
             return self.unchecked_pointer(address, result, out)
         self.checked.add(root)
         if not self.exact:
@@ -321,19 +324,19 @@ class RegionLowering(FunctionLowering):
             self.tail_to_pc(self.load_context(context.REGION_DISPATCH, out), pc, out, carried)
             return
         n = self.fresh("j")
-        bits = context.JUMP_CACHE_BITS
-        out += [f"{n}.high = lshr i64 {pc}, {context.JUMP_SHIFT}", f"{n}.mixed = xor i64 {pc}, {n}.high"]
-        out.append(f"{n}.index = and i64 {n}.mixed, {(1 << bits) - 1}")
-        out.append(f"{n}.offset = mul i64 {n}.index, {context.JUMP_ENTRY}")
-        out += [f"{n}.at = add i64 {n}.offset, {context.jump_cache(self.ir.layout)}"]
-        out += [f"{n} = getelementptr i8, ptr %state, i64 {n}.at", f"{n}.key = load i64, ptr {n}"]
+        out.append(f"{n}.index = and i64 {pc}, {(1 << context.JUMP_CACHE_BITS) - 1}")
+        out.append(f"{n}.cache = getelementptr i8, ptr %state, i64 {context.jump_cache(self.ir.layout)}")
+        out += [f"{n}.entry = getelementptr i64, ptr {n}.cache, i64 {n}.index", f"{n} = load i64, ptr {n}.entry"]
+        out.append(f"{n}.from = getelementptr i8, ptr %state, i64 {context.NO_RECORD}")
+        out += [f"{n}.record = getelementptr i8, ptr {n}.from, i64 {n}"]
+        out += [f"{n}.pc = getelementptr i8, ptr {n}.record, i64 {record.PC}", f"{n}.key = load i64, ptr {n}.pc"]
         flag = self.pointer(f"{n}.flag", context.INTERRUPT, out)
         out += [f"{n}.wanted = load volatile i64, ptr {flag}", f"{n}.other = xor i64 {n}.key, {pc}"]
         out += [f"{n}.any = or i64 {n}.other, {n}.wanted", f"{n}.hit = icmp eq i64 {n}.any, 0"]
         label = n[1:]
         out += [f"br i1 {n}.hit, label %{label}.known, label %{label}.unknown, !prof !0", f"{label}.known:"]
-        for part, at in (("record", context.JUMP_RECORD), ("code", context.JUMP_CODE)):
-            out += [f"{n}.{part}.p = getelementptr i8, ptr {n}, i64 {at}", f"{n}.{part} = load ptr, ptr {n}.{part}.p"]
+        out.append(f"{n}.code.p = getelementptr i8, ptr {n}.record, i64 {context.CODE}")
+        out.append(f"{n}.code = load ptr, ptr {n}.code.p")
         self.tail_to(f"{n}.code", f"{n}.record", out, carried)
         out.append(f"{label}.unknown:")
         self.tail_to_pc(self.load_context(context.REGION_DISPATCH, out), pc, out, carried)
@@ -343,6 +346,15 @@ class RegionLowering(FunctionLowering):
         self.store_pc(pc, out)
         self.store_context(context.EXIT_REASON, reason, out)
         self.tail_to(self.load_context(context.REGION_LEAVE, out), "null", out, self._carried(out))
+
+    def _check_stack(self, pc: str, out: Lines) -> None:
+        """Leave, and let tier 0 go on, unless the stack pointer is near the window, as regions rely on."""
+        n = self.fresh("sp")
+        out += [f"{n} = load i64, ptr %cell{self.stack.offset}", f"{n}.in = icmp ult i64 {n}, {1 << WINDOW_BITS}"]
+        label = n[1:]
+        out += [f"br i1 {n}.in, label %{label}.near, label %{label}.far, !prof !0", f"{label}.far:"]
+        self._leave(pc, str(context.Reasons.INTERRUPT), out)
+        out.append(f"{label}.near:")
 
     def _poll(self, value: Value, out: Lines) -> None:
         flag = self.pointer(self.fresh("c"), context.INTERRUPT, out)
@@ -363,8 +375,9 @@ class RegionLowering(FunctionLowering):
     def leave_guest(self, name: str, terminator: Terminator, out: Lines) -> None:
         target = terminator.args[0]
         offset = direct_offset(target)
+        near = self.stack.behind[self.block]
         if offset is not None and _is_rare(terminator):
-            way = _RARELY.get(terminator.imm)
+            way = _RARELY.get("carefully" if terminator.imm == "rarely" and not near else terminator.imm)
             if way is None:
                 way = _REASON + self.module.reasons[terminator.imm]
             for cell in sorted(self.rare_dirty - self.dirty[self.block]):
@@ -379,6 +392,10 @@ class RegionLowering(FunctionLowering):
             out.append("br label %rare")
             return
         self._commit(self.dirty[self.block], out)
+        if self.exact:
+            self.store_context(context.EXIT_RECORD, "null", out, "ptr")
+        if name != "leave" and not near:
+            self._check_stack(operand(target), out)
         if name == "leave":
             self._leave(operand(target), str(self.module.reasons[terminator.imm]), out)
         elif offset is not None and uses("chaining"):
@@ -394,6 +411,8 @@ class RegionLowering(FunctionLowering):
         records = ", ".join(f"[{record.SIZE * number}, %{label}]" for label, _, number in self.rare_exits)
         out = ["rare:", f"%rare.way = phi i64 {ways}", f"%rare.at = phi i64 {records}"]
         self._commit(self.rare_dirty, out)
+        if self.exact:
+            self.store_context(context.EXIT_RECORD, "null", out, "ptr")
         out.append("%rare.record = getelementptr i8, ptr %op, i64 %rare.at")
         cases = f"i64 {_RARELY['rarely']}, label %rare.chain i64 {_RARELY['carefully']}, label %rare.careful"
         out += [f"switch i64 %rare.way, label %rare.leave [{cases}]", "rare.chain:"]

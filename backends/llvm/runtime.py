@@ -15,9 +15,10 @@ from pathlib import Path
 from string import Template
 
 from metaphrase.backends.llvm import context as c
-from metaphrase.backends.llvm.lower import CARRIED, CONVENTION, NOTHING
+from metaphrase.backends.llvm.lower import CARRIED, CONVENTION, NOTHING, PRESERVES_NOTHING
 from metaphrase.ir import record as r
 from metaphrase.ir.layout import Layout
+from metaphrase.ir.window import WINDOW_BITS
 
 _PAGE_SHIFT = 12
 _TURNS = 1 << 10
@@ -54,6 +55,7 @@ def source(layout: Layout) -> str:
     fenv = layout.slots.get("fenv")
     has_f80 = "fcw" in layout.slots  # a control word for ops on f80, which the host's own arithmetic must not see
     fill, spill = _carried(layout)
+    stack = layout.stack_pointer
     deferred = layout.deferred
     nothing_late = "define internal void @settle_late(ptr %state) { ret void }"
     parts = [
@@ -65,7 +67,7 @@ def source(layout: Layout) -> str:
             save_control=_text("save_control", offset=layout["fsw"].offset) if has_f80 else "",
             save_fenv=_text("save_fenv", offset=fenv.offset, scratch=c.SCRATCH) if fenv else "",
             host=c.HOST_MXCSR, reason=c.EXIT_REASON, slot=c.RETURN_SLOT,
-            frame=c.RETURN_FRAME, decoding=c.DECODING_PC, shared=c.SHARED,
+            decoding=c.DECODING_PC, preserves_nothing=PRESERVES_NOTHING, shared=c.SHARED,
         ),
         _text("lock", lock=c.LOCK, turns=_TURNS - 1, sched_yield=_SCHED_YIELD),
         _text(
@@ -85,9 +87,10 @@ def source(layout: Layout) -> str:
         _text(
             "regions", fill=fill, spill=spill, unused=CARRIED.replace("%g", "%u"), region=c.HEADER_REGION, code=c.CODE,
             immediate=r.IMMEDIATE, displacement=r.DISPLACEMENT, instructions=c.INSTRUCTIONS, size=r.SIZE,
+            stack=_text("stack", offset=stack.offset, bits=WINDOW_BITS) if stack else "  %far = add i64 0, 0\n",
             only_tier_0=c.ONLY_TIER_0, interrupt=c.INTERRUPT, INTERRUPT=c.Reasons.INTERRUPT,
-            jump_cache=c.jump_cache(layout), jump_entry=c.JUMP_ENTRY, jump_mask=(1 << c.JUMP_CACHE_BITS) - 1,
-            jump_shift=c.JUMP_SHIFT, jump_record=c.JUMP_RECORD, jump_code=c.JUMP_CODE,
+            jump_cache=c.jump_cache(layout), jump_mask=(1 << c.JUMP_CACHE_BITS) - 1, no_record=c.NO_RECORD,
+            exit_record=c.EXIT_RECORD,
         ),
         _text(
             "translate", code=c.CODE,
@@ -117,7 +120,7 @@ def source(layout: Layout) -> str:
             write=c.FAULT_WRITE, reason=c.EXIT_REASON, FAULT=c.Reasons.FAULT, FLOAT=c.FLOAT_FAULT, slot=c.RETURN_SLOT,
             pages=c.CODE_PAGES, pages_mask=c.CODE_PAGES_MASK, dirty=c.DIRTY_PAGES, dirty_head=c.DIRTY_HEAD,
             dirty_mask=c.DIRTY_LENGTH - 1, interrupt=c.INTERRUPT, page_shift=_PAGE_SHIFT, decoding=c.DECODING_PC,
-            exit_record=c.EXIT_RECORD, record_pc=r.PC, next_pc=r.NEXT_PC, frame=c.RETURN_FRAME,
+            exit_record=c.EXIT_RECORD, record_pc=r.PC, next_pc=r.NEXT_PC,
             shared=c.SHARED, sibling=c.SIBLING,
         ),
     ]  # fmt: skip

@@ -159,12 +159,14 @@ class JumpCache:
 
     def clear(self) -> None:
         """Forget all."""
-        self._memory.view[self._at :] = bytes(len(self._memory.view) - self._at)
-        self._memory.put_u64(self._at, c.NO_JUMP)
+        self._memory.zero(self._at, c.JUMP_ENTRY << c.JUMP_CACHE_BITS)
+        self._empty(c.NO_JUMP_PC)
 
     def forget(self, pc: int) -> None:
         """Forget where a guest pc led."""
+        self._empty(pc)
+
+    def _empty(self, pc: int) -> None:
         index = c.jump_index(pc)
-        at = self._at + c.JUMP_ENTRY * index
-        if self._memory.u64(at) == pc:
-            self._memory.put_u64(at, 0 if index else c.NO_JUMP)
+        empty = c.NO_RECORD_FOR_THAT if index == c.jump_index(c.NO_JUMP_PC) else 0
+        self._memory.put_u64(self._at + c.JUMP_ENTRY * index, empty)

@@ -50,9 +50,9 @@ class HostBlock:
     def put_u64(self, offset: int, value: int) -> None:
         self.words[offset >> 3] = value & 0xFFFF_FFFF_FFFF_FFFF
 
-    def zero(self) -> None:
-        """Give all of it back to the host: it reads as zeros again."""
-        self._map.madvise(mmap.MADV_DONTNEED)
+    def zero(self, offset: int = 0, size: int = 0) -> None:
+        """Give pages back to the host, all of them if no size is given: they read as zeros again."""
+        self._map.madvise(mmap.MADV_DONTNEED, offset, size or self.size)
 
 
 _libc = ctypes.CDLL(None, use_errno=True)

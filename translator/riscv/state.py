@@ -24,6 +24,7 @@ FRM: Final = LAYOUT.add("frm", I32)
 """The dynamic rounding mode as FRM holds it; the direction is also set in the floating-point environment."""
 FENV: Final = LAYOUT.add("fenv", I32)
 """The floating-point environment (MXCSR's layout) while native code does not run."""
+LAYOUT.stack_pointer = LAYOUT["x2"]
 LAYOUT.carry("x1", "x2", "x8", "x9", "x10", "x11", "x12", "x13", "x14")
 
 ZERO: Final = X[0]

@@ -7,7 +7,7 @@ declare ptr @llvm.addressofreturnaddress.p0()
 define i64 @enter(ptr %state, ptr %record) nounwind {
   %host.p = getelementptr i8, ptr %state, i64 ${host}
   call void @llvm.x86.sse.stmxcsr(ptr %host.p)
-${load_fenv}${load_control}  call ${convention} void @prologue(ptr %state, ptr %record${nothing})
+${load_fenv}${load_control}  call ${convention} void @prologue(ptr %state, ptr %record${nothing}) ${preserves_nothing}
   %decoding.p = getelementptr i8, ptr %state, i64 ${decoding}
   %decoding = load volatile i64, ptr %decoding.p
   %was.decoding = icmp ne i64 %decoding, 0
@@ -25,14 +25,11 @@ ${save_fenv}${save_control}  call void @llvm.x86.sse.ldmxcsr(ptr %host.p)
   ret i64 %reason
 }
 
-; Remember where the chain of handlers returns to, and RBP, which is the caller's there: a fault returns from anywhere.
+; Remember where the chain of handlers returns to: a fault returns from anywhere.
 define internal ${convention} void @prologue(ptr %state, ptr %record${carried}) noinline nounwind {
   %slot = call ptr @llvm.addressofreturnaddress.p0()
   %slot.p = getelementptr i8, ptr %state, i64 ${slot}
   store ptr %slot, ptr %slot.p
-  %frame = call i64 asm sideeffect "movq %rbp, $$0", "=r"()
-  %frame.p = getelementptr i8, ptr %state, i64 ${frame}
-  store i64 %frame, ptr %frame.p
   %fresh = icmp eq ptr %record, null
   br i1 %fresh, label %by.pc, label %by.record
 by.record:

@@ -1,12 +1,14 @@
 ; Between regions, the carried registers of the guest are arguments; tier 0 keeps them in the state.
 
 ; The header record of a block that a region has taken over: go on with the region's entry record. One pointer tells
-; which that is, so that the header can be handed to another region while other threads run.
+; which that is, so that the header can be handed to another region while other threads run. Regions rely on the stack
+; pointer's being in the window.
 define ${convention} void @region_entry(ptr %state, ptr %op${unused}) nounwind {
   %only.p = getelementptr i8, ptr %state, i64 ${only_tier_0}
   %only = load i64, ptr %only.p
-  %stay = icmp ne i64 %only, 0
-  br i1 %stay, label %block, label %region, !prof !2
+${stack}  %stay = or i64 %only, %far
+  %stays = icmp ne i64 %stay, 0
+  br i1 %stays, label %block, label %region, !prof !2
 block:
   musttail call ${convention} void @block_records(ptr %state, ptr %op${nothing})
   ret void
@@ -15,6 +17,8 @@ region:
   %entry = load ptr, ptr %entry.p
   %code.p = getelementptr i8, ptr %entry, i64 ${code}
   %code = load ptr, ptr %code.p
+  %exit.p = getelementptr i8, ptr %state, i64 ${exit_record}
+  store ptr null, ptr %exit.p
 ${fill}  musttail call ${convention} void %code(ptr %state, ptr %entry${carried})
   ret void
 }
@@ -85,17 +89,14 @@ look:
 go:
   %code.p = getelementptr i8, ptr %target, i64 ${code}
   %code = load ptr, ptr %code.p
-  %high = lshr i64 %pc, ${jump_shift}
-  %mixed = xor i64 %pc, %high
-  %index = and i64 %mixed, ${jump_mask}
-  %offset = mul i64 %index, ${jump_entry}
-  %at = add i64 %offset, ${jump_cache}
-  %entry = getelementptr i8, ptr %state, i64 %at
-  store i64 %pc, ptr %entry
-  %entry.target = getelementptr i8, ptr %entry, i64 ${jump_record}
-  store ptr %target, ptr %entry.target
-  %entry.code = getelementptr i8, ptr %entry, i64 ${jump_code}
-  store ptr %code, ptr %entry.code
+  %index = and i64 %pc, ${jump_mask}
+  %cache = getelementptr i8, ptr %state, i64 ${jump_cache}
+  %entry = getelementptr i64, ptr %cache, i64 %index
+  %from = getelementptr i8, ptr %state, i64 ${no_record}
+  %from.i = ptrtoint ptr %from to i64
+  %target.i = ptrtoint ptr %target to i64
+  %distance = sub i64 %target.i, %from.i
+  store i64 %distance, ptr %entry
   musttail call ${convention} void %code(ptr %state, ptr %target${carried})
   ret void
 leave:

@@ -163,10 +163,6 @@ fault:
   %stack = add i64 %return.slot.i, 8
   %rsp.p = getelementptr i8, ptr %ucontext, i64 160
   store i64 %stack, ptr %rsp.p
-  %frame.p = getelementptr i8, ptr %state, i64 ${frame}
-  %frame = load i64, ptr %frame.p
-  %rbp.p = getelementptr i8, ptr %ucontext, i64 120
-  store i64 %frame, ptr %rbp.p
   ret void
 foreign:
   %previous.p = getelementptr i8, ptr %roots, i64 ${previous}
