@@ -21,6 +21,7 @@ MECHANISMS: Final = {
     "jump-cache": "the look-up of unknown targets in line",
     "deferred-flags": "flags left as the operation and operands that they can be computed from",
     "leaves": "small functions that call nothing, taken into the regions of their callers",
+    "stubs": "blocks that only jump to where a table says, taken into the regions of their callers",
     "returns": "returns compared with where the region's own calls return to",
     "landings": "regions of their own for blocks that others have, but not as their entry",
     "ends-at-entries": "regions that would be too large end where others begin",

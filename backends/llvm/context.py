@@ -94,6 +94,8 @@ OTHER_NO_JUMP: Final = _word()
 """A guest pc that is not NO_JUMP's."""
 NO_JUMP: Final = _word()
 """The guest pc of what empty entries of the jump cache lead to."""
+WINDOW_SIZE: Final = _word()
+"""What is no address of the window: a check compares with the word here, which takes no register."""
 
 assert -_next <= SIZE
 

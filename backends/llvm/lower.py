@@ -128,7 +128,9 @@ class FunctionLowering:
 
     def checked_pointer(self, value: Value, address: str, result: str, write: bool, out: Lines) -> str:
         """Branch to the fault block unless the address lies in the window; then a pointer into it."""
-        out.append(f"{result}.in = icmp ult i64 {address}, {1 << WINDOW_BITS}")
+        pointer = self.pointer(self.fresh("c"), context.WINDOW_SIZE, out)
+        out.append(f"{result}.limit = load volatile i64, ptr {pointer}")
+        out.append(f"{result}.in = icmp ult i64 {address}, {result}.limit")
         label = f"v{value.id}.ok"
         out.append(f"br i1 {result}.in, label %{label}, label %fault, !prof !0")
         self.faults.append((self.current, address, write, value.origin))

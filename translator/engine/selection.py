@@ -25,6 +25,8 @@ MAX_GUESSES = 3
 """Blocks of the region that a return's target is compared with before the region is left."""
 MAX_LEAF = 24
 """Instructions of a function that is taken into the regions of its callers: one that calls nothing itself."""
+MAX_STUB = 3
+"""Instructions of a stub, which is taken into the regions of its callers: all that it does is jump."""
 MAX_HEADS = 6
 """Roots that are tried for the entry."""
 
@@ -159,11 +161,24 @@ class _Selector:
                 self.return_points[block.end] = target
                 if target is not None and (target in self.roots or self.small_leaf(target)):
                     targets += [target, block.end]
+                elif target is not None and self.is_stub(target):
+                    targets.append(target)
+                    del self.return_points[block.end]  # what is called lies elsewhere
             elif target is not None:
                 targets.append(target)
             elif transfer == "jump":
                 self.is_leaf = False
         return targets
+
+    def is_stub(self, target: int) -> bool:
+        """Whether the block at a guest address does no more than jump on to where a table says, as those of a procedure
+        linkage table do."""
+        if not uses("stubs"):
+            return False
+        block = self.source.block(target, first=False)
+        if block is None or len(block.instructions) > MAX_STUB:
+            return False
+        return ways(self.guest, self.source, block) == [Way("jump", None)]
 
     def small_leaf(self, target: int) -> bool:
         """Whether the function at a guest address is small, has run, and calls and jumps nowhere unknown."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from metaphrase.backends.llvm import context as c
 from metaphrase.backends.llvm.compile import loading_seconds
 from metaphrase.ir.errors import MetaphraseError
+from metaphrase.ir.window import WINDOW_BITS
 from metaphrase.translator.engine import precompiled
 from metaphrase.translator.engine.block_table import BlockTable
 from metaphrase.translator.engine.cache import Cache, default_folder
@@ -78,7 +79,7 @@ class Translations:
             c.HOT_WAITS: self.tier == "1",
             c.WINDOW_BASE: self.memory.base, c.CODE_BEGIN: code.base, c.CODE_END: code.base + code.capacity,
             c.CODE_FAULTS: code.faults, c.DIRTY_PAGES: self.pages.dirty.address,
-            c.STOP_BEFORE: NEVER, c.NO_JUMP: c.NO_JUMP_PC, c.OTHER_NO_JUMP: c.NO_JUMP_PC + 1,
+            c.WINDOW_SIZE: 1 << WINDOW_BITS, c.STOP_BEFORE: NEVER, c.NO_JUMP: c.NO_JUMP_PC, c.OTHER_NO_JUMP: c.NO_JUMP_PC + 1,
         }.items():  # fmt: skip
             context.put_u64(c.SIZE + offset, value)
 
