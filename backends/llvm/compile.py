@@ -45,6 +45,10 @@ def host() -> Host:
     )  # fmt: skip
 
 
+_TUNING = ("-slow-3ops-lea",)
+"""LLVM takes LEA with three operands for slow, as it was on processors of ten years ago, and writes two instructions."""
+
+
 @cache
 def features() -> str:
     """LLVM's feature string: what the host has of the extensions that pay (256-bit vectors at most)."""
@@ -55,7 +59,8 @@ def features() -> str:
         "gfni": "gfni",
     }  # fmt: skip
     flags = host_flags()
-    return ",".join(f"+{llvm_name}" for llvm_name, flag in names.items() if flag in flags)
+    has = [f"+{llvm_name}" for llvm_name, flag in names.items() if flag in flags]
+    return ",".join([*has, *_TUNING])
 
 
 @cache

@@ -166,6 +166,7 @@ class FunctionLowering:
         body: Lines = []
         for block, values in scheduled:
             self.current = self.labels[block]
+            first = len(body)
             body.append(f"{self.current}:")
             begin, faults = len(body), len(self.faults)
             self.begin_block(block, body)
@@ -181,6 +182,7 @@ class FunctionLowering:
                     (label, _renamed([address], repeated, suffix)[0], write, origin)
                     for label, address, write, origin in self.faults[faults:]
                 ]
+            body[first:] = self.end_block(body[first:])
             seen.update(value.id for value in values)
         start = [f"{self.signature()} {{", "entry:", *self.prologue]
         start += [f"%local{n} = alloca {llvm_type(t)}" for n, t in enumerate(self.ir.locals)]
@@ -193,6 +195,10 @@ class FunctionLowering:
 
     def begin_block(self, block: Block, out: Lines) -> None:
         """Lines at the start of a block."""
+
+    def end_block(self, lines: Lines) -> Lines:
+        """The lines of a block, of which the first is its label, as they are to be."""
+        return lines
 
     def lower(self, value: Value, out: Lines) -> None:
         if value.op.is_pure:

@@ -1,15 +1,19 @@
 """Tier-1 regions to LLVM: guest state lives in SSA values from entry to exit.
 
-A region is entered through its entry record, which tells the guest address that its code is relative to (`%base`), and
-left through exit records, which follow that one and are chained like records of tier 0. Every slot of the state that
-the region touches becomes a stack cell that LLVM turns into SSA values; cells that may have changed are written back
-where the region is left, but for the carried registers of the guest, which go on to the next region as arguments.
+A region is entered through its entry record, and left through exit records, which follow that one. What the code needs
+of them stands right before it, where no register is needed to find it: the guest address that it is relative to
+(`%base`), the address of the entry record, and for each exit record the one it is chained to (`place`). Every slot of
+the state that the region touches becomes a stack cell that LLVM turns into SSA values; cells that may have changed are
+written back where the region is left, but for the carried registers of the guest, which go on to the next region as
+arguments.
 
 In an exact region, each cell has a shadow: what it held at the last checkpoint. Only faults read the shadows, each in a
 block of its own that writes them back (see `guarded`); what cannot be guarded is preceded by writing them back.
 """
 
 from __future__ import annotations
+
+import re
 
 from metaphrase.backends.llvm import context
 from metaphrase.backends.llvm.guarded import Form, form_of, guarded_load, guarded_store
@@ -28,9 +32,31 @@ from metaphrase.ir.types import Type
 from metaphrase.ir.window import WINDOW_BITS, large_part
 from metaphrase.translator.mechanisms import uses
 
+_BASE_NAME = re.compile(r"%base\b(?!\.)")
 _RARELY = {"rarely": 0, "carefully": 1}
 _REASON = 2
 """What a way out does that is seldom taken: go on as any does, or carefully, or (and above) leave for a reason."""
+
+
+_BASE, _RECORDS, _SLOTS = -8, -16, -16
+"""Where a word before the code holds its guest address, and the address of its entry record; behind what the slots of
+the exit records lie, downwards, each of which holds the address of the record that it is chained to."""
+
+
+def slot_of(number: int) -> int:
+    """Where the slot of an exit record lies, as an offset from the code; the first has number 1."""
+    return _SLOTS - 8 * number
+
+
+def place(code: bytearray, entry: int, base: int, records: int, exits: int) -> None:
+    """Write what stands before a region's code: `entry` is where that begins in the image.
+
+    base      guest address of the region
+    records   host address of its entry record, which `exits` exit records follow; none is chained to another one yet
+    """
+    words = [base, records, *(records + record.SIZE * number for number in range(1, 1 + exits))]
+    for number, word in enumerate(words, start=1):
+        code[entry - 8 * number : entry - 8 * number + 8] = word.to_bytes(8, "little")
 
 
 def direct_offset(target: Value) -> int | None:
@@ -83,12 +109,12 @@ class RegionLowering(FunctionLowering):
         return list(self._exit_numbers)
 
     def signature(self) -> str:
-        return f"define {CONVENTION} void @{self.name}{SIGNATURE} nounwind {PRESERVES_NOTHING}"
+        words = 2 + len(self._exit_numbers)
+        before = f"prefix [{words + words % 2} x i64] zeroinitializer"  # an even number: the code is to be aligned
+        return f"define dso_local {CONVENTION} void @{self.name}{SIGNATURE} nounwind {PRESERVES_NOTHING} {before}"
 
     def entry(self) -> Lines:
         out: Lines = ["%counted = alloca i64", "store i64 0, ptr %counted"]
-        out.append(f"%base.p = getelementptr i8, ptr %op, i64 {record.PC}")
-        out.append("%base = load i64, ptr %base.p")
         out += [f"%cell{slot.offset} = alloca {llvm_type(slot.type)}" for slot in self.cells.values()]
         if needs_present(self.ir):
             self._settle(out)
@@ -123,6 +149,19 @@ class RegionLowering(FunctionLowering):
         above = self.dominators.idom[self.dominators.index[block]]
         self.checked = set(self.checked_at.get(self.dominators.order[above], ()))
         self.checked_at[block] = self.checked
+
+    def end_block(self, lines: Lines) -> Lines:
+        """Each block reads the base by itself, where it needs it: a register is not kept for that."""
+        if not any(_BASE_NAME.search(line) for line in lines):
+            return lines
+        name = self.fresh("base")
+        read = f"{name} = load i64, ptr {self._before(_BASE)}, !invariant.load !1"
+        first = 1 + next(i for i, line in enumerate(lines[1:]) if " = phi " not in line)
+        return [*lines[:first], read, *(_BASE_NAME.sub(name, line) for line in lines[first:])]
+
+    def _before(self, offset: int) -> str:
+        """A pointer to a word that stands before the code."""
+        return f"getelementptr (i8, ptr @{self.name}, i64 {offset})"
 
     def state_pointer(self, offset: int, type: Type, result: str, out: Lines) -> str:
         if offset in self.cells:
@@ -166,7 +205,9 @@ class RegionLowering(FunctionLowering):
         return super().unchecked_pointer(address, result, out)
 
     def last_blocks(self) -> Lines:
-        return [*self._rare_block(), *(self._guard_blocks() if self.exact else self._fault_block())]
+        faults = self._guard_blocks() if self.exact else self._fault_block()
+        at = faults.index("fault:") if faults else 0
+        return [*self._rare_block(), *faults[:at], *self.end_block(faults[at:])]
 
     def _fault_block(self) -> Lines:
         out: Lines = []
@@ -247,7 +288,7 @@ class RegionLowering(FunctionLowering):
             out.append(f"store {text} {held}, ptr {slot}, align 1")
         at, pointer = self.fresh("n"), self.fresh("exit")
         out.append(f"{at} = load i64, ptr %checkpoint")
-        out.append(f"{pointer} = getelementptr i8, ptr %op, i64 {at}")
+        out.append(f"{pointer} = getelementptr i8, ptr {self._records(out)}, i64 {at}")
         self.store_context(context.EXIT_RECORD, pointer, out, "ptr")
 
     def _guard_blocks(self) -> Lines:
@@ -304,10 +345,15 @@ class RegionLowering(FunctionLowering):
             arguments.append(f", i64 {value}")
         return "".join(arguments) + NOTHING[len(", i64 poison") * len(self.carried) :]
 
-    def _chain_to(self, exit_record: str, out: Lines) -> None:
+    def _records(self, out: Lines) -> str:
+        """The address of the entry record."""
+        name = self.fresh("records")
+        out.append(f"{name} = load ptr, ptr {self._before(_RECORDS)}, !invariant.load !1")
+        return name
+
+    def _chain_to(self, slot: str, out: Lines) -> None:
         """Go to the record that an exit record is chained to: itself, as long as it was not resolved."""
-        slot, target, code_slot, code = self.fresh("s"), self.fresh("t"), self.fresh("s"), self.fresh("h")
-        out.append(f"{slot} = getelementptr i8, ptr {exit_record}, i64 {record.DISPLACEMENT}")
+        target, code_slot, code = self.fresh("t"), self.fresh("s"), self.fresh("h")
         out.append(f"{target} = load ptr, ptr {slot}")
         out.append(f"{code_slot} = getelementptr i8, ptr {target}, i64 {context.CODE}")
         out.append(f"{code} = load ptr, ptr {code_slot}")
@@ -342,7 +388,6 @@ class RegionLowering(FunctionLowering):
         self.tail_to_pc(self.load_context(context.REGION_DISPATCH, out), pc, out, carried)
 
     def _leave(self, pc: str, reason: str, out: Lines) -> None:
-        self.store_context(context.EXIT_RECORD, "%op", out, "ptr")
         self.store_pc(pc, out)
         self.store_context(context.EXIT_REASON, reason, out)
         self.tail_to(self.load_context(context.REGION_LEAVE, out), "null", out, self._carried(out))
@@ -365,12 +410,6 @@ class RegionLowering(FunctionLowering):
     def _exit_number(self, offset: int) -> int:
         """The number of the exit record for a guest address; number 0 is the entry record."""
         return self._exit_numbers.setdefault(offset, 1 + len(self._exit_numbers))
-
-    def _exit_record(self, offset: int, out: Lines) -> str:
-        """A pointer to the exit record for a guest address."""
-        name = self.fresh("exit")
-        out.append(f"{name} = getelementptr i8, ptr %op, i64 {record.SIZE * self._exit_number(offset)}")
-        return name
 
     def leave_guest(self, name: str, terminator: Terminator, out: Lines) -> None:
         target = terminator.args[0]
@@ -399,7 +438,7 @@ class RegionLowering(FunctionLowering):
         if name == "leave":
             self._leave(operand(target), str(self.module.reasons[terminator.imm]), out)
         elif offset is not None and uses("chaining"):
-            self._chain_to(self._exit_record(offset, out), out)
+            self._chain_to(self._before(slot_of(self._exit_number(offset))), out)
         else:
             self._dispatch(operand(target), out)
 
@@ -408,19 +447,25 @@ class RegionLowering(FunctionLowering):
         if not self.rare_exits:
             return []
         ways = ", ".join(f"[{way}, %{label}]" for label, way, _ in self.rare_exits)
-        records = ", ".join(f"[{record.SIZE * number}, %{label}]" for label, _, number in self.rare_exits)
-        out = ["rare:", f"%rare.way = phi i64 {ways}", f"%rare.at = phi i64 {records}"]
+        numbers = ", ".join(f"[{number}, %{label}]" for label, _, number in self.rare_exits)
+        out = ["rare:", f"%rare.way = phi i64 {ways}", f"%rare.number = phi i64 {numbers}"]
         self._commit(self.rare_dirty, out)
         if self.exact:
             self.store_context(context.EXIT_RECORD, "null", out, "ptr")
-        out.append("%rare.record = getelementptr i8, ptr %op, i64 %rare.at")
         cases = f"i64 {_RARELY['rarely']}, label %rare.chain i64 {_RARELY['carefully']}, label %rare.careful"
         out += [f"switch i64 %rare.way, label %rare.leave [{cases}]", "rare.chain:"]
-        self._chain_to("%rare.record", out)
-        out.append("rare.careful:")
-        self.tail_to(self.load_context(context.REGION_CAREFUL, out), "%rare.record", out, self._carried(out))
-        out += ["rare.leave:", f"%rare.reason = sub i64 %rare.way, {_REASON}"]
-        out.append(f"%rare.pc.p = getelementptr i8, ptr %rare.record, i64 {record.PC}")
+        out.append("%rare.down = sub i64 0, %rare.number")
+        out.append(f"%rare.slot = getelementptr i64, ptr {self._before(_SLOTS)}, i64 %rare.down")
+        self._chain_to("%rare.slot", out)
+        for label in ("careful", "leave"):
+            out.append(f"rare.{label}:")
+            out.append(f"%{label}.offset = mul i64 %rare.number, {record.SIZE}")
+            out.append(f"%{label}.record = getelementptr i8, ptr {self._records(out)}, i64 %{label}.offset")
+            if label == "careful":
+                careful = self.load_context(context.REGION_CAREFUL, out)
+                self.tail_to(careful, f"%{label}.record", out, self._carried(out))
+        out.append(f"%rare.reason = sub i64 %rare.way, {_REASON}")
+        out.append(f"%rare.pc.p = getelementptr i8, ptr %leave.record, i64 {record.PC}")
         out.append("%rare.pc = load i64, ptr %rare.pc.p")
         self._leave("%rare.pc", "%rare.reason", out)
         return out

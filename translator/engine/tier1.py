@@ -18,7 +18,7 @@ from metaphrase.backends.llvm.codecache import CodeCacheFull, size_of
 from metaphrase.backends.llvm.compile import REGION_LEVEL, REGION_PASSES, compile_text, host, is_loaded, load
 from metaphrase.backends.llvm.lower import ModuleWriter
 from metaphrase.backends.llvm.objects import Image, link
-from metaphrase.backends.llvm.region import RegionLowering
+from metaphrase.backends.llvm.region import RegionLowering, place, slot_of
 from metaphrase.ir import passes, record
 from metaphrase.translator.engine.host_memory import HostBlock
 from metaphrase.translator.engine.native import code_cache
@@ -370,9 +370,11 @@ class Tier1:
         sizes = self.owner.sizes
         if self.next_record + size > sizes.records or self.code_bytes + room > sizes.regions:
             raise CodeCacheFull(f"no room for a region with {room} bytes of code and {size} of records")
-        base = code_cache().add(Image(compiled.code, {}, 64, compiled.faults))
-        self.code_bytes += room
         at = self.next_record
+        code = bytearray(compiled.code)
+        place(code, compiled.entry, origin, self.records.address + at, len(compiled.exits))
+        base = code_cache().add(Image(bytes(code), {}, 64, compiled.faults))
+        self.code_bytes += room
         self.next_record += size
         self.records.put_u64(at + c.CODE, base + compiled.entry)
         if self._may_be_written(compiled, origin):
@@ -385,7 +387,7 @@ class Tier1:
             target = origin + offset
             self.records.put_u64(exit_at + record.PC, target)
             self.records.put_u64(exit_at + record.IMMEDIATE, target)
-            self.records.put_u64(exit_at + record.DISPLACEMENT, self.records.address + exit_at)
+            self.records.put_u64(exit_at + record.DISPLACEMENT, base + compiled.entry + slot_of(number))
             self.records.put_u64(exit_at + c.CODE, self.owner.runtime.symbols["region_resolve"])
             self.exits[target].append(exit_at)
         one = Installed(
@@ -402,7 +404,11 @@ class Tier1:
         """Make all that comes to a block go to an entry record, regions without a detour."""
         self.owner.blocks.enter_region(header, entry)
         for exit_at in self.exits.get(self.owner.blocks.record_pc(header), ()):
-            self.records.put_u64(exit_at + record.DISPLACEMENT, entry)
+            self._chain(exit_at, entry)
+
+    def _chain(self, exit_at: int, target: int) -> None:
+        """Let an exit record lead to another record, or by itself to the runtime: one store to its region's slot."""
+        ctypes.c_uint64.from_address(self.records.u64(exit_at + record.DISPLACEMENT)).value = target
 
     def forget(self, first: int, last: int) -> None:
         """Drop the regions that hold code of a range of pages; called while no guest code runs."""
@@ -426,7 +432,7 @@ class Tier1:
                 del self.by_page[page]
         self.owner.blocks.leave_region(one.pc)
         for exit_at in self.exits.get(one.pc, ()):
-            self.records.put_u64(exit_at + record.DISPLACEMENT, self.records.address + exit_at)
+            self._chain(exit_at, self.records.address + exit_at)
         entry_at = one.entry_record - self.records.address
         for exit_at in range(entry_at + record.SIZE, entry_at + record.SIZE * (1 + one.exits), record.SIZE):
             target = self.records.u64(exit_at + record.PC)

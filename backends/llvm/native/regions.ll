@@ -104,7 +104,7 @@ leave:
   ret void
 }
 
-; An exit record that is not chained yet: find or translate its target and chain it.
+; An exit record that is not chained yet: find or translate its target and chain it, by the slot before the region's code.
 define ${convention} void @region_resolve(ptr %state, ptr %op${carried}) noinline nounwind {
   %pc.p = getelementptr i8, ptr %op, i64 ${immediate}
   %pc = load i64, ptr %pc.p
@@ -112,8 +112,9 @@ define ${convention} void @region_resolve(ptr %state, ptr %op${carried}) noinlin
   %failed = icmp eq ptr %target, null
   br i1 %failed, label %leave, label %go
 go:
-  %chain = getelementptr i8, ptr %op, i64 ${displacement}
-  store ptr %target, ptr %chain
+  %slot.p = getelementptr i8, ptr %op, i64 ${displacement}
+  %slot = load ptr, ptr %slot.p
+  store ptr %target, ptr %slot
   %code.p = getelementptr i8, ptr %target, i64 ${code}
   %code = load ptr, ptr %code.p
   musttail call ${convention} void %code(ptr %state, ptr %target${carried})

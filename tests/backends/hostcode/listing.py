@@ -4,7 +4,8 @@ Arguments come in these registers: R12 is the state pointer, R13 the record. The
 the code, and what they point to goes by name. Below the state is `context`, in it are the guest's slots, behind it is
 the jump cache, whose entries tell where the record lies that was `found`. Behind a region's entry record (`record`) are
 its exit records (`record[1]` and on), behind a handler's is that of the next instruction; `target` is the record that
-one of them is chained to.
+one of them is chained to. Before a region's code stand its guest address (`base`), the address of its entry record
+(`records`), and what its exit records are chained to (`chain[1]` and on).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from metaphrase.translator.guest import Guest
 CPU: Final = "x86-64-v3"
 HOST: Final = Host(avx=True, fma=True)
 EXTENSIONS: Final = (
-    "+sse3,+ssse3,+sse4.1,+sse4.2,+crc32,+popcnt,+cx16,+avx,+avx2,+bmi,+bmi2,+lzcnt,+movbe,+fma,+f16c"
+    "+sse3,+ssse3,+sse4.1,+sse4.2,+crc32,+popcnt,+cx16,+avx,+avx2,+bmi,+bmi2,+lzcnt,+movbe,+fma,+f16c,-slow-3ops-lea"
 )
 """What that level of the psABI (AMD64, table 3.1) has beyond the baseline, as far as the engine asks hosts for it."""
 
@@ -102,10 +103,10 @@ class _Lister:
 
     def __init__(self, guest: Guest, image: Image, symbol: str) -> None:
         self.guest, self.image = guest, image
+        self.start = image.symbols[symbol]
         disassembler = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64)
         disassembler.detail = True
-        start = image.symbols[symbol]
-        self.instructions = list(disassembler.disasm(HostCode(image.code, start).code, start))
+        self.instructions = list(disassembler.disasm(HostCode(image.code, self.start).code, self.start))
         self.by_address = {each.address: each for each in self.instructions}
         reasons = context.Reasons.table(guest.reasons)
         self.reasons = {number: name for name, number in reasons.items()} | {context.Reasons.FAULT: "fault"}
@@ -167,6 +168,9 @@ class _Lister:
             copied = before.get(places[1])
             if memory is not None and not memory.index and memory.disp % record.SIZE == record.DISPLACEMENT:
                 copied = "target" if before.get(self._register(memory.base)) == "record" else copied
+            word = self._before_code(instruction, instruction.operands[1])
+            if word:
+                copied = {"base": None, "records": "record"}.get(word, "target")
         kept = {place: role for place, role in before.items() if place not in written}
         if copied is not None and places[0]:
             kept[places[0]] = copied
@@ -208,6 +212,9 @@ class _Lister:
         base, index = (instruction.reg_name(number) or "" for number in (operand.mem.base, operand.mem.index))
         scale, offset = operand.mem.scale, operand.mem.disp
         if base == "rip":
+            word = self._before_code(instruction, operand)
+            if word:
+                return word
             return self._constant(instruction, instruction.address + instruction.size + offset, operand.size)
         if index in roles and scale == 1:
             base, index = index, base
@@ -226,6 +233,14 @@ class _Lister:
             name = name.removesuffix(f".{_FIELDS[0]}")
         more = f" + {index}{f'*{scale}' if scale > 1 else ''}" if index else ""
         return name and name + more
+
+    def _before_code(self, instruction: capstone.CsInsn, operand: x86.X86Op) -> str:
+        """The name of a word that stands before a region's code; "" for anything else."""
+        if operand.type != x86.X86_OP_MEM or instruction.reg_name(operand.mem.base) != "rip":
+            return ""
+        number = (self.start - instruction.address - instruction.size - operand.mem.disp) // 8
+        names = {1: "base", 2: "records"}
+        return names.get(number, f"chain[{number - 2}]" if number > 0 else "")
 
     def _constant(self, instruction: capstone.CsInsn, offset: int, size: int) -> str:
         if instruction.mnemonic == "lea":
