@@ -46,7 +46,7 @@ def host() -> Host:
 
 
 _TUNING = ("-slow-3ops-lea",)
-"""LLVM takes LEA with three operands for slow, as it was on processors of ten years ago, and writes two instructions."""
+"""LLVM takes LEA with three operands for slow, as processors of ten years ago were, and writes two instructions."""
 
 
 @cache

@@ -130,7 +130,7 @@ JUMP_ENTRY: Final = 8
 
 
 def jump_cache(layout: Layout) -> int:
-    """Where the jump cache lies, from the state on: on pages of its own, a table of where unknown jumps of regions went."""
+    """Where the jump cache lies, from the state on, on pages of its own: where unknown jumps of regions went."""
     return -(-(SIZE + layout.size) // _PAGE) * _PAGE - SIZE
 
 

@@ -21,7 +21,6 @@ from metaphrase.ir.ops import MAY_FAULT
 from metaphrase.ir.passes.environment import USES_ENVIRONMENT
 from metaphrase.ir.schedule import schedule
 from metaphrase.ir.types import VOID, Type
-from metaphrase.ir.window import WINDOW_BITS
 
 TERMINATORS = frozenset({"jump", "branch", "ret", "next", "goto", "leave"})
 LOWERED_OPS = PURE_OPS | frozenset(EFFECTS) | TERMINATORS | {"count", "poll", "checkpoint"}

@@ -16,8 +16,16 @@ from __future__ import annotations
 import re
 
 from metaphrase.backends.llvm import context
+from metaphrase.backends.llvm.before_code import BASE, RECORDS, SLOTS, slot_of
 from metaphrase.backends.llvm.guarded import Form, form_of, guarded_load, guarded_store
-from metaphrase.backends.llvm.lower import CONVENTION, NOTHING, PRESERVES_NOTHING, SIGNATURE, FunctionLowering, ModuleWriter
+from metaphrase.backends.llvm.lower import (
+    CONVENTION,
+    NOTHING,
+    PRESERVES_NOTHING,
+    SIGNATURE,
+    FunctionLowering,
+    ModuleWriter,
+)
 from metaphrase.backends.llvm.near_stack import NearStack
 from metaphrase.backends.llvm.pure import Lines, llvm_type, operand
 from metaphrase.ir import record
@@ -36,27 +44,6 @@ _BASE_NAME = re.compile(r"%base\b(?!\.)")
 _RARELY = {"rarely": 0, "carefully": 1}
 _REASON = 2
 """What a way out does that is seldom taken: go on as any does, or carefully, or (and above) leave for a reason."""
-
-
-_BASE, _RECORDS, _SLOTS = -8, -16, -16
-"""Where a word before the code holds its guest address, and the address of its entry record; behind what the slots of
-the exit records lie, downwards, each of which holds the address of the record that it is chained to."""
-
-
-def slot_of(number: int) -> int:
-    """Where the slot of an exit record lies, as an offset from the code; the first has number 1."""
-    return _SLOTS - 8 * number
-
-
-def place(code: bytearray, entry: int, base: int, records: int, exits: int) -> None:
-    """Write what stands before a region's code: `entry` is where that begins in the image.
-
-    base      guest address of the region
-    records   host address of its entry record, which `exits` exit records follow; none is chained to another one yet
-    """
-    words = [base, records, *(records + record.SIZE * number for number in range(1, 1 + exits))]
-    for number, word in enumerate(words, start=1):
-        code[entry - 8 * number : entry - 8 * number + 8] = word.to_bytes(8, "little")
 
 
 def direct_offset(target: Value) -> int | None:
@@ -155,7 +142,7 @@ class RegionLowering(FunctionLowering):
         if not any(_BASE_NAME.search(line) for line in lines):
             return lines
         name = self.fresh("base")
-        read = f"{name} = load i64, ptr {self._before(_BASE)}, !invariant.load !1"
+        read = f"{name} = load i64, ptr {self._before(BASE)}, !invariant.load !1"
         first = 1 + next(i for i, line in enumerate(lines[1:]) if " = phi " not in line)
         return [*lines[:first], read, *(_BASE_NAME.sub(name, line) for line in lines[first:])]
 
@@ -348,7 +335,7 @@ class RegionLowering(FunctionLowering):
     def _records(self, out: Lines) -> str:
         """The address of the entry record."""
         name = self.fresh("records")
-        out.append(f"{name} = load ptr, ptr {self._before(_RECORDS)}, !invariant.load !1")
+        out.append(f"{name} = load ptr, ptr {self._before(RECORDS)}, !invariant.load !1")
         return name
 
     def _chain_to(self, slot: str, out: Lines) -> None:
@@ -455,7 +442,7 @@ class RegionLowering(FunctionLowering):
         cases = f"i64 {_RARELY['rarely']}, label %rare.chain i64 {_RARELY['carefully']}, label %rare.careful"
         out += [f"switch i64 %rare.way, label %rare.leave [{cases}]", "rare.chain:"]
         out.append("%rare.down = sub i64 0, %rare.number")
-        out.append(f"%rare.slot = getelementptr i64, ptr {self._before(_SLOTS)}, i64 %rare.down")
+        out.append(f"%rare.slot = getelementptr i64, ptr {self._before(SLOTS)}, i64 %rare.down")
         self._chain_to("%rare.slot", out)
         for label in ("careful", "leave"):
             out.append(f"rare.{label}:")

@@ -124,7 +124,7 @@ def test_code_is_shown() -> None:
         assert "add" in str(region)
         assert len(region.ir.blocks) > len(block.ir.blocks) > 1
         assert region.stages[-1].name == "dead_state"
-        assert "define preserve_nonecc void @region" in region.optimised_llvm
+        assert "preserve_nonecc void @region" in region.optimised_llvm
         assert "gs:[" in str(region.assembly)
         areas = {area.access for area in process.memory.areas}
         assert {"r-x", "rw-"} <= areas

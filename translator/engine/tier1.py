@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from metaphrase.backends.llvm import context as c
+from metaphrase.backends.llvm.before_code import place, slot_of
 from metaphrase.backends.llvm.codecache import CodeCacheFull, size_of
 from metaphrase.backends.llvm.compile import REGION_LEVEL, REGION_PASSES, compile_text, host, is_loaded, load
 from metaphrase.backends.llvm.lower import ModuleWriter
 from metaphrase.backends.llvm.objects import Image, link
-from metaphrase.backends.llvm.region import RegionLowering, place, slot_of
+from metaphrase.backends.llvm.region import RegionLowering
 from metaphrase.ir import passes, record
 from metaphrase.translator.engine.host_memory import HostBlock
 from metaphrase.translator.engine.native import code_cache
