@@ -1,4 +1,4 @@
-"""The words that stand right before a region's code: what it needs of its records, without a register to find them by."""
+"""The words right before a region's code: what it needs of its records, without a register to find them by."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Final
 from metaphrase.ir import record
 
 BASE: Final = -8
+"""Where, from the code on, the guest address is that it is relative to."""
 RECORDS: Final = -16
+"""Where the host address of the entry record is, behind which the exit records lie."""
 SLOTS: Final = -16
-"""Where a word before the code holds its guest address, and the address of its entry record; behind what the slots of
-the exit records lie, downwards, each of which holds the address of the record that it is chained to."""
+"""Where the slots of the exit records begin, downwards: each holds the address of the record that it is chained to."""
 
 
 def slot_of(number: int) -> int:
