@@ -90,10 +90,6 @@ DIRTY_PAGES: Final = _word()
 """Ring of guest pages with translated code that the guest has written to."""
 REGION_INSTRUCTIONS: Final = _word()
 """Guest instructions executed by regions (counted where a region is left)."""
-OTHER_NO_JUMP: Final = _word()
-"""A guest pc that is not NO_JUMP's."""
-NO_JUMP: Final = _word()
-"""The guest pc of what empty entries of the jump cache lead to."""
 WINDOW_SIZE: Final = _word()
 """What is no address of the window: a check compares with the word here, which takes no register."""
 
@@ -123,10 +119,11 @@ CODE: Final = record.REGISTERS + 8
 
 CARRIED: Final = 9
 """Registers of the guest that travel in the host's between regions, at most."""
-JUMP_CACHE_BITS: Final = 16
+JUMP_CACHE_BITS: Final = 14
 """The jump cache has an entry for each value that the low bits of a guest pc may have."""
-JUMP_ENTRY: Final = 8
-"""Bytes of an entry of the jump cache: the address of a record, counted from NO_RECORD."""
+JUMP_ENTRY: Final = 16
+"""Bytes of an entry of the jump cache: a guest pc, and the code of the region that is entered there."""
+JUMP_CODE: Final = 8
 
 
 def jump_cache(layout: Layout) -> int:
@@ -139,13 +136,9 @@ def jump_index(pc: int) -> int:
     return pc & (1 << JUMP_CACHE_BITS) - 1
 
 
-NO_RECORD: Final = NO_JUMP - record.PC
-"""Where a record would lie that has NO_JUMP for its pc: an entry of zero leads there."""
-NO_JUMP_PC: Final = 0
-"""The guest pc there."""
-NO_RECORD_FOR_THAT: Final = 8
-"""What is in the entry of that pc while it is empty: the word above, which holds another one."""
-assert OTHER_NO_JUMP == NO_JUMP + NO_RECORD_FOR_THAT
+NO_JUMP: Final = 1
+"""A guest pc that belongs elsewhere, for the first entry while it is empty; the others then hold 0."""
+assert jump_index(0) == 0 and jump_index(NO_JUMP) != 0
 
 FORM_HANDLER, FORM_LAZY, FORM_READS, FORM_KILLS, FORM_WRITES, FORM_STOPS = 0, 8, 16, 17, 18, 19
 FORM_SIZE: Final = 32

@@ -358,19 +358,17 @@ class RegionLowering(FunctionLowering):
             return
         n = self.fresh("j")
         out.append(f"{n}.index = and i64 {pc}, {(1 << context.JUMP_CACHE_BITS) - 1}")
-        out.append(f"{n}.cache = getelementptr i8, ptr %state, i64 {context.jump_cache(self.ir.layout)}")
-        out += [f"{n}.entry = getelementptr i64, ptr {n}.cache, i64 {n}.index", f"{n} = load i64, ptr {n}.entry"]
-        out.append(f"{n}.from = getelementptr i8, ptr %state, i64 {context.NO_RECORD}")
-        out += [f"{n}.record = getelementptr i8, ptr {n}.from, i64 {n}"]
-        out += [f"{n}.pc = getelementptr i8, ptr {n}.record, i64 {record.PC}", f"{n}.key = load i64, ptr {n}.pc"]
+        out.append(f"{n}.offset = mul i64 {n}.index, {context.JUMP_ENTRY}")
+        out.append(f"{n}.at = add i64 {n}.offset, {context.jump_cache(self.ir.layout)}")
+        out += [f"{n} = getelementptr i8, ptr %state, i64 {n}.at", f"{n}.key = load i64, ptr {n}"]
         flag = self.pointer(f"{n}.flag", context.INTERRUPT, out)
         out += [f"{n}.wanted = load volatile i64, ptr {flag}", f"{n}.other = xor i64 {n}.key, {pc}"]
         out += [f"{n}.any = or i64 {n}.other, {n}.wanted", f"{n}.hit = icmp eq i64 {n}.any, 0"]
         label = n[1:]
         out += [f"br i1 {n}.hit, label %{label}.known, label %{label}.unknown, !prof !0", f"{label}.known:"]
-        out.append(f"{n}.code.p = getelementptr i8, ptr {n}.record, i64 {context.CODE}")
+        out.append(f"{n}.code.p = getelementptr i8, ptr {n}, i64 {context.JUMP_CODE}")
         out.append(f"{n}.code = load ptr, ptr {n}.code.p")
-        self.tail_to(f"{n}.code", f"{n}.record", out, carried)
+        self.tail_to_pc(f"{n}.code", pc, out, carried)
         out.append(f"{label}.unknown:")
         self.tail_to_pc(self.load_context(context.REGION_DISPATCH, out), pc, out, carried)
 

@@ -89,7 +89,8 @@ def source(layout: Layout) -> str:
             immediate=r.IMMEDIATE, displacement=r.DISPLACEMENT, instructions=c.INSTRUCTIONS, size=r.SIZE,
             stack=_text("stack", offset=stack.offset, bits=WINDOW_BITS) if stack else "  %far = add i64 0, 0\n",
             only_tier_0=c.ONLY_TIER_0, interrupt=c.INTERRUPT, INTERRUPT=c.Reasons.INTERRUPT,
-            jump_cache=c.jump_cache(layout), jump_mask=(1 << c.JUMP_CACHE_BITS) - 1, no_record=c.NO_RECORD,
+            jump_cache=c.jump_cache(layout), jump_mask=(1 << c.JUMP_CACHE_BITS) - 1, jump_entry=c.JUMP_ENTRY,
+            jump_code=c.JUMP_CODE,
             exit_record=c.EXIT_RECORD,
         ),
         _text(

@@ -160,13 +160,11 @@ class JumpCache:
     def clear(self) -> None:
         """Forget all."""
         self._memory.zero(self._at, c.JUMP_ENTRY << c.JUMP_CACHE_BITS)
-        self._empty(c.NO_JUMP_PC)
+        self._empty(0)
 
     def forget(self, pc: int) -> None:
         """Forget where a guest pc led."""
-        self._empty(pc)
+        self._empty(c.jump_index(pc))
 
-    def _empty(self, pc: int) -> None:
-        index = c.jump_index(pc)
-        empty = c.NO_RECORD_FOR_THAT if index == c.jump_index(c.NO_JUMP_PC) else 0
-        self._memory.put_u64(self._at + c.JUMP_ENTRY * index, empty)
+    def _empty(self, index: int) -> None:
+        self._memory.put_u64(self._at + c.JUMP_ENTRY * index, 0 if index else c.NO_JUMP)

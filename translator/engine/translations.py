@@ -80,7 +80,6 @@ class Translations:
             c.WINDOW_BASE: self.memory.base, c.CODE_BEGIN: code.base, c.CODE_END: code.base + code.capacity,
             c.CODE_FAULTS: code.faults, c.DIRTY_PAGES: self.pages.dirty.address,
             c.WINDOW_SIZE: 1 << WINDOW_BITS, c.STOP_BEFORE: NEVER,
-            c.NO_JUMP: c.NO_JUMP_PC, c.OTHER_NO_JUMP: c.NO_JUMP_PC + 1,
         }.items():  # fmt: skip
             context.put_u64(c.SIZE + offset, value)
 

@@ -25,7 +25,7 @@ ${fill}  musttail call ${convention} void %code(ptr %state, ptr %entry${carried}
 
 ; Where the entry record of a region leads whose code the guest may write: it may have done so just now, in a region
 ; that goes on until somebody polls.
-define ${convention} void @region_checked(ptr %state, ptr %op${carried}) nounwind {
+define dso_local ${convention} void @region_checked(ptr %state, ptr %op${carried}) nounwind {
   %interrupt.p = getelementptr i8, ptr %state, i64 ${interrupt}
   %interrupt = load volatile i64, ptr %interrupt.p
   %stop = icmp ne i64 %interrupt, 0
@@ -44,7 +44,7 @@ go:
 }
 
 ; Where regions go for a block of tier 0: its header.
-define ${convention} void @region_to_block(ptr %state, ptr %op${carried}) nounwind {
+define dso_local ${convention} void @region_to_block(ptr %state, ptr %op${carried}) nounwind {
 ${spill}  call void @settle_late(ptr %state)
   %handler = load ptr, ptr %op
   musttail call ${convention} void %handler(ptr %state, ptr %op${nothing})
@@ -72,7 +72,7 @@ go:
 }
 
 ; Go on at a guest pc, which stands in the place of the record: the jump cache, which regions look into themselves, did
-; not have it, or somebody wants to interrupt.
+; not have it, or somebody wants to interrupt. Only regions are put there, which take no notice of the record.
 define ${convention} void @region_dispatch(ptr %state, ptr %op${carried}) noinline nounwind {
   %pc = ptrtoint ptr %op to i64
   %interrupt.p = getelementptr i8, ptr %state, i64 ${interrupt}
@@ -89,14 +89,20 @@ look:
 go:
   %code.p = getelementptr i8, ptr %target, i64 ${code}
   %code = load ptr, ptr %code.p
+  %is.block = icmp eq ptr %code, @region_to_block
+  %is.checked = icmp eq ptr %code, @region_checked
+  %needs.record = or i1 %is.block, %is.checked
+  br i1 %needs.record, label %enter, label %remember
+remember:
   %index = and i64 %pc, ${jump_mask}
-  %cache = getelementptr i8, ptr %state, i64 ${jump_cache}
-  %entry = getelementptr i64, ptr %cache, i64 %index
-  %from = getelementptr i8, ptr %state, i64 ${no_record}
-  %from.i = ptrtoint ptr %from to i64
-  %target.i = ptrtoint ptr %target to i64
-  %distance = sub i64 %target.i, %from.i
-  store i64 %distance, ptr %entry
+  %offset = mul i64 %index, ${jump_entry}
+  %at = add i64 %offset, ${jump_cache}
+  %entry = getelementptr i8, ptr %state, i64 %at
+  store i64 %pc, ptr %entry
+  %entry.code = getelementptr i8, ptr %entry, i64 ${jump_code}
+  store ptr %code, ptr %entry.code
+  br label %enter
+enter:
   musttail call ${convention} void %code(ptr %state, ptr %target${carried})
   ret void
 leave:

@@ -2,9 +2,8 @@
 
 Arguments come in these registers: R12 is the state pointer, R13 the record. They and their copies are followed through
 the code, and what they point to goes by name. Below the state is `context`, in it are the guest's slots, behind it is
-the jump cache, whose entries tell where the record lies that was `found`. Behind a region's entry record (`record`) are
-its exit records (`record[1]` and on), behind a handler's is that of the next instruction; `target` is the record that
-one of them is chained to. Before a region's code stand its guest address (`base`), the address of its entry record
+the jump cache. Behind a region's entry record (`record`) are its exit records (`record[1]` and on), behind a handler's
+is that of the next instruction; `target` is the record that one of them is chained to. Before a region's code stand its guest address (`base`), the address of its entry record
 (`records`), and what its exit records are chained to (`chain[1]` and on).
 """
 
@@ -46,7 +45,7 @@ _CONTEXT: Final = {
     for name, offset in vars(context).items()
     if name.isupper() and isinstance(offset, int) and -context.SIZE <= offset < 0
 }
-_FOUND: Final = {0: "", record.PC: ".pc", context.CODE: ".code"}
+_JUMP_CACHE: Final = {0: "pc", context.JUMP_CODE: "code"}
 _FIELDS: Final = {
     record.HANDLER: "handler", **{offset: name for name, (offset, _) in record.FIELDS.items()},
 }  # fmt: skip
@@ -221,8 +220,6 @@ class _Lister:
         match roles.get(base):
             case "state":
                 name = "state" if index and not offset else self._in_state(offset)
-                if index and scale == 1 and (field := offset - context.NO_RECORD) in _FOUND:
-                    name = f"found{_FOUND[field]}"
             case "record":
                 name = self._in_record(offset)
             case "target":
@@ -251,8 +248,9 @@ class _Lister:
         if offset < 0:
             word = offset & -8
             return _CONTEXT.get(word) and f"context.{_CONTEXT[word]}{_plus(offset - word)}"
-        if offset == context.jump_cache(self.guest.layout):
-            return "jump_cache"
+        cache = offset - context.jump_cache(self.guest.layout)
+        if cache in _JUMP_CACHE:
+            return f"jump_cache.{_JUMP_CACHE[cache]}"
         slot = self.guest.layout.find(offset)
         return f"state.{slot.name}{_plus(offset - slot.offset)}" if slot is not None else None
 
