@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from metaphrase.translator.guest import AssemblyError
+from metaphrase.translator.x86.modes import MODES
 
 
 def assemble(guest: str, text: str, address: int) -> bytes:
@@ -22,19 +24,11 @@ def assemble(guest: str, text: str, address: int) -> bytes:
     return code
 
 
-def _x86_64(text: str, address: int) -> bytes:
-    return _x86("x86_64", text, address)
-
-
-def _i386(text: str, address: int) -> bytes:
-    return _x86("i386", text, address)
-
-
-def _x86(guest: str, text: str, address: int) -> bytes:
-    """Intel's syntax, by keystone."""
+def _x86(guest: str, size: int, text: str, address: int) -> bytes:
+    """Intel's syntax, for code of a size in bits, by keystone."""
     import keystone  # starts slowly, and is only needed here
 
-    mode = keystone.KS_MODE_64 if guest == "x86_64" else keystone.KS_MODE_32
+    mode = {16: keystone.KS_MODE_16, 32: keystone.KS_MODE_32, 64: keystone.KS_MODE_64}[size]
     engine = keystone.Ks(keystone.KS_ARCH_X86, mode)
     try:
         code, _ = engine.asm(text, address, as_bytes=True)
@@ -51,7 +45,7 @@ def _riscv64(text: str, address: int) -> bytes:
 
 
 ASSEMBLERS: Final[dict[str, Callable[[str, int], bytes]]] = {
-    "x86_64": _x86_64, "i386": _i386, "riscv64": _riscv64,
+    **{mode.name: partial(_x86, mode.name, mode.size) for mode in MODES}, "riscv64": _riscv64,
 }  # fmt: skip
 
 __all__ = ["AssemblyError", "assemble"]

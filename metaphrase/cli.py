@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Show how machine code is decoded, its IR, the IR after each pass that changed it, and the LLVM IR "
                     "and host code that it becomes.",
     )  # fmt: skip
-    explain.add_argument("guest", metavar="GUEST", help="x86_64, i386, riscv64, or one that is installed")
+    explain.add_argument("guest", metavar="GUEST", help="x86_64, i386, i8086, riscv64, or another that there is")
     explain.add_argument("bytes", nargs="*", metavar="BYTES", help="the code in hexadecimal")
     explain.add_argument("--asm", metavar="TEXT", help="the code in assembly; instructions are separated by ;")
     explain.add_argument("--address", type=lambda text: int(text, 0), default=0x1000, metavar="N",

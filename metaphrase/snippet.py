@@ -23,7 +23,7 @@ from metaphrase.translator.exits import Exit
 from metaphrase.translator.guest import DecodeError, Guest
 
 DEFAULT_ADDRESS = 0x1000
-_STACK_TOP, _STACK_SIZE = 0x7FFF_0000, 64 << 10
+_STACK_SIZE = 64 << 10
 _RED_ZONE = 256
 """Zeros above the initial stack pointer: the return address there is 0, which no code has."""
 
@@ -70,12 +70,12 @@ class Snippet(Translation):
         self.code = assemble(guest, code, address) if isinstance(code, str) else bytes(code)
         if not self.code:
             raise MetaphraseError(f"{guest}: there is no code")
-        if address % made.alignment or not 0 <= address < _STACK_TOP - _STACK_SIZE - len(self.code):
+        if address % made.alignment or not 0 <= address < made.bare_stack - _STACK_SIZE - len(self.code):
             raise MetaphraseError(f"{guest}: code cannot lie at {address:#x}")
         super().__init__(made, self._code_at, address)
         self._memory = BareMemory()
         self._memory.map_code(address, self.code, _filler(made))
-        self._memory.map(_STACK_TOP - _STACK_SIZE, _STACK_SIZE)
+        self._memory.map(made.bare_stack - _STACK_SIZE, _STACK_SIZE)
         self._cpu = ReferenceCpu(made, self._memory)
         self.registers = Registers(made, self._cpu)
         self.memory = GuestMemory(self)
@@ -118,8 +118,8 @@ class Snippet(Translation):
         self._cpu.reset()
         abi = ABIS.get(self.guest.name)
         if abi is not None:
-            self._cpu.set(abi.stack_pointer, _STACK_TOP - _RED_ZONE)
-        self.pc = self.address
+            self._cpu.set(abi.stack_pointer, self.guest.bare_stack - _RED_ZONE)
+        self.guest.begin(self._cpu, self.address, self.guest.bare_stack - _RED_ZONE)
 
     def map(self, address: int, data: bytes | int, *, writable: bool = True) -> None:
         """Map the pages that hold `data` (or so many zero bytes) from an address on, and fill them."""

@@ -93,6 +93,8 @@ class Guest(ABC):
     """Slot that holds the guest's program counter while native code does not run."""
     common_forms: Path | None = None
     """A file with the names of forms (see `form_name`) that programs have; `precompiled` says what for."""
+    has_programs: bool = True
+    """Whether it is worth compiling its runtime before anybody asks: Linux has programs for it, say."""
     lazy_group: str = ""
     """Group of slots (flags) of which a tier-0 handler exists in two variants, writing them or not."""
     longest: int
@@ -109,6 +111,8 @@ class Guest(ABC):
     """Registers that are not a slot: how to read and write them, given the CPU."""
     shown_registers: tuple[str, ...] = ()
     """Those of them, of 32 bits, that people want to see first."""
+    bare_stack: int = 0x7FFF_0000
+    """The address at which the stack of a bare machine ends."""
     services: Mapping[str, Callable[[Any], None]] = {}
     """Reasons to leave that the guest itself serves, given the CPU: CPUID and the like."""
     reasons: tuple[str, ...] = ()
@@ -135,6 +139,10 @@ class Guest(ABC):
     def linux_description(self) -> Mapping[str, str]:
         """The lines of /proc/cpuinfo about a processor, by name; empty if this guest has none to tell."""
         return {}
+
+    def begin(self, cpu: Any, pc: int, stack: int) -> None:
+        """Have a CPU of a bare machine begin at an address; with its stack at another, where a guest has to do that."""
+        cpu.pc = pc
 
     @abstractmethod
     def decode(self, code: bytes, pc: int) -> Decoded:

@@ -218,3 +218,80 @@ def test_32_bit_code_has_its_own_registers_and_assembler() -> None:
         assert code.registers.esp == 2 * 0x7FFEFF00 & 0xFFFF_FFFF and code.registers["cs"] == 0x23
     assert "rax" not in code.registers.names and "ymm8" not in code.registers.names
     assert "eax  000013ba" in str(code.registers)
+
+
+BOOT_SECTOR = """
+    xor ax, ax; mov ds, ax
+    mov word ptr [0x84], 0x7c40; mov word ptr [0x86], ax
+    mov ax, 0xb800; mov es, ax; xor di, di
+    mov cx, 10; mov bl, 48
+again:
+    mov al, bl; int 0x21; inc bl
+    loop again
+    lcall 0x7c0, 0x60
+    mov ax, 0xffff; mov fs, ax; mov dl, byte ptr fs:[0x10]
+    sti; hlt
+"""
+"""Prints ten digits by interrupt 21, whose handler lies at 0x7C40, and more by a far call of 0x7C60."""
+PRINT = "mov ah, 0x1e; stosw; iret"
+SUM = "push bp; mov bp, sp; push cs; pop ds; mov si, 0x70; mov cx, 3; rep movsw; pop bp; .byte 0xcb"
+
+
+@isolated
+def test_a_program_in_real_mode_writes_to_a_screen() -> None:
+    """Segments, string instructions, far transfers and interrupts, everywhere; HLT is the machine's."""
+    sector = bytearray(0x80)
+    for offset, text in ((0, BOOT_SECTOR), (0x40, PRINT), (0x60, SUM)):
+        part = mp.code("i8086", asm=text, address=0x7C00 + offset).code
+        sector[offset : offset + len(part)] = part
+    sector[0x70:0x76] = b"h\x1ei\x1e!\x1e"
+    code = mp.code("i8086", bytes(sector), address=0x7C00)
+    for start in (0, 0xB8000, 0x100000):
+        code.map(start, 4096)
+    code.poke(0x100000, b"\x5a")
+    for tier in mp.tiers():
+        code.reset()
+        code.poke(0xB8000, bytes(40))
+        stop = code.run(tier=tier)
+        assert (stop.kind, stop.trap) == ("trap", "halt"), (tier, stop)
+        assert code.peek(0xB8000, 26) == b"".join(bytes([byte, 0x1E]) for byte in b"0123456789hi!"), tier
+        assert code.registers.edx == 0x5A, "FFFF:0010 is an address beyond the first MiB"
+        assert code.registers["ds"] == 0x7C0 and code.registers["ds_base"] == 0x7C00
+        assert code.registers["esp"] == 0xFF00 and code.registers["eip"] == stop.pc == code.pc
+        assert code.registers["eflags"] & 0x200
+
+
+@isolated
+def test_16_bit_code_ends_at_the_limits_of_its_segments() -> None:
+    cases = (
+        ("mov ax, word ptr [0xffff]", "general_protection"), ("mov ax, word ptr [bp - 1]", "stack_fault"),
+        ("mov sp, 1; push ax", "stack_fault"), ("mov al, byte ptr [0xffff]", "end"),
+        ("mov ebx, 0x10000; mov al, byte ptr [ebx]", "general_protection"), ("jmp edx", "general_protection"),
+        ("mov bx, 0xffff; lea si, [bx + 2]", "end"),
+    )  # fmt: skip
+    for text, wanted in cases:
+        code = mp.code("i8086", asm=text)
+        code.map(0xF000, 4096)
+        for tier in mp.tiers():
+            code.reset()
+            stop = code.run(tier=tier, edx=0x10000)
+            assert wanted in (stop.kind, stop.trap), (text, tier, stop)
+
+
+@isolated
+def test_protected_mode_reads_descriptors_from_the_guests_table() -> None:
+    """A load sets the accessed bit; what is not there, or not for this privilege level, is refused."""
+    code = mp.code("i286", asm="mov ds, ax; mov bx, word ptr [6]; mov word ptr [4], bx")
+    table = [0, 0x0000_9200_5000_0007, 0x0000_1200_5000_0007, 0x0000_9000_5000_0007, 0x0000_F800_5000_0007]
+    code.map(0x3000, b"".join(descriptor.to_bytes(8, "little") for descriptor in table))
+    code.map(0x5000, 4096)
+    refused = dict.fromkeys((0, 0x18, 0x20, 0x28, 0xB), "general_protection")
+    for selector, wanted in {8: "end", 0x10: "not_present", **refused}.items():
+        for tier in mp.tiers():
+            code.reset()
+            code.poke(0x3000 + 13, b"\x92")
+            code.poke(0x5004, bytes.fromhex("00003412"))
+            stop = code.run(tier=tier, eax=selector, gdt_base=0x3000, gdt_limit=8 * len(table) - 1)
+            assert wanted in (stop.kind, stop.trap), (hex(selector), tier, stop)
+            if wanted == "end":
+                assert code.peek(0x5004, 4) == bytes.fromhex("34123412") and code.peek(0x3000 + 13, 1) == b"\x93"

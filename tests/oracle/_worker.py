@@ -12,6 +12,7 @@ from typing import NoReturn
 
 import numpy as np
 
+from tests.oracle._segments import LOCAL
 from tests.oracle._trap import ARENA, ARENA_SIZE, CODE, CODE_SIZE, TICK_SECONDS, Trap
 
 Request = tuple[int, bytes, bytes, tuple[tuple[int, bytes], ...]]
@@ -33,6 +34,7 @@ _SA_SIGINFO, _SA_ONSTACK, _SA_RESTART = 4, 0x0800_0000, 0x1000_0000
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 38, 22, 2
 _SECCOMP_ALLOW, _SECCOMP_TRAP = 0x7FFF_0000, 0x0003_0000
 _ALTERNATE_STACK = 1 << 18
+_MODIFY_LDT, _WRITE_LDT, _USER_DESC = 154, 0x11, 16
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mmap.restype = ctypes.c_void_p
@@ -66,6 +68,7 @@ def serve(pipe: Connection, trap: Trap, background: bytes) -> NoReturn:
     try:
         arena, code = _map_guest()
         _describe_segment(trap)
+        _make_local_segments()
         _take_signals(trap)
         _refuse_system_calls()
         worker = _Worker(trap, arena, code, background)
@@ -144,6 +147,22 @@ def _describe_segment(trap: Trap) -> None:
     ctypes.memmove(ARENA, descriptor, len(descriptor))
     trap.describe_segment(ARENA)
     ctypes.memset(ARENA, 0, len(descriptor))
+
+
+def _make_local_segments() -> bool:
+    """The segments of 16-bit mode; gives whether the kernel has made all (it need not: CONFIG_MODIFY_LDT_SYSCALL)."""
+    return all(
+        _libc.syscall(_MODIFY_LDT, _WRITE_LDT, segment.user_desc(number), _USER_DESC) == 0
+        for number, segment in enumerate(LOCAL)
+    )
+
+
+def segments_are_made() -> bool:
+    """Whether the kernel makes local segments of 16 bits, as a child of this process finds out."""
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if _make_local_segments() else 1)
+    return os.waitpid(child, 0)[1] == 0
 
 
 def _take_signals(trap: Trap) -> None:

@@ -28,7 +28,8 @@ from types import TracebackType
 
 from metaphrase.ir.errors import MetaphraseError
 from tests.oracle import _trap
-from tests.oracle._worker import Reply, Request, serve
+from tests.oracle._segments import CODE_16, DATA_16, EXTRA_16, STACK_16, base_of
+from tests.oracle._worker import Reply, Request, segments_are_made, serve
 
 ARENA, ARENA_SIZE = _trap.ARENA, _trap.ARENA_SIZE
 CODE, CODE_SIZE = _trap.CODE, _trap.CODE_SIZE
@@ -40,8 +41,12 @@ FLAGS = 0xCD5
 """The flags compared: OF, DF, SF, ZF, AF, PF, CF. The others are not reported."""
 INITIAL_X87 = struct.pack("<HHBxH", 0x37F, 0, 0, 0).ljust(160, b"\0")
 
-SELECTORS = {64: (0, 0x33, 0x2B, 0, 0, 0), 32: (0x2B, 0x23, 0x2B, 0x2B, 0x63, 0x63)}
-"""ES, CS, SS, DS, FS and GS in the modes of x86; those of 32-bit mode are Linux's flat ones, and the worker's own."""
+SELECTORS = {
+    64: (0, 0x33, 0x2B, 0, 0, 0), 32: (0x2B, 0x23, 0x2B, 0x2B, 0x63, 0x63),
+    16: (EXTRA_16, CODE_16, STACK_16, DATA_16, 0x63, 0x63),
+}  # fmt: skip
+"""ES, CS, SS, DS, FS and GS in the modes of x86: those of 32-bit mode are Linux's flat ones, and the worker's own;
+those of 16-bit mode are small segments (`_segments.py`), but for FS and GS."""
 
 PAGE_FAULT = 14
 SUPPORTED = platform.machine() == "x86_64" and platform.system() == "Linux"
@@ -56,6 +61,10 @@ def _runs_32_bit_code() -> bool:
 
 
 SUPPORTED_32 = _runs_32_bit_code()
+SUPPORTED_16 = SUPPORTED_32 and segments_are_made()
+MODES = {64: SUPPORTED, 32: SUPPORTED_32, 16: SUPPORTED_16}
+"""The modes of x86, and whether this host runs them."""
+WITHOUT_MODE = "the host's kernel runs no such code (IA32_EMULATION; MODIFY_LDT_SYSCALL, X86_16BIT)"
 
 
 class OracleError(MetaphraseError):
@@ -72,6 +81,7 @@ class State:
 
     registers: dict[str, int] = field(default_factory=dict)
     rip: int = 0
+    """As a linear address, in whatever segment it lies."""
     rflags: int = 0
     mxcsr: int = 0x1F80
     xmm: list[int] = field(default_factory=list)
@@ -98,7 +108,7 @@ class State:
             return b"".join(
                 (
                     struct.pack("<2Q4H", self.fs_base, self.gs_base, es, ds, fs, gs),
-                    struct.pack("<18Q4H", *general, rip, self.rflags & FLAGS | 0x202, cs, 0, 0, ss),
+                    struct.pack("<18Q4H", *general, rip - base_of(cs), self.rflags & FLAGS | 0x202, cs, 0, 0, ss),
                     bytes(_trap.SIGNAL_REGISTERS - 19 * 8),
                     image,
                     _vectors(self.xmm),
@@ -136,7 +146,7 @@ class Fault:
     offset: int
     """From the snippet's start to the instruction that faulted (for SIGTRAP and SIGSYS: to what follows it)."""
     vector: int
-    """The processor's exception number: 0 #DE, 6 #UD, 12 #SS, 13 #GP, 14 #PF, 17 #AC, 19 #XM."""
+    """The processor's exception number: 0 #DE, 6 #UD, 11 #NP, 12 #SS, 13 #GP, 14 #PF, 17 #AC, 19 #XM."""
     address: int | None = None
     """The address that could not be accessed, if it was a page fault."""
     write: bool = False
@@ -151,6 +161,7 @@ class Result:
     fault: Fault | None
     changes: tuple[tuple[int, bytes], ...]
     before: tuple[bytes, Mapping[int, bytes]] = field(repr=False, compare=False)
+    mode: int = 64
 
     @property
     def arena(self) -> bytes:
@@ -235,7 +246,9 @@ class Oracle:
         fs_base, gs_base, *words = struct.unpack_from("<2Q8x23Q", block)
         es, ds, fs, gs = struct.unpack_from("<4H", block, 16)
         cs, _, _, ss = struct.unpack_from("<4H", block, _trap.REGISTERS + 18 * 8)
-        rip, rflags = words[16:18]
+        rip, rflags = base_of(cs) + words[16], words[17]
+        if case.mode == 16:  # whose stack is of 16 bits: above, the kernel's own address may show
+            words[_trap.SIGNAL_ORDER.index("rsp")] &= 0xFFFF_FFFF
         error_code, vector, _, address = words[19:23]
         image = block[_trap.IMAGE : _trap.IMAGE + 160]
         fault = None
@@ -263,4 +276,4 @@ class Oracle:
             gs_base,
             (es, cs, ss, ds, fs, gs) if case.mode != 64 else (),
         )
-        return Result(state, fault, changes, (self.background, case.memory))
+        return Result(state, fault, changes, (self.background, case.memory), case.mode)

@@ -1,8 +1,11 @@
-"""The x86 guests, registered as "x86_64" and "i386"."""
+"""The x86 guests, one for each of the modes (`modes.py`): "x86_64", "i386", "i8086", "i286" and so on."""
 
 from __future__ import annotations
 
+from functools import partial
+
 from metaphrase.translator.guest import Guest, register
+from metaphrase.translator.x86.modes import FLAT, LONG, MODES
 
 
 def _make_x86_64() -> Guest:
@@ -17,5 +20,14 @@ def _make_i386() -> Guest:
     return I386Guest()
 
 
-register("x86_64", _make_x86_64)
-register("i386", _make_i386)
+def _make_segmented(name: str) -> Guest:
+    from metaphrase.translator.x86.guest import SEGMENTED, SegmentedGuest
+
+    return SegmentedGuest(SEGMENTED[name])
+
+
+register(LONG.name, _make_x86_64)
+register(FLAT.name, _make_i386)
+for _mode in MODES:
+    if not _mode.flat:
+        register(_mode.name, partial(_make_segmented, _mode.name))

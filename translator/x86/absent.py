@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
-from metaphrase.translator.x86.table import LEGACY, LONG, MODES
+from metaphrase.translator.x86.table import LEGACY, LONG, SIZES
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Absent:
     what: str
     names: tuple[str, ...]
     reason: str
-    modes: tuple[int, ...] = MODES
+    modes: tuple[int, ...] = SIZES
 
 
 _NOT_ANNOUNCED: Final = "CPUID does not announce it, and programs that do not ask do not use it."

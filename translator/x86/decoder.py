@@ -16,6 +16,7 @@ from typing import Final
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.translator.guest import Decoded, DecodeError, Description
 from metaphrase.translator.x86 import state as s
+from metaphrase.translator.x86.modes import Mode
 from metaphrase.translator.x86.table import IMMEDIATES, Encoding
 
 MAP_COUNT: Final = 7
@@ -26,8 +27,6 @@ HAS_MODRM: Final = 32
 LEVEL_ONE: Final = 0
 LEVEL_TWO: Final = MAP_COUNT * 256 * 4
 LONGEST: Final = 15
-GUEST_NAMES: Final = {32: "i386", 64: "x86_64"}
-"""What the guest of a mode is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ class Tables:
             LZCNT is BSR with a prefix; or none. The tables' layout, and so the native face, is the same without them.
     """
 
-    def __init__(self, rows: Sequence[Description], mode: int, absent: Collection[int] = ()) -> None:
+    def __init__(self, rows: Sequence[Description], mode: Mode, absent: Collection[int] = ()) -> None:
         self.rows, self.mode = rows, mode
         self.absent = absent
         self.stand_ins: set[int] = set()
@@ -103,7 +102,7 @@ class Tables:
 
     def _as_selected(self, encoding: Encoding) -> Encoding:
         """As the mode looks at it: W does not always matter."""
-        return replace(encoding, wide=None) if self.mode != 64 and encoding.ignores_w else encoding
+        return replace(encoding, wide=None) if not self.mode.is_long and encoding.ignores_w else encoding
 
     @cached_property
     def blob(self) -> bytes:
@@ -143,7 +142,7 @@ def _combinations(selects: int, fields: tuple[int | None, ...]) -> list[int]:
 class _Reader:
     """Bytes of one instruction, read in order."""
 
-    def __init__(self, code: bytes, pc: int, mode: int) -> None:
+    def __init__(self, code: bytes, pc: int, mode: Mode) -> None:
         self.code, self.pc, self.mode, self.at = code, pc, mode, 0
 
     def peek(self) -> int:
@@ -166,7 +165,7 @@ class _Reader:
 
     def error(self, why: str) -> DecodeError:
         shown = self.code[: max(self.at, 1)].hex(" ")
-        return DecodeError(f"{GUEST_NAMES[self.mode]}: no instruction at pc {self.pc:#x} (bytes {shown} ...): {why}")
+        return DecodeError(f"{self.mode.name}: no instruction at pc {self.pc:#x} (bytes {shown} ...): {why}")
 
 
 def register_offset(register_class: int, number: int, rex: bool) -> int:
@@ -191,7 +190,7 @@ def decode(tables: Tables, code: bytes, pc: int) -> Decoded:
     repeat = segment = rex = 0
     while True:
         byte = reader.unsigned(1)
-        if byte & 0xF0 == 0x40 and mode == 64:
+        if byte & 0xF0 == 0x40 and mode.is_long:
             rex = byte  # counts only right before the opcode
             continue
         if byte == 0x66:
@@ -203,15 +202,15 @@ def decode(tables: Tables, code: bytes, pc: int) -> Decoded:
         elif byte in (0xF2, 0xF3):
             repeat = 3 if byte == 0xF2 else 2
         elif byte in (0x26, 0x2E, 0x36, 0x3E):
-            if mode != 64:  # in 64-bit mode these are null, and FS and GS stay in force
-                segment = 0
+            if not mode.is_long:  # where these are null, and FS and GS stay in force
+                segment = 0 if mode.flat else s.SEGMENT_BASES[byte >> 3 & 3]
         elif byte in (0x64, 0x65):
             segment = s.FS_BASE if byte == 0x64 else s.GS_BASE
         else:
             break
         rex = 0
     map_number = length = vex_register = wide = 0
-    if byte in (0xC4, 0xC5) and (mode == 64 or reader.peek() >= 0xC0):  # else LES, LDS
+    if byte in (0xC4, 0xC5) and mode.protected and (mode.is_long or reader.peek() >= 0xC0):  # else LES, LDS
         if operand16 or repeat or lock or rex:
             raise reader.error("a 66, F2, F3, LOCK or REX prefix before VEX")
         rex, wide, map_number, vex_register, length, prefix = _vex(reader, byte)
@@ -237,7 +236,9 @@ def decode(tables: Tables, code: bytes, pc: int) -> Decoded:
         raise reader.error("no such opcode with this prefix and ModRM byte")
     encoding = encoding_of(tables.rows[row])
 
-    size = _operand_size(encoding.size_rule, wide, operand16, mode)
+    narrow = operand16 != (mode.size == 16)
+    size = _operand_size(encoding.size_rule, wide, narrow, mode)
+    address_size = mode.other_address_size if resized else mode.size
     reg = (modrm >> 3 & 7) | (rex >> 2 & 1) << 3
     if encoding.opcode_register:
         reg = (byte & 7) | (rex & 1) << 3
@@ -252,7 +253,7 @@ def decode(tables: Tables, code: bytes, pc: int) -> Decoded:
     if encoding.modrm and form:
         registers[1] = register_offset(encoding.rm_class, (modrm & 7) | (rex & 1) << 3, bool(rex))
     elif encoding.modrm:
-        if resized and mode == 32:
+        if address_size == 16:
             if encoding.vector_index:
                 raise reader.error("a gather with 16-bit addresses")
             memory, displacement = _memory_operand_16(reader, modrm, registers)
@@ -261,28 +262,30 @@ def decode(tables: Tables, code: bytes, pc: int) -> Decoded:
         if encoding.vector_index and len({registers[0], registers[3], registers[6]}) < 3:
             raise reader.error("a gather that names a register twice")
     if encoding.immediate == 8:
-        displacement, memory = reader.unsigned(mode // 8 >> resized), 1
+        displacement, memory = reader.unsigned(address_size // 8), 1
     if encoding.addresses:
         memory = 1
     if memory:
-        if segment:
+        if not mode.flat and not segment:
+            registers[5] = s.SS_BASE if registers[2] in (s.GPR[4], s.GPR[5]) else s.DS_BASE
+        if segment or not mode.flat:
             memory += 2
         if resized:
             memory = 5
     if lock and not (encoding.lockable and memory):
         raise reader.error("LOCK prefix where it is not allowed")
-    narrow_branch = operand16 and mode != 64
+    narrow_branch = narrow and not mode.is_long
     immediate = _immediate(reader, encoding.immediate, size, narrow_branch)
     if encoding.immediate == IMMEDIATES["is4"]:
-        registers[7] = s.XMM[immediate >> 4 & (15 if mode == 64 else 7)]
+        registers[7] = s.XMM[immediate >> 4 & (15 if mode.is_long else 7)]
     if relative:
         displacement += pc + reader.at
     repeat_static = repeat if encoding.repeatable else 0
     statics = (0, 16, 32, 64).index(size) | memory << 2 | lock << 5 | repeat_static << 6
     if encoding.immediate in (6, 7):
         immediate += pc + reader.at
-        if mode != 64:
-            immediate &= 0xFFFF if narrow_branch else 0xFFFF_FFFF
+        if not mode.is_long:  # in a segment, an offset of 16 bits is not known before its base is
+            immediate &= 0xFFFF if narrow_branch and mode.flat else 0xFFFF_FFFF
     mask = (1 << 64) - 1
     return Decoded(row, statics, tuple(registers), immediate & mask, displacement & mask, pc, reader.at)
 
@@ -302,19 +305,19 @@ def _vex(reader: _Reader, first: int) -> tuple[int, int, int, int, int, int]:
         last = reader.unsigned(1)
         rex |= last >> 7 << 3
     wide, register = rex >> 3 & 1, ~last >> 3 & 15
-    if reader.mode != 64:
+    if not reader.mode.is_long:
         rex, register = 0, register & 7
     return rex, wide, 3 + map_number, register, last >> 2 & 1, last & 3
 
 
-def _operand_size(rule: int, wide: int, operand16: bool, mode: int) -> int:
-    if mode != 64:
-        return {0: 0, 4: 32}.get(rule, 16 if operand16 else 32)
+def _operand_size(rule: int, wide: int, narrow: bool, mode: Mode) -> int:
+    if not mode.is_long:
+        return {0: 0, 4: 32, 5: 0 if mode.flat else 16 if narrow else 32}.get(rule, 16 if narrow else 32)
     match rule:
         case 1:
-            return 64 if wide else 16 if operand16 else 32
+            return 64 if wide else 16 if narrow else 32
         case 2:
-            return 16 if operand16 and not wide else 64
+            return 16 if narrow and not wide else 64
         case 3:
             return 64
         case 4:
@@ -344,9 +347,9 @@ def _memory_operand(
     elif vector_index:
         raise reader.error("a gather without a SIB byte")
     elif rm == 5 and mod == 0:
-        if reader.mode == 64:
+        if reader.mode.is_long:
             registers[2] = s.ZERO_PC
-        return kind, reader.signed(4), reader.mode == 64
+        return kind, reader.signed(4), reader.mode.is_long
     registers[2] = s.GPR[rm | (rex & 1) << 3]
     return kind, reader.signed(mod if mod == 1 else 4) if mod else 0, False
 

@@ -11,14 +11,15 @@ from metaphrase.translator.guest import Description
 from metaphrase.translator.x86.absent import ABSENT, Absent
 from metaphrase.translator.x86.features import FEATURES
 from metaphrase.translator.x86.instructions import ROWS
-from metaphrase.translator.x86.table import MODES, Row
+from metaphrase.translator.x86.table import SIZES, Row
 
 _HEAD = """# The x86 instructions that are described
 
 Generated from the tables (`python -m metaphrase.translator.x86.document`): every form, by its extension in CPUID,
 as the manual writes it (`translator/x86/table.py` explains the notation). Where the same bytes may have operands
-in registers or in memory, that is one form here. A form that only 64-bit mode or only 32-bit modes have is marked with
-64 or 32; others exist in both, but where W tells of 64-bit operands, which takes 64-bit mode.
+in registers or in memory, that is one form here. A form that only 64-bit mode has is marked with 64, one that only
+other modes have with 16 and 32; the rest exist in all, but where W tells of 64-bit operands, which takes 64-bit mode.
+VEX forms, and what is marked with "protected", are not in real-address mode.
 
 All of them run on every tier and in the reference interpreter, but for string instructions with a REP prefix, which
 regions leave to tier 0. `make test` runs eight random cases of each form everywhere and compares them with the host's
@@ -69,7 +70,7 @@ def _patterns(entry: Absent) -> str:
 
 def _only(entry: Row | Absent) -> str:
     """A mark of what does not concern all modes."""
-    return "" if entry.modes == MODES else f" ({', '.join(map(str, entry.modes))})"
+    return "" if entry.modes == SIZES else f" ({', '.join(map(str, entry.modes))})"
 
 
 def form_key(row: Description) -> str:
@@ -89,6 +90,7 @@ def _table(rows: list[Description], counts: dict[str, tuple[str, int]]) -> str:
     for row in rows:
         operands = ", ".join(kind.code for kind in row.operands)
         form = f"`{row.pattern}`" + (f" {operands}" if operands else "") + _only(row.detail)
+        form += "" if row.detail.real else " (protected)"
         forms[row.name, row.manual].append(form)
         cases[row.name, row.manual].append(counts.get(form_key(row), ("", 0))[1])
     lines = ["| instruction | forms | cases | what it is |", "| --- | --- | --- | --- |"]

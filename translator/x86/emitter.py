@@ -1,4 +1,4 @@
-"""The emitter of x86 semantics: operands, effective addresses, flags.
+"""The emitter of x86 semantics: operands and flags; addresses are what `AddressEmitter` knows.
 
 Operands are passed to semantics functions as `Register` and `Memory` (read with `m.get`, written with `m.put`) or, for
 immediates and branch targets, as values. The widths are static, so a Python condition may depend on them.
@@ -8,37 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
-from metaphrase.ir.graph import Function, Operand, Value
-from metaphrase.ir.types import F80, I8, I16, I64, Type, integer, vector
-from metaphrase.translator.emitter import Emitter, Offset
+from metaphrase.ir.graph import Value
+from metaphrase.ir.types import F80, I8, I64, Type, integer, vector
+from metaphrase.translator.emitter import Offset
 from metaphrase.translator.x86 import state as s
-
-REG, RM, BASE, INDEX, SCALE, SEGMENT, VVVV, IS4 = range(8)
-"""Numbers of the register fields of a decoded record."""
-
-MEMORY_NONE, MEMORY_BASE, MEMORY_INDEX, MEMORY_BASE_SEGMENT, MEMORY_INDEX_SEGMENT, MEMORY_RESIZED = range(6)
-"""Kinds of memory operand, a static operand: none (register), [base+disp], [base+index*scale+disp], the same two with
-a segment base, and any with the address size that prefix 67 gives (32 bits in 64-bit mode, 16 in 32-bit modes)."""
-
-
-class Statics(NamedTuple):
-    """The static operands of a form, unpacked from `Decoded.statics`."""
-
-    size: int
-    """Operand size in bits: 16, 32 or 64 (or 0 where the description has no size rule)."""
-    memory: int
-    lock: bool
-    repeat: int
-    """0, 2 (F3: REP, REPE) or 3 (F2: REPNE)."""
-
-    @classmethod
-    def unpack(cls, bits: int) -> Statics:
-        return cls((0, 16, 32, 64)[bits & 3], bits >> 2 & 7, bool(bits >> 5 & 1), bits >> 6 & 3)
-
-    def pack(self) -> int:
-        return (0, 16, 32, 64).index(self.size) | self.memory << 2 | self.lock << 5 | self.repeat << 6
+from metaphrase.translator.x86.addresses import Address, AddressEmitter
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +36,9 @@ class VexRegister(Register):
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """A memory operand: its linear address and width in bits; `aligned` to its size or #GP."""
+    """A memory operand: its address and width in bits; `aligned` to its size or #GP."""
 
-    address: Value
+    address: Address
     width: int
     aligned: bool = False
 
@@ -114,21 +89,10 @@ def _half(type: Type) -> Type:
     return vector(type.element, type.lanes // 2)
 
 
-class X86Emitter(Emitter):
+class X86Emitter(AddressEmitter):
     """See the module."""
 
-    def __init__(self, function: Function, mode: int = 64) -> None:
-        super().__init__(function, s.LAYOUT)
-        self.mode = mode
-        """64 in 64-bit mode, else the size of segments, 32: addresses and the stack are as wide."""
-        self.statics = Statics(0, 0, False, 0)
-
     # --- operands -----------------------------------------------------------------------------------------------------
-    @property
-    def size(self) -> int:
-        """The operand size in bits."""
-        return self.statics.size
-
     @property
     def lock(self) -> bool:
         return self.statics.lock
@@ -140,7 +104,7 @@ class X86Emitter(Emitter):
     @property
     def vectors(self) -> list[int]:
         """The state offsets of the vector registers that the mode has."""
-        return s.XMM if self.mode == 64 else s.XMM[:8]
+        return s.XMM if self.mode.is_long else s.XMM[:8]
 
     def get(self, operand: Register | Memory | Value, type: Type | None = None) -> Value:
         """The operand's value, by default an integer of its width."""
@@ -196,7 +160,12 @@ class X86Emitter(Emitter):
         self.put_slot("top", 0)
 
     def check_aligned(self, operand: Memory) -> None:
-        self.trap_if((operand.address & (operand.width // 8 - 1)).ne(0), "general_protection")
+        self.trap_if((self.linear(operand.address) & (operand.width // 8 - 1)).ne(0), "general_protection")
+
+    def check_limits(self, target: Memory) -> None:
+        """Raise now what a store out of its segment will raise, where what comes before the store must not be seen."""
+        if not self.mode.flat:
+            self._checked(target.address, target.width // 8, s.WRITABLE)
 
     def update(
         self, operand: Register | Memory, change: Callable[[Value], Value], rmw: str = "", by: Value | None = None
@@ -221,75 +190,6 @@ class X86Emitter(Emitter):
             again.set(seen.ne(old))
             expected.set(seen)
         return expected.get()
-
-    # --- addresses ----------------------------------------------------------------------------------------------------
-    def effective_address(self, bias: Operand = 0) -> Value:
-        """The linear address of the ModRM memory operand (SDM volume 1, 3.7.5), `bias` bytes further on."""
-        return self._in_segment(self._offset_part(self.statics.memory) + bias)
-
-    def indexed_address(self, index: Value) -> Value:
-        """The linear address of a lane of a gather: `index` (i64) is that of the vector (SDM volume 2, 2.3.12)."""
-        return self._in_segment(self._base_part() + self._scaled(index))
-
-    def _in_segment(self, address: Value) -> Value:
-        address = self._wrapped(address, self.address_size)
-        if self.statics.memory in (MEMORY_BASE_SEGMENT, MEMORY_INDEX_SEGMENT, MEMORY_RESIZED):
-            address = self._wrapped(address + self._address_register(SEGMENT), self.mode)
-        return address
-
-    def _wrapped(self, address: Value, width: int) -> Value:
-        """An address of so many bits."""
-        return address if width == 64 else address.trunc(width).zext(64)
-
-    def effective_offset(self) -> Value:
-        """The address without the segment's base, as LEA gives it."""
-        return self._wrapped(self._offset_part(self.statics.memory), self.address_size)
-
-    def _offset_part(self, kind: int) -> Value:
-        address = self._base_part()
-        if kind in (MEMORY_INDEX, MEMORY_INDEX_SEGMENT, MEMORY_RESIZED):
-            address = address + self._scaled(self._address_register(INDEX))
-        return address
-
-    def _base_part(self) -> Value:
-        base = self.binding.register(BASE)
-        if isinstance(base, int) and base == s.ZERO_PC:
-            return self.binding.relative()
-        return self._address_register(BASE) + self.binding.displacement()
-
-    def _scaled(self, index: Value) -> Value:
-        return index << (self.binding.register(SCALE) & 63)  # spares handlers the case of a large scale
-
-    def linear(self, offset: Value) -> Value:
-        """The linear address of an offset that the instruction implies: XLAT, MASKMOVDQU."""
-        return self._wrapped(offset.trunc(self.address_size).zext(64) + self._segment_base(), self.mode)
-
-    def check_writable(self, *addresses: Value) -> None:
-        """Fault, before anything is stored, if one of these bytes cannot be written."""
-        for address in addresses:
-            self.atomic("or", address, self.const(0, 8))
-
-    @property
-    def address_size(self) -> int:
-        """The address size in bits, for forms with a memory operand (or described with `addresses`)."""
-        return self.mode // 2 if self.statics.memory == MEMORY_RESIZED else self.mode
-
-    def string_source(self) -> Value:
-        """Address of the source element of a string instruction: rSI, in a segment that may be overridden."""
-        return self.linear(self.get(self.gpr(6, self.address_size)))
-
-    def string_destination(self) -> Value:
-        """Address of the destination element of a string instruction: rDI."""
-        return self.get(self.gpr(7, self.address_size)).zext(64)
-
-    def _segment_base(self) -> Operand:
-        """Base of the segment that an override prefix names, for implicit memory operands."""
-        plain = self.statics.memory in (MEMORY_BASE, MEMORY_INDEX)
-        return 0 if plain else self._address_register(SEGMENT)
-
-    def _address_register(self, number: int) -> Value:
-        offset = self.binding.register(number)
-        return self.const(0, 64) if isinstance(offset, int) and offset == s.ZERO else self.get_state(offset, I64)
 
     # --- flags --------------------------------------------------------------------------------------------------------
     def put_flags(self, flags: Flags) -> None:
@@ -445,72 +345,3 @@ class X86Emitter(Emitter):
             case _:
                 value = self.zf | (self.sf ^ self.of)
         return ~value if code & 1 else value
-
-    # --- segments -----------------------------------------------------------------------------------------------------
-    def segment_number(self, operand: Register) -> Value:
-        """The number of a segment register as it is encoded (0 ES, 1 CS, 2 SS, 3 DS, 4 FS, 5 GS), i64."""
-        number = operand.offset if isinstance(operand.offset, Value) else self.const(operand.offset, 64)
-        return number & 7
-
-    def selector(self, number: Value) -> Value:
-        """The selector that segment register `number` holds, i16."""
-        if self.mode == 64:
-            code, stack = self.const(s.USER_CS_64, 16), self.const(s.USER_DS, 16)
-            return number.eq(1).select(code, number.eq(2).select(stack, 0))
-        at = number * 2 + s.SELECTORS[0]
-        return self.get_state(int(at.imm) if at.is_const else at, I16)
-
-    def descriptor_base(self, selector: Value, *, null: bool = True) -> Value:
-        """The base of the data segment that a selector names, i64; #GP if user mode may not have it in a register.
-
-        Linux lets it have the null selector (if `null`), its own code and data, and what it has described itself.
-        """
-        index = selector.lshr(3).zext(64)
-        found = self.const(0, 64)
-        for number, slot in enumerate(s.TLS):
-            found = index.eq(s.TLS_FIRST + number).select(self.get_state(slot, I64), found)
-        flat = index.eq(s.USER_DS >> 3)
-        if null:
-            flat = flat | index.eq(s.USER_CS_32 >> 3) | index.eq(s.USER_CS_64 >> 3) | index.eq(s.CPU_NUMBER >> 3)
-        found = flat.select(self.const(s.TLS_PRESENT, 64), found)
-        valid = (found & s.TLS_PRESENT).ne(0) & (selector & 4).eq(0)
-        if null:
-            valid = valid | (selector & ~3).eq(0)
-        else:  # the stack's privilege level is that of the code
-            valid = valid & (selector & 3).eq(3)
-        self.trap_if(~valid, "general_protection")
-        return found & 0xFFFF_FFFF
-
-    def put_selector(self, number: Value, selector: Value) -> None:
-        """Load a segment register but CS: #GP for what it may not hold. ES, SS and DS remain flat."""
-        if number.is_const:
-            base = self.descriptor_base(selector, null=int(number.imm) != 2)
-            self.put_state(s.SELECTORS[int(number.imm)], selector)
-            if int(number.imm) >= 4:
-                self.put_state((s.FS_BASE, s.GS_BASE)[int(number.imm) - 4], base)
-            return
-        with self.if_(number.eq(2)):
-            self.descriptor_base(selector, null=False)
-        base = self.descriptor_base(selector)
-        self.put_state(number * 2 + s.SELECTORS[0], selector)
-        for own, slot in ((4, s.FS_BASE), (5, s.GS_BASE)):
-            self.put_state(slot, number.eq(own).select(base, self.get_state(slot, I64)))
-
-    # --- stack --------------------------------------------------------------------------------------------------------
-    def stack_address(self, address: Value) -> Value:
-        """An address of the stack's width."""
-        return self._wrapped(address, self.mode)
-
-    def push(self, value: Value) -> None:
-        """Push a value; the store comes before rSP changes, so that a fault leaves it as it was."""
-        top = self.stack_address(self.get_slot("rsp") - value.type.bytes)
-        self.store(top, value)
-        self.put_slot("rsp", top)
-
-    def peek(self, width: int, behind: int = 0) -> Value:
-        """The value at the top of the stack, or so many bytes behind; `drop` removes it once nothing can fault."""
-        return self.load(self.stack_address(self.get_slot("rsp") + behind), integer(width))
-
-    def drop(self, amount: Operand) -> None:
-        """Add to rSP."""
-        self.put_slot("rsp", self.stack_address(self.get_slot("rsp") + amount))

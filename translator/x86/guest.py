@@ -7,27 +7,17 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from metaphrase.ir.graph import Function, Value
+from metaphrase.ir.graph import Function
 from metaphrase.translator.guest import Decoded, DecodeError, Description, Guest
 from metaphrase.translator.x86 import decoder, native_decoder, services
 from metaphrase.translator.x86 import state as s
+from metaphrase.translator.x86.addresses import INDEX, IS4, REG, RM, VVVV, Address, Statics
 from metaphrase.translator.x86.cpuid import cpuid, linux_description
-from metaphrase.translator.x86.emitter import (
-    INDEX,
-    IS4,
-    REG,
-    RM,
-    VVVV,
-    Memory,
-    MmxRegister,
-    Register,
-    Statics,
-    VexRegister,
-    X86Emitter,
-)  # fmt: skip
+from metaphrase.translator.x86.emitter import Memory, MmxRegister, Register, VexRegister, X86Emitter
 from metaphrase.translator.x86.features import BASELINE, needed_by
 from metaphrase.translator.x86.instructions import ROWS
 from metaphrase.translator.x86.models import DEFAULT, MODELS, processor
+from metaphrase.translator.x86.modes import FLAT, LONG, MODES, Mode
 from metaphrase.translator.x86.settle import settler
 from metaphrase.translator.x86.table import Encoding, OperandKind, Row
 
@@ -41,7 +31,7 @@ def _needs(row: Description) -> frozenset[str]:
 
 
 @cache
-def _all_tables(mode: int) -> decoder.Tables:
+def _all_tables(mode: Mode) -> decoder.Tables:
     """The decoder's tables, in a mode, of a CPU that has everything."""
     return decoder.Tables(ROWS, mode)
 
@@ -52,21 +42,21 @@ class X86Guest(Guest):
     cpu  the processor, as `models.processor` wants it: a model, and changes of its features
     """
 
-    mode = 64
-    name = decoder.GUEST_NAMES[mode]
+    mode = LONG
+    name = mode.name
     layout = s.LAYOUT
     rows = ROWS
     static_bits = native_decoder.STATIC_BITS
     program_counter = "rip"
     lazy_group = "flags"
-    common_forms = Path(__file__).parent / "common_forms.txt"
+    common_forms: Path | None = Path(__file__).parent / "common_forms.txt"
     longest = decoder.LONGEST
     illegal = "invalid_opcode"
-    hidden = s.HIDDEN | s.SELECTOR_NAMES
+    hidden = s.HIDDEN | s.UNUSED_FLAT | set(s.SEGMENT_NAMES)
     special_registers = services.REGISTERS
     reasons = (
         "divide_error", "invalid_opcode", "breakpoint", "general_protection", "overflow", "simd_exception",
-        "bound_range", "cpuid", "environment",
+        "bound_range", "cpuid", "environment", "descriptor", *s.FAULTS[1:], "privileged", "halt",
     )  # fmt: skip
 
     models = tuple(MODELS)
@@ -74,7 +64,7 @@ class X86Guest(Guest):
     def __init__(self, cpu: str = DEFAULT) -> None:
         self.processor = processor(cpu)
         self.dialect = self.processor.digest
-        self.services = services.services(self.processor)
+        self.services = services.services(self.processor, self.mode)
         self.reset_values = {**s.RESET, "xcr0": self.processor.xcr0, "last_xcr": self.processor.last_xcr}
 
     def with_cpu(self, cpu: str) -> X86Guest:
@@ -121,7 +111,7 @@ class X86Guest(Guest):
         """Text in Intel's syntax of the instruction at the start of `code`; raises DecodeError as `decode` does."""
         from metaphrase.translator.x86.text import disassemble  # for people: not imported to run a program
 
-        return disassemble(self.rows, self.decode(code, pc), self.mode)
+        return disassemble(self.rows, self.decode(code, pc), self.mode.size)
 
     def decoder(self) -> Function:
         return native_decoder.build(self.tables)
@@ -153,7 +143,7 @@ class X86Guest(Guest):
     def restarts(self, decoded: Decoded) -> bool:
         return Statics.unpack(decoded.statics).repeat != 0
 
-    def _operand(self, m: X86Emitter, kind: OperandKind, encoding: Encoding) -> Register | Memory | Value:
+    def _operand(self, m: X86Emitter, kind: OperandKind, encoding: Encoding) -> Register | Memory | Address:
         letter, size = kind.letter, kind.size
         if letter in _NAMED:
             number, width = _NAMED[letter]
@@ -213,10 +203,10 @@ class X86Guest(Guest):
 class I386Guest(X86Guest):
     """32-bit x86, user mode with flat segments but for FS and GS; all registers are state as 64-bit mode has it."""
 
-    mode = 32
-    name = decoder.GUEST_NAMES[mode]
+    mode = FLAT
+    name = mode.name
     common_forms = Path(__file__).parent / "common_forms_32.txt"
-    hidden = s.HIDDEN | s.UNUSED_32
+    hidden = s.HIDDEN | s.UNUSED_32 | s.UNUSED_FLAT
     special_registers = services.REGISTERS_32
     shown_registers = services.GENERAL_32
 
@@ -227,3 +217,40 @@ class I386Guest(X86Guest):
     def hardware_capabilities(self) -> tuple[int, int]:
         """As the base class; FSGSBASE is not for 32-bit programs."""
         return super().hardware_capabilities()[0], 0
+
+
+class SegmentedGuest(X86Guest):
+    """x86 in a mode whose segments have bases and limits (`modes.MODES`), for machines that are systems.
+
+    A machine finds the linear address in `pc`, and does what translated code leaves to it: "privileged" for an
+    instruction of the highest privilege level, "halt", "far_transfer" for what changes the mode, the privilege level or
+    the task, and exceptions. Descriptors are read from the tables that the slots of `gdt` and `ldt` tell of.
+    """
+
+    common_forms = None
+    has_programs = False
+    bare_stack = 0x9_0000
+    hidden = s.HIDDEN | s.UNUSED_32
+    special_registers = services.REGISTERS_SEGMENTED
+    shown_registers = services.GENERAL_32
+
+    def __init__(self, mode: Mode, cpu: str = DEFAULT) -> None:
+        self.mode, self.name = mode, mode.name
+        super().__init__(cpu)
+        self.reset_values = {**self.reset_values, **s.RESET_SEGMENTS}
+
+    def with_cpu(self, cpu: str) -> X86Guest:
+        return type(self)(self.mode, cpu)
+
+    def begin(self, cpu: Any, pc: int, stack: int) -> None:
+        """CS and SS begin at multiples of 64 KiB below; the others stay where they are after a reset, at 0."""
+        for name, address in (("cs", pc), ("ss", stack - 1)):
+            cpu.set_slot(f"{name}_base", address & ~0xFFFF)
+            if not self.mode.protected:
+                cpu.set_slot(name, (address & ~0xFFFF) >> 4)
+        cpu.set_slot("rsp", stack - (stack - 1 & ~0xFFFF))
+        cpu.pc = pc
+
+
+SEGMENTED = {mode.name: mode for mode in MODES if not mode.flat}
+"""The modes of `SegmentedGuest`, by the guest's name."""

@@ -20,13 +20,13 @@ from metaphrase.translator.x86.decoder import (
     BY_REG,
     BY_RM,
     BY_W,
-    GUEST_NAMES,
     HAS_MODRM,
     INDEXES_16,
     LEVEL_TWO,
     LONGEST,
     Tables,
 )  # fmt: skip
+from metaphrase.translator.x86.modes import Mode
 from metaphrase.translator.x86.table import IMMEDIATES
 
 STATIC_BITS = 8
@@ -35,7 +35,7 @@ STATIC_BITS = 8
 class _Writer(Emitter):
     """The decoder of a mode under construction: 64-bit locals, guest bytes, table reads."""
 
-    def __init__(self, function: Function, mode: int) -> None:
+    def __init__(self, function: Function, mode: Mode) -> None:
         super().__init__(function, s.LAYOUT)
         self.mode = mode
         self.start, self.record, self.table = (function.pure(OPS["arg"], I64, (), n) for n in range(3))
@@ -65,7 +65,7 @@ class _Writer(Emitter):
 
 def build(tables: Tables) -> Function:
     """The decoder as a function (pc, record, table) -> length, 0 if there is no such instruction."""
-    function = Function(f"decode_{GUEST_NAMES[tables.mode]}", s.LAYOUT, (I64, I64, I64), I64)
+    function = Function(f"decode_{tables.mode.name}", s.LAYOUT, (I64, I64, I64), I64)
     m = _Writer(function, tables.mode)
     operand16, resized, lock, repeat, rex, wide = (m.variable() for _ in range(6))
     segment = m.variable(s.ZERO)
@@ -88,8 +88,10 @@ def build(tables: Tables) -> Function:
         _vex(m, opcode, map_number, rex, wide, vex_register, length_bit, operand16, repeat)
 
     is_vex = (opcode.get() | 1).eq(0xC5)
-    if m.mode == 64:
+    if m.mode.is_long:
         m.if_else(is_vex, vex, escape)
+    elif not m.mode.protected:
+        escape()
     else:  # LES and LDS have the same opcodes, and operands in memory
         begins = m.variable()
         with m.if_(is_vex):
@@ -107,7 +109,9 @@ def build(tables: Tables) -> Function:
         m.fail()
     facts = m.variable(m.peek_table((row - 1 << 3) + tables.facts_offset, I64))
 
-    size = _operand_size(m, _fact(facts, 1), operand16, wide)
+    narrow = operand16.get().ne(0) if m.mode.size != 16 else operand16.get().eq(0)
+    size = _operand_size(m, _fact(facts, 1), narrow, wide)
+    short_address = resized.get().ne(0) if m.mode.size != 16 else resized.get().eq(0)
     wide_rex = (rex.get() & 4) << 1
     reg = m.variable((modrm.get().lshr(3) & 7) | wide_rex)
     with m.if_(_fact(facts, 5).ne(0)):
@@ -130,13 +134,13 @@ def build(tables: Tables) -> Function:
             _memory_operand(m, modrm, rex, vector_index, memory, base, index, scale, displacement, relative)
 
         def any_address() -> None:
-            if m.mode == 64:
+            if m.mode.is_long:
                 address()
             else:
-                with m.if_(resized.get().ne(0) & vector_index):
+                with m.if_(short_address & vector_index):
                     m.fail()
                 m.if_else(
-                    resized.get().ne(0),
+                    short_address,
                     lambda: _memory_operand_16(m, modrm, memory, base, index, displacement),
                     address,
                 )
@@ -150,10 +154,14 @@ def build(tables: Tables) -> Function:
         target, mask = ((local.get() << 6) + s.XMM[0] for local in (reg, vex_register))
         with m.if_(target.eq(mask) | index.get().eq(target) | index.get().eq(mask)):
             m.fail()
-    _absolute_operand(m, facts, resized, memory, displacement)
+    _absolute_operand(m, facts, short_address, memory, displacement)
     with m.if_((_fact(facts, 6) & 4).ne(0)):
         memory.set(1)
     with m.if_(memory.get().ne(0)):
+        if not m.mode.flat:
+            with m.if_(segment.get().eq(s.ZERO)):
+                on_stack = base.get().eq(s.GPR[4]) | base.get().eq(s.GPR[5])
+                segment.set(on_stack.select(m.const(s.SS_BASE, 64), s.DS_BASE))
         with m.if_(segment.get().ne(s.ZERO)):
             memory.set(memory.get() + 2)
         with m.if_(resized.get().ne(0)):
@@ -162,9 +170,9 @@ def build(tables: Tables) -> Function:
         with m.if_((_fact(facts, 6) & 1).eq(0) | memory.get().eq(0)):
             m.fail()
 
-    immediate = _immediate(m, facts, size, operand16)
+    immediate = _immediate(m, facts, size, narrow)
     is_is4 = _fact(facts, 2).eq(IMMEDIATES["is4"])
-    last_register = immediate.get().lshr(4) & (15 if m.mode == 64 else 7)
+    last_register = immediate.get().lshr(4) & (15 if m.mode.is_long else 7)
     m.poke_field(r.REGISTERS + 14, is_is4.select((last_register << 6) + s.XMM[0], 0), I16)
     following = m.cursor.get()
     length = following - m.start
@@ -173,8 +181,10 @@ def build(tables: Tables) -> Function:
     is_branch = (_fact(facts, 2) - 6).ult(2)
     m.poke_field(r.PC, m.start)
     target = immediate.get() + m.cursor.get()
-    if m.mode != 64:
-        target = target & operand16.get().ne(0).select(m.const(0xFFFF, 64), 0xFFFF_FFFF)
+    if m.mode.flat and not m.mode.is_long:
+        target = target & narrow.select(m.const(0xFFFF, 64), 0xFFFF_FFFF)
+    elif not m.mode.flat:
+        target = target & 0xFFFF_FFFF
     m.poke_field(r.IMMEDIATE, is_branch.select(target, immediate.get()))
     m.poke_field(r.DISPLACEMENT, displacement.get() + relative.get().ne(0).select(m.cursor.get(), 0))
     for number, local in ((2, base), (3, index), (4, scale), (5, segment)):
@@ -213,10 +223,11 @@ def _prefixes(m: _Writer, opcode: Local, operand16: Local, resized: Local, lock:
         prefix(byte.eq(0xF0), lock, 1)
         prefix(byte.eq(0xF3), repeat, 2)
         prefix(byte.eq(0xF2), repeat, 3)
-        prefix((byte & 0xE7).eq(0x26), None if m.mode == 64 else segment, s.ZERO)
+        named = s.ZERO if m.mode.flat else (byte.lshr(3) & 3) * 8 + s.SEGMENT_BASES[0]
+        prefix((byte & 0xE7).eq(0x26), None if m.mode.is_long else segment, named)
         prefix(byte.eq(0x64), segment, s.FS_BASE)
         prefix(byte.eq(0x65), segment, s.GS_BASE)
-        if m.mode == 64:
+        if m.mode.is_long:
             with m.if_(more.get().ne(0)):
                 rex.set(0)  # counts only right before the opcode
             prefix((byte & 0xF0).eq(0x40), rex, byte)
@@ -238,9 +249,9 @@ def _vex(m: _Writer, opcode: Local, map_number: Local, rex: Local, wide: Local, 
         rex.set((~last.get()).lshr(5) & 7 | 0x40)
         last.set(m.fetch(1, signed=False))
         rex.set(rex.get() | last.get().lshr(4) & 8)
-    register.set((~last.get()).lshr(3) & (15 if m.mode == 64 else 7))
+    register.set((~last.get()).lshr(3) & (15 if m.mode.is_long else 7))
     wide.set(rex.get().lshr(3) & 1)
-    if m.mode != 64:
+    if not m.mode.is_long:
         rex.set(0)
     length.set(last.get().lshr(2) & 1)
     prefix = last.get() & 3
@@ -269,13 +280,13 @@ def _select_row(m: _Writer, cell: Value, operand16: Local, repeat: Local, modrm:
     return m.peek_table((cell.lshr(8) + index.get() << 1) + LEVEL_TWO, I16)
 
 
-def _operand_size(m: _Writer, rule: Value, operand16: Local, w: Local) -> Local:
+def _operand_size(m: _Writer, rule: Value, narrow: Value, w: Local) -> Local:
     """The static operand size: 0 none, 1 16 bits, 2 32 bits, 3 64 bits."""
     wide = w.get().ne(0)
-    narrow = operand16.get().ne(0)
     three, two, one = (m.const(n, 64) for n in (3, 2, 1))
-    if m.mode != 64:
-        return m.variable(rule.eq(0).select(m.const(0, 64), (rule.ne(4) & narrow).select(one, two)))
+    if not m.mode.is_long:
+        none = rule.eq(0) | rule.eq(5) if m.mode.flat else rule.eq(0)
+        return m.variable(none.select(m.const(0, 64), (rule.ne(4) & narrow).select(one, two)))
     by_rule = rule.eq(1).select(wide.select(three, narrow.select(one, two)), 0)
     by_rule = rule.eq(2).select(wide.select(three, narrow.select(one, three)), by_rule)
     by_rule = rule.eq(3).select(three, by_rule)
@@ -319,7 +330,7 @@ def _memory_operand(m: _Writer, modrm: Local, rex: Local, vector_index: Value, m
             mod.set(2)
     with m.if_(has_base.get().ne(0) & (modrm.get() & 0xC7).eq(5)):
         has_base.set(0)
-        if m.mode == 64:
+        if m.mode.is_long:
             relative.set(1)
             base.set(s.ZERO_PC)
         mod.set(2)
@@ -352,25 +363,26 @@ def _memory_operand_16(
         displacement.set(m.fetch(2))
 
 
-def _absolute_operand(m: _Writer, facts: Local, resized: Local, memory: Local, displacement: Local) -> None:
-    size = m.mode // 8
+def _absolute_operand(m: _Writer, facts: Local, short: Value, memory: Local, displacement: Local) -> None:
+    """An address of the address size, which is the smaller of two if it is `short`."""
+    small, large = (4, 8) if m.mode.is_long else (2, 4)
     with m.if_(_fact(facts, 2).eq(8)):
         m.if_else(
-            resized.get().ne(0),
-            lambda: displacement.set(m.fetch(size // 2, signed=False)),
-            lambda: displacement.set(m.fetch(size, signed=size == 8)),
+            short,
+            lambda: displacement.set(m.fetch(small, signed=False)),
+            lambda: displacement.set(m.fetch(large, signed=large == 8)),
         )
         memory.set(1)
 
 
-def _immediate(m: _Writer, facts: Local, size: Local, operand16: Local) -> Local:
+def _immediate(m: _Writer, facts: Local, size: Local, narrow: Value) -> Local:
     """The immediate by its kind (table.IMMEDIATES); an iz, iv or ip by the operand size."""
     kind = m.variable(_fact(facts, 2))
     value = m.variable()
     with m.if_(kind.get().ne(0)):
         far = kind.get().eq(15)
-        if m.mode != 64:
-            with m.if_(kind.get().eq(7) & operand16.get().ne(0)):
+        if not m.mode.is_long:
+            with m.if_(kind.get().eq(7) & narrow):
                 kind.set(13)
             with m.if_(far):
                 kind.set(5)
@@ -394,7 +406,7 @@ def _immediate(m: _Writer, facts: Local, size: Local, operand16: Local) -> Local
                 value.set(m.fetch(width, signed))
         with m.if_(kind.get().eq(9)):
             value.set(value.get() | m.fetch(1, signed=False) << 16)
-        if m.mode != 64:
+        if not m.mode.is_long:
             with m.if_(far):
                 value.set(value.get() | m.fetch(2, signed=False) << 32)
     return value

@@ -1,6 +1,7 @@
-"""The state of an x86 hardware thread, as native code sees it, in 64-bit mode and in 32-bit modes.
+"""The state of an x86 hardware thread, as native code sees it, in all modes.
 
-In the latter, the upper halves of the first eight general registers are always zero, and the others are not used.
+Outside 64-bit mode, the upper halves of the first eight general registers are always zero, and the others are not used.
+The program counter is a linear address everywhere: where CS has a base, IP or EIP is what is left without it.
 
 Flags are separate bytes. CF, ZF, SF, OF and DF hold 0 or 1. Two are kept in the form that is cheapest to write: PF is
 set when `parity` has an even number of ones, AF is bit 4 of `adjust`; most of them are overwritten unread.
@@ -18,8 +19,11 @@ GPR_NAMES: Final = ("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", *(f"
 LAYOUT: Final = Layout("x86_64")
 GPR: Final = [LAYOUT.add(name, I64) for name in GPR_NAMES]
 RIP: Final = LAYOUT.add("rip", I64)
-FS_BASE: Final = LAYOUT.add("fs_base", I64)
-GS_BASE: Final = LAYOUT.add("gs_base", I64)
+SEGMENT_NAMES: Final = ("es", "cs", "ss", "ds", "fs", "gs")
+"""The segment registers by their number."""
+SEGMENT_BASES: Final = [LAYOUT.add(f"{name}_base", I64) for name in SEGMENT_NAMES]
+"""Where segments begin. In flat modes only FS and GS have bases, and those of the others are not looked at."""
+ES_BASE, CS_BASE, SS_BASE, DS_BASE, FS_BASE, GS_BASE = SEGMENT_BASES
 ZERO: Final = LAYOUT.add("zero", I64)
 """Always zero: the base or index of a memory operand that has none."""
 ZERO_PC: Final = LAYOUT.add("zero_pc", I64)
@@ -66,8 +70,8 @@ LAYOUT.add("xcr0", I64)
 """The components of XSAVE's state that this CPU has; 0 if it has no XSAVE."""
 LAYOUT.add("last_xcr", I32)
 """The last register that XGETBV can read."""
-SELECTORS: Final = [LAYOUT.add(name, I16, group="selectors") for name in ("es", "cs", "ss", "ds", "fs", "gs")]
-"""The segment registers of 32-bit modes; 64-bit mode does not look at them. All bases but those of FS and GS are 0."""
+SELECTORS: Final = [LAYOUT.add(name, I16, group="selectors") for name in SEGMENT_NAMES]
+"""The segment registers outside 64-bit mode, which does not look at them."""
 TLS: Final = [LAYOUT.add(f"tls{_number}", I64, group="selectors") for _number in range(3)]
 """The descriptors that a process may choose itself: the base, and TLS_PRESENT if there is one."""
 TLS_PRESENT: Final = 1 << 32
@@ -75,6 +79,32 @@ TLS_FIRST: Final = 12
 """Index in the descriptor table of the first of them, as Linux on x86-64 has it (arch/x86/include/asm/segment.h)."""
 USER_CS_32, USER_DS, USER_CS_64, CPU_NUMBER = 0x23, 0x2B, 0x33, 0x7B
 """The selectors of the other descriptors of user mode there."""
+_LIMITS: Final = ("lowest", "readable", "writable")
+for _limit in _LIMITS:
+    for _name in SEGMENT_NAMES:
+        LAYOUT.add(f"{_name}_{_limit}", I64, group="segments")
+LOWEST, READABLE, WRITABLE = (LAYOUT[f"es_{_limit}"].offset - ES_BASE for _limit in _LIMITS)
+"""How far behind a segment's base lies what else modes that are not flat look at: the first offset in the segment, the
+last one that may be read, and the last one that may be written; -1 where there is none, as in a null segment."""
+CODE_LIMIT: Final = LAYOUT.add("code_limit", I64, group="segments")
+"""The last offset in CS that may be executed. Transfers look at it; code that simply goes on past it is not stopped."""
+DESCRIBED: Final = LAYOUT.add("described", I32, group="segments")
+"""What the slots below are about, in protected mode: the segment register in bits 16 to 18, the selector below,
+DESCRIBED_VALID, and for a far return DESCRIBED_RETURN; 0 for nothing. An instruction that loads a segment register says
+here what it wants, and leaves for the service "descriptor"; it is executed again, and finds what there is to know."""
+DESCRIBED_VALID, DESCRIBED_RETURN = 1 << 19, 1 << 20
+LAYOUT.add("described_fault", I32, group="segments")
+"""0, or what the load ends with: an index in FAULTS, from 1."""
+for _part in ("base", *_LIMITS, "limit"):
+    LAYOUT.add(f"described_{_part}", I64, group="segments")
+FAULTS: Final = ("general_protection", "not_present", "stack_fault", "far_transfer")
+"""Exceptions of loads of segment registers; and "far_transfer" for one that is not only that, but changes the mode or
+the privilege level, which the machine does."""
+TABLES: Final = ("gdt", "ldt")
+"""The descriptor tables of protected mode, by linear address and last byte."""
+for _name in TABLES:
+    LAYOUT.add(f"{_name}_base", I64)
+    LAYOUT.add(f"{_name}_limit", I32)
 LAYOUT.stack_pointer = LAYOUT["rsp"]
 LAYOUT.carry("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r12")
 
@@ -82,15 +112,23 @@ FLAG_BITS: Final = 0xCD5
 """The bits of RFLAGS that have slots of their own; `eflags_rest` holds the others."""
 HIDDEN: Final = frozenset(
     {"zero", "zero_pc", "deferred", "deferred_a", "deferred_b", "xcr0", "last_xcr", "tls0", "tls1", "tls2"}
+    | {slot.name for slot in LAYOUT.group("segments")}
 )
 """Slots that no program can see."""
+UNUSED_FLAT: Final = frozenset(
+    {"es_base", "cs_base", "ss_base", "ds_base"} | {f"{name}_{part}" for name in TABLES for part in ("base", "limit")}
+)
+"""Slots that flat modes do not look at."""
 UNUSED_32: Final = frozenset(
     {name for number in range(8, 16) for name in (f"r{number}", f"xmm{number}", f"ymm{number}h", f"ymm{number}")}
     | set(GPR_NAMES) | {"rip"}
 )
-"""Slots that programs of 32-bit modes have no use for, or know by other names."""
-SELECTOR_NAMES: Final = frozenset({"es", "cs", "ss", "ds", "fs", "gs"})
+"""Slots that programs have no use for outside 64-bit mode, or know by other names."""
 
+_WHOLE_SEGMENTS: Final = {f"{name}_{limit}": 0xFFFF for name in SEGMENT_NAMES for limit in ("readable", "writable")}
+RESET_SEGMENTS: Final = {**_WHOLE_SEGMENTS, "code_limit": 0xFFFF}
+"""Further slots that do not start at zero where segments have limits: all are of 64 KiB, from address 0 (as the
+processor has them behind a reset, volume 3, table 10-1, but for CS)."""
 RESET_32: Final = {"cs": USER_CS_32, "ss": USER_DS, "ds": USER_DS, "es": USER_DS}
 """Further slots that do not start at zero in a new process of a 32-bit mode."""
 RESET: Final = {"eflags_rest": 0x202, "fenv": 0x1F80, "fcw": 0x37F, "xcr0": XCR0, "last_xcr": 1}

@@ -38,21 +38,21 @@ from typing import Any, Final
 
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.translator.guest import Description
+from metaphrase.translator.x86.modes import Mode
 
 PREFIXES: Final = {"NP": 0, "66": 1, "F3": 2, "F2": 3}
 IMMEDIATES: Final = {
     "": 0, "ib": 1, "iub": 2, "iw": 3, "iz": 4, "iv": 5, "cb": 6, "cz": 7, "mo": 8, "iw ib": 9, "is4": 14, "ip": 15,
 }  # fmt: skip
-SIZE_RULES: Final = {"none": 0, "v": 1, "d64": 2, "f64": 3, "y": 4}
+SIZE_RULES: Final = {"none": 0, "v": 1, "d64": 2, "f64": 3, "y": 4, "branch": 5}
 CLASSES: Final = {"none": 0, "gpr": 1, "byte": 2, "xmm": 3, "mmx": 4, "segment": 5, "control": 6}
 CONDITIONS: Final = ("o", "no", "b", "ae", "e", "ne", "be", "a", "s", "ns", "p", "np", "l", "ge", "le", "g")
 """Suffixes of Jcc, SETcc and CMOVcc by their code (SDM volume 1, appendix B)."""
 MAPS: Final = {(): 0, (0x0F,): 1, (0x0F, 0x38): 2, (0x0F, 0x3A): 3}
-MODES: Final = (32, 64)
-"""The processor's modes that rows are described for: protected (or compatibility) mode with 32-bit segments, and 64-bit
-mode (SDM volume 1, 3.1)."""
-LEGACY: Final = (32,)
-"""The modes of an instruction that is invalid in 64-bit mode."""
+SIZES: Final = (16, 32, 64)
+"""The sizes of code that rows are described for: 16-bit and 32-bit segments, and 64-bit mode (SDM volume 1, 3.1)."""
+LEGACY: Final = (16, 32)
+"""Those of an instruction that is invalid in 64-bit mode."""
 LONG: Final = (64,)
 VEX_MAPS: Final = {"0F": 4, "0F38": 5, "0F3A": 6}
 """Behind VEX: 3 more than without."""
@@ -127,6 +127,7 @@ ROWS: list[Description] = []
 
 _OPERAND = re.compile(r"([A-Z])(b|w|d|q|v|y|z|p|a|dq|o|x|xa|ss|sd|)$")
 _NAMED = {"AL", "CL", "DX", "rAX", "1", "AX"}
+_BRANCHES: Final = (IMMEDIATES["cb"], IMMEDIATES["cz"])
 _IMPLICIT_SIZE_RULES = {"v": "v", "z": "v", "p": "v", "a": "v", "y": "y"}
 
 
@@ -178,18 +179,18 @@ def parse(
         raise MetaphraseError(f"x86 table: the pattern {pattern!r} has an opcode map or immediates that do not exist")
     return Encoding(
         prefix, wide, map_number, opcode[-1], opcode_register, modrm, extension, form, exact_rm, immediate,
-        SIZE_RULES[size or _size_rule(operands)],
+        SIZE_RULES[size or _size_rule(operands, immediate)],
         _register_class(operands, "GVPZS"), _register_class(operands, "EWUQNMR"), lock, repeat,
         addresses or any(kind.letter in ("X", "Y") for kind in operands), length, _register_class(operands, "HB"),
         vector_index,
     )  # fmt: skip
 
 
-def _size_rule(operands: tuple[OperandKind, ...]) -> str:
+def _size_rule(operands: tuple[OperandKind, ...], immediate: int) -> str:
     for kind in operands:
         if (kind.size in _IMPLICIT_SIZE_RULES and kind.letter in "EGZIMXYRB") or kind.letter == "rAX":
             return _IMPLICIT_SIZE_RULES.get(kind.size, "v")
-    return "none"
+    return "branch" if immediate in _BRANCHES else "none"
 
 
 def _register_class(operands: tuple[OperandKind, ...], letters: str) -> int:
@@ -220,18 +221,21 @@ def insn(
     ends_block: bool = False,
     undefined: str = "",
     static: tuple[Any, ...] = (),
-    modes: tuple[int, ...] = MODES,
+    modes: tuple[int, ...] = SIZES,
+    real: bool = True,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Describe one instruction form (or several: patterns and operands each separated by ` | `).
 
     `size` is the operand-size rule where the operands do not tell: "d64" (in 64-bit mode 64 bits by default, 16 with a
-    66 prefix; else as "v"), "f64" (in 64-bit mode always 64, else as "v"), "v", "y". `lock` allows the LOCK prefix on
-    a memory destination, `repeat` gives REP prefixes to the semantics, `addresses` gives address size and segment to
-    one without a memory operand (X and Y do so anyway).
+    66 prefix; else as "v"), "f64" (in 64-bit mode always 64, else as "v"), "v", "y". A relative branch that says none
+    has "branch": as "v" where code has segments, in which the target must lie, and else none. `lock` allows the LOCK
+    prefix on a memory destination, `repeat` gives REP prefixes to the semantics, `addresses` gives address size and
+    segment to one without a memory operand (X and Y do so anyway).
     `undefined` names flags that the manual leaves undefined ("af", "of sf zf pf", ...), which tests do not compare.
-    `static` is passed to the semantics after the emitter. `modes` are those in which there is such an instruction; a
-    form whose W tells of 64-bit operands is left out of the others. The docstring's first line names the instruction
-    and the manual's section.
+    `static` is passed to the semantics after the emitter. `modes` are the sizes of code in which there is such an
+    instruction (a form whose W tells of 64-bit operands is left out of others than 64), `real` whether real-address
+    mode has it, which has no VEX prefixes either. The docstring's first line names the instruction and the manual's
+    section.
     """
 
     def describe(semantics: Callable[..., None]) -> Callable[..., None]:
@@ -247,7 +251,7 @@ def insn(
                 Description(
                     name=label, pattern=one, semantics=semantics, operands=kinds,
                     asm=asm or label, manual=manual or (semantics.__doc__ or "").strip().split("\n")[0],
-                    extension=extension, row=len(ROWS), detail=Row(encoding, undefined, static, codes, modes),
+                    extension=extension, row=len(ROWS), detail=Row(encoding, undefined, static, codes, modes, real),
                     ends_block=ends_block,
                 )
             )
@@ -264,8 +268,11 @@ class Row:
     undefined: str
     static: tuple[Any, ...]
     codes: str
-    modes: tuple[int, ...] = MODES
+    modes: tuple[int, ...] = SIZES
+    real: bool = True
 
-    def exists_in(self, mode: int) -> bool:
+    def exists_in(self, mode: Mode) -> bool:
         """Whether a mode has this form."""
-        return mode in self.modes and (mode == 64 or not (self.encoding.wide and self.encoding.width_by_w))
+        if not mode.protected and (self.encoding.vex or not self.real):
+            return False
+        return mode.size in self.modes and (mode.is_long or not (self.encoding.wide and self.encoding.width_by_w))

@@ -12,8 +12,7 @@ from typing import Final
 
 from metaphrase.translator.guest import Decoded, Description
 from metaphrase.translator.x86 import state as s
-from metaphrase.translator.x86.decoder import encoding_of
-from metaphrase.translator.x86.emitter import (
+from metaphrase.translator.x86.addresses import (
     BASE,
     INDEX,
     IS4,
@@ -27,12 +26,13 @@ from metaphrase.translator.x86.emitter import (
     VVVV,
     Statics,
 )
+from metaphrase.translator.x86.decoder import encoding_of
 from metaphrase.translator.x86.table import OperandKind
 
 _LEGACY: Final = ("ax", "cx", "dx", "bx", "sp", "bp", "si", "di")
 _LOW: Final = ("al", "cl", "dl", "bl", "spl", "bpl", "sil", "dil")
 _HIGH: Final = ("ah", "ch", "dh", "bh")
-_SEGMENTS: Final = ("es", "cs", "ss", "ds", "fs", "gs", "?", "?")
+_SEGMENTS: Final = (*s.SEGMENT_NAMES, "?", "?")
 _WIDTHS: Final = {"b": 8, "w": 16, "d": 32, "q": 64, "dq": 128, "o": 128, "ss": 32, "sd": 64}
 _POINTERS: Final = {8: "byte", 16: "word", 32: "dword", 64: "qword", 80: "tbyte", 128: "xmmword", 256: "ymmword"}
 _LETTERS: Final = {8: "b", 16: "w", 32: "d", 64: "q"}
@@ -65,7 +65,7 @@ def _mmx(offset: int) -> str:
 
 
 def disassemble(rows: Sequence[Description], decoded: Decoded, mode: int) -> str:
-    """The text of an instruction as it was decoded in a mode."""
+    """The text of an instruction as it was decoded in code of a size."""
     row = rows[decoded.row]
     if _is_nop(row, decoded):
         return "nop"
@@ -84,7 +84,8 @@ def _is_nop(row: Description, decoded: Decoded) -> bool:
 
 
 def _address_width(statics: Statics, mode: int) -> int:
-    return mode // 2 if statics.memory == MEMORY_RESIZED else mode
+    resized = statics.memory == MEMORY_RESIZED
+    return (16 if mode == 32 else 32) if resized else mode
 
 
 def mnemonic(row: Description, statics: Statics, mode: int) -> str:
@@ -110,7 +111,7 @@ def _operand(decoded: Decoded, statics: Statics, kind: OperandKind, row: Descrip
     width = _width(kind, statics, row)
     letter = kind.letter
     if letter in "GEZBR":
-        width = min(width, mode)
+        width = min(width, 64 if mode == 64 else 32)
     match letter:
         case "AL" | "CL" | "AX" | "DX":
             return letter.lower()
@@ -154,7 +155,11 @@ def _immediate(decoded: Decoded, statics: Statics, kind: OperandKind) -> str:
 
 
 def _segment(decoded: Decoded) -> str:
-    return {s.FS_BASE: "fs:", s.GS_BASE: "gs:"}.get(decoded.registers[SEGMENT], "")
+    """The segment that an operand is in, unless it is the one that such operands are in."""
+    on_stack = decoded.registers[BASE] in (s.GPR[4], s.GPR[5])
+    segment = decoded.registers[SEGMENT]
+    implied = segment in (s.ZERO, s.SS_BASE if on_stack else s.DS_BASE)
+    return "" if implied else f"{s.SEGMENT_NAMES[s.SEGMENT_BASES.index(segment)]}:"
 
 
 def _address(decoded: Decoded, statics: Statics, mode: int, vector: int = 0) -> str:

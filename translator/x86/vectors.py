@@ -11,6 +11,7 @@ from typing import Final
 
 from metaphrase.ir.graph import Operand, Value
 from metaphrase.ir.types import F32, F64, I8, I16, I32, I64, I128, Type, integer, vector
+from metaphrase.translator.x86.addresses import Address
 from metaphrase.translator.x86.emitter import Memory, Register, X86Emitter
 
 LANES: Final = {8: vector(I8, 16), 16: vector(I16, 8), 32: vector(I32, 4), 64: vector(I64, 2)}
@@ -129,12 +130,12 @@ def chosen(m: X86Emitter, type: Type, index: Value, count: int, write: Callable[
     return result.get()
 
 
-def store_chosen(m: X86Emitter, address: Value, values: Value, chosen: Value) -> None:
+def store_chosen(m: X86Emitter, address: Address, values: Value, chosen: Value) -> None:
     """Store the lanes whose bit of `chosen` is set: all, or none if one faults. The other memory is not touched."""
     size = values.width // 8
     lanes = [(address + n * size, values.extract(n), chosen.extract(n)) for n in range(values.type.lanes)]
     end = address + (values.type.bits // 8 - 1)
-    with m.if_((address ^ end).lshr(12).ne(0)):  # a lane of the second page may fault behind one of the first
+    with m.if_(m.may_end_elsewhere(address, end)):  # a lane of the second page may fault behind one of the first
         for place, _, stored in lanes:
             with m.if_(stored):
                 m.check_writable(place, *((place + (size - 1),) if size > 1 else ()))

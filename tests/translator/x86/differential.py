@@ -22,7 +22,7 @@ import numpy as np
 import metaphrase.translator.x86  # noqa: F401  registers the guest
 from metaphrase.translator.guest import Decoded, Description, guest
 from metaphrase.translator.x86.decoder import encoding_of
-from metaphrase.translator.x86.guest import I386Guest, X86Guest
+from metaphrase.translator.x86.guest import X86Guest
 from tests.oracle.native import (
     ARENA,
     ARENA_SIZE,
@@ -37,13 +37,14 @@ from tests.oracle.native import (
 from tests.translator.x86.encodings import Encoded, draw_encoding, edge
 from tests.translator.x86.observed import FLAG_BITS, MASK64
 
-_guest, _guest_32 = guest("x86_64"), guest("i386")
-assert isinstance(_guest, X86Guest) and isinstance(_guest_32, I386Guest)
-GUEST: Final[X86Guest] = _guest
-GUESTS: Final[dict[int, X86Guest]] = {64: _guest, 32: _guest_32}
-"""The guests by the mode of their processor."""
+_NAMES: Final = {64: "x86_64", 32: "i386", 16: "i286"}
+GUESTS: Final[dict[int, X86Guest]] = {
+    size: made for size, name in _NAMES.items() if isinstance(made := guest(name), X86Guest)
+}
+"""The guests by the mode of their processor: 64-bit, flat 32-bit, and 16-bit in protected mode with segments."""
+GUEST: Final[X86Guest] = GUESTS[64]
 ROWS: Final[list[tuple[Description, int]]] = [
-    (row, mode) for mode in GUESTS for row in GUEST.rows if row.detail.exists_in(mode)
+    (row, mode) for mode, one in GUESTS.items() for row in GUEST.rows if row.detail.exists_in(one.mode)
 ]
 """All rows in all modes that have them."""
 CASES: Final = int(os.environ.get("METAPHRASE_CASES", "8"))
@@ -99,11 +100,17 @@ class Drawn:
         at = address - ARENA
         return bytes(self.arena[at : at + size]) if 0 <= at < ARENA_SIZE else b""
 
+    @property
+    def stack_top(self) -> int:
+        """The linear address of the top of the stack."""
+        top = self.state.registers["rsp"]
+        return ARENA + (top & 0xFFFF) if self.mode == 16 else top
+
     def set_register(self, name: str, value: int) -> bool:
         """Set a register, unless the memory operand's address depends on it."""
         if name in self.address_registers:
             return False
-        self.state.registers[name] = value & (1 << self.mode) - 1
+        self.state.registers[name] = value & (1 << max(self.mode, 32)) - 1
         return True
 
     def simpler(self) -> Iterator[Drawn]:
@@ -228,7 +235,7 @@ def _draw_state(rng: random.Random, row: Description, encoded: Encoded, decoded:
     _aim(drawn)
     if encoded.memory:
         drawn.poke(encoded.memory.target - 64, _random_bytes(rng, 192))
-    drawn.poke(registers["rsp"] - 64, _random_bytes(rng, 192))
+    drawn.poke(drawn.stack_top - 64, _random_bytes(rng, 192))
     for change in SETUPS.get(row.name, ()):
         change(drawn)
     if drawn.mode != 64:
@@ -260,12 +267,17 @@ def _aim_16(drawn: Drawn) -> None:
     memory, registers, rng = drawn.encoded.memory, drawn.state.registers, drawn.rng
     assert memory is not None
     names = [REGISTERS[number] for number in (memory.base, memory.index) if number is not None]
+    if names and memory.start:
+        others = sum(registers[name] for name in names[1:]) + memory.displacement
+        registers[names[0]] = memory.target - memory.start - others & 0xFFFF
     offset = (sum(registers[name] for name in names) + memory.displacement) & 0xFFFF
-    if offset >= 0xFC00 and names:  # what would go on at offset 0 in hardware goes on at 0x10000 here
+    if offset >= 0xFC00 and names and not memory.start:  # hardware would go on at offset 0, and here at 0x10000
         registers[names[0]] -= 0x400
         offset -= 0x400
     if not memory.segment:
         memory.target = offset
+    elif memory.start:
+        memory.target = memory.start + offset
     else:
         setattr(drawn.state, f"{memory.segment}_base", memory.target - offset & 0xFFFF_FFFF)
     for name in names:
@@ -280,15 +292,16 @@ def _aim(drawn: Drawn) -> None:
     if memory.width == 16:
         _aim_16(drawn)
         return
-    if memory.segment:
+    has_base = memory.segment in ("fs", "gs")
+    if has_base:
         setattr(drawn.state, f"{memory.segment}_base", edge(rng, 40))
-    segment_base = getattr(drawn.state, f"{memory.segment}_base") if memory.segment else 0
+    segment_base = getattr(drawn.state, f"{memory.segment}_base") if has_base else memory.start
     modulus = 1 << memory.width
     wanted = memory.target - segment_base - memory.displacement
     base = REGISTERS[memory.base] if memory.base is not None else None
     index = REGISTERS[memory.index] if memory.index is not None else None
     if base is None and index is None:
-        if memory.segment:
+        if has_base:
             setattr(drawn.state, f"{memory.segment}_base", 0)
     elif base is not None and base != index:
         if index is not None and memory.width == 64 and rng.random() < 0.5:
@@ -301,7 +314,7 @@ def _aim(drawn: Drawn) -> None:
         factor = memory.scale + (1 if base else 0)
         registers[name] = wanted % modulus // factor
         inner = (registers[name] * factor + memory.displacement) % modulus
-        memory.target = (inner + segment_base) & (1 << drawn.mode) - 1
+        memory.target = (inner + segment_base) & (1 << max(drawn.mode, 32)) - 1
     if memory.width < drawn.mode:  # what does not count must not matter
         for name in (base, index):
             if name:

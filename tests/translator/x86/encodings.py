@@ -11,10 +11,21 @@ from dataclasses import dataclass, field
 from metaphrase.translator.guest import Description
 from metaphrase.translator.x86.decoder import BASES_16, INDEXES_16, encoding_of
 from metaphrase.translator.x86.table import Encoding
+from tests.oracle._segments import CODE_16, DATA_16, EXTRA_16, LOCAL, STACK_16
+from tests.oracle.native import ARENA, ARENA_SIZE
 
 _MAP_BYTES = (b"", b"\x0f", b"\x0f\x38", b"\x0f\x3a", b"", b"", b"")
-_SEGMENTS = {64: (0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65), 32: (0x26, 0x36, 0x3E, 0x64, 0x65)}
-"""Segment prefixes by mode: outside 64-bit mode, a store through CS faults, which is not told from others here."""
+_SEGMENTS = {
+    64: (0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65), 32: (0x26, 0x36, 0x3E, 0x64, 0x65),
+    16: (0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65),
+}  # fmt: skip
+"""Segment prefixes by mode: in flat 32-bit mode, a store through CS faults, which is not told from others here."""
+SEGMENTS_16 = {
+    name: LOCAL[chosen >> 3]
+    for name, chosen in (("es", EXTRA_16), ("cs", CODE_16), ("ss", STACK_16), ("ds", DATA_16))
+}
+"""The segments of 16-bit mode but FS and GS, whose bases a case chooses."""
+_FAR_SELECTORS = {32: (0x23, 0x23, 0x20, 0x21, 0x2B, 0), 16: (CODE_16, CODE_16, 0x37, 0x3F, DATA_16, 0, 0x4F, 0x34)}
 _FAR = ("callf", "jmpf", "retf", "iret")
 _SEVERAL_ACCESSES = (
     "maskmovq", "maskmovdqu", "vmaskmovdqu", "fxrstor", "xrstor", "xsave", "xsavec", "xsaveopt", "cmps",
@@ -36,9 +47,14 @@ class MemoryOperand:
     width: int = 64
     """The address size in bits."""
     segment: str = ""
-    """"fs", "gs" or nothing."""
+    """"fs", "gs" or nothing; in 16-bit mode the one that it is in."""
     vector_index: int | None = None
     """The vector register whose lanes are added, scaled; `target` is the address without them."""
+
+    @property
+    def start(self) -> int:
+        """Where its segment begins, unless it is FS or GS."""
+        return SEGMENTS_16[self.segment].base if self.segment in SEGMENTS_16 else 0
 
 
 @dataclass(slots=True)
@@ -68,24 +84,26 @@ class Encoded:
 
     @property
     def address_width(self) -> int:
-        return self.mode // 2 if self.resized else self.mode
+        return {64: 32, 32: 16, 16: 32}[self.mode] if self.resized else self.mode
 
     @property
     def segment(self) -> str:
-        """"fs" or "gs" where such a prefix is in force."""
-        found = [p for p in self.prefixes if p in (0x64, 0x65)]
-        return {0x64: "fs", 0x65: "gs"}[found[-1]] if found else ""
+        """"fs" or "gs" where such a prefix is in force; in 16-bit mode any other too."""
+        found = [p for p in self.prefixes if p in (0x64, 0x65) or (self.mode == 16 and p in _SEGMENTS[16])]
+        names = {0x26: "es", 0x2E: "cs", 0x36: "ss", 0x3E: "ds", 0x64: "fs", 0x65: "gs"}
+        return names[found[-1]] if found else ""
 
     def register_width(self, size_rule: int) -> int:
         """The operand size in bits under a size rule of the table."""
         wide = bool(self.rex & 8)
         if self.mode != 64:
-            return {0: 0, 4: 32}.get(size_rule, 16 if self.operand16 else 32)
+            none = {0: 0, 4: 32} if self.mode == 16 else {0: 0, 4: 32, 5: 0}
+            return none.get(size_rule, 16 if self.operand16 != (self.mode == 16) else 32)
         if size_rule == 1:
             return 64 if wide else 16 if self.operand16 else 32
         if size_rule == 2:
             return 16 if self.operand16 and not wide else 64
-        return {0: 0, 3: 64}.get(size_rule, 64 if wide else 32)
+        return {0: 0, 3: 64, 5: 0}.get(size_rule, 64 if wide else 32)
 
 
 def edge(rng: random.Random, bits: int) -> int:
@@ -117,9 +135,9 @@ def draw_encoding(
     has_address = is_memory or e.addresses or e.immediate == 8
     out = Encoded(b"", lock=e.lockable and is_memory and rng.random() < 0.3, mode=mode)
     prefixes = _draw_prefixes(rng, e, has_address, out)
-    if row.name in _FAR and 0x66 in prefixes:  # leads to addresses of 16 bits, where there is no code
+    if row.name in _FAR and 0x66 in prefixes and mode == 32:  # leads to addresses of 16 bits, where there is no code
         prefixes.remove(0x66)
-    if row.name in _SEVERAL_ACCESSES and mode != 64 and 0x67 in prefixes:  # as well; they differ in what faults first
+    if row.name in _SEVERAL_ACCESSES and mode == 32 and 0x67 in prefixes:  # as well; they differ in what faults first
         prefixes.remove(0x67)
     out.prefixes = tuple(prefixes)
     rex = _draw_rex(rng, e) if mode == 64 else 0
@@ -138,6 +156,9 @@ def draw_encoding(
         out.reg = reg | (rex & 4) << 1
         if is_memory:
             out.memory = MemoryOperand(target, width=out.address_width)
+            if mode == 16:
+                out.memory.segment = out.segment or "ds"
+                out.memory.target = _draw_target_in(rng, out.memory)
             others = {out.reg & 7, out.vvvv & 7} if e.vector_index else set()
             if out.address_width == 16:
                 tail, patch = _draw_memory_16(rng, out.memory), None
@@ -150,12 +171,20 @@ def draw_encoding(
             out.rm = rm | (rex & 1) << 3
             body.append(0xC0 | reg << 3 | rm)
     out.rex = rex
-    if out.memory:
+    if out.memory and mode == 16:
+        if out.memory.base in (4, 5) and not out.segment:
+            out.memory.segment = "ss"
+            out.memory.target = _draw_target_in(rng, out.memory)
+    elif out.memory:
         out.memory.segment = out.segment
     size = out.register_width(e.size_rule)
     head = bytes(prefixes) + (vex or (bytes([rex]) if rex else b""))
     if e.immediate == 8:
         out.memory = MemoryOperand(target, width=out.address_width, segment=out.segment)
+        if mode == 16:
+            out.memory.segment = out.segment or "ds"
+            out.memory.target = target = _draw_target_in(rng, out.memory)
+            target -= out.memory.start
         out.memory.displacement = target
         body += (target & _MASK64).to_bytes(8, "little")[: out.address_width // 8]
     else:
@@ -170,6 +199,20 @@ def draw_encoding(
     return out
 
 
+def _draw_target_in(rng: random.Random, operand: MemoryOperand) -> int:
+    """An address for a memory operand of 16-bit mode: mostly in its segment, or near its end."""
+    segment = SEGMENTS_16.get(operand.segment)
+    if segment is None:
+        return ARENA + rng.randrange(0x1000, ARENA_SIZE - 0x1000)
+    near_end = rng.random() < 0.08
+    offset = segment.limit + 1 - rng.randrange(33) if near_end else rng.randrange(0x400, segment.limit - 0x400)
+    if rng.random() < 0.6 and not near_end:
+        offset &= -16
+    elif operand.width == 32 and rng.random() < 0.03:
+        offset += rng.choice((1 << 16, rng.getrandbits(31)))
+    return segment.base + offset
+
+
 def _draw_prefixes(rng: random.Random, e: Encoding, has_address: bool, out: Encoded) -> list[int]:
     prefixes = []
     if e.prefix and not e.vex:
@@ -177,10 +220,14 @@ def _draw_prefixes(rng: random.Random, e: Encoding, has_address: bool, out: Enco
     narrow = e.size_rule in (1, 2) and e.prefix in (None, 2, 3) and rng.random() < 0.25
     if narrow or (e.size_rule == 3 and e.prefix is None and out.mode == 64 and rng.random() < 0.05):
         prefixes.append(0x66)
-    resized = has_address and rng.random() < 0.1
-    if resized and (out.mode == 64 or not e.vector_index):  # which is undefined
+    if out.mode == 16 and e.size_rule in (3, 5) and rng.random() < 0.25:
+        prefixes.append(0x66)
+    resized = has_address and rng.random() < (0.3 if out.mode == 16 else 0.1)
+    if e.vector_index and out.mode != 64:  # its addresses cannot be of 16 bits
+        resized = out.mode == 16
+    if resized:
         prefixes.append(0x67)
-    if has_address and (rng.random() < 0.15 or (resized and out.mode != 64 and rng.random() < 0.8)):
+    if has_address and (rng.random() < 0.15 or (resized and out.mode == 32 and rng.random() < 0.8)):
         prefixes.append(rng.choice(_SEGMENTS[out.mode]))
     if out.lock:
         prefixes.append(0xF0)
@@ -212,6 +259,8 @@ def _draw_memory_16(rng: random.Random, operand: MemoryOperand) -> bytes:
     size = (0, 1, 2)[mod]
     if (mod, rm) == (0, 6):
         size, operand.displacement = 2, rng.randrange(0xFC00)
+        if operand.start:
+            operand.displacement = operand.target - operand.start & 0xFFFF
     else:
         operand.base, operand.index = BASES_16[rm], INDEXES_16[rm]
         if size:
@@ -231,7 +280,7 @@ def _draw_memory(
     if others:
         kind = rng.choice(("index", "index", "index only"))
     if kind == "rip" and not relative:
-        operand.displacement = operand.target & 0xFFFF_FFFF
+        operand.displacement = operand.target - operand.start & 0xFFFF_FFFF
         return b"\x05" + operand.displacement.to_bytes(4, "little"), None
     if kind == "rip" and operand.width == 64 and operand.target < 1 << 31:
         return b"\x05" + bytes(4), 1
@@ -261,7 +310,7 @@ def _draw_memory(
     if operand.base is None and operand.index is None:
         if operand.target >> 31:
             operand.target = 0x1000_0800
-        operand.displacement = operand.target
+        operand.displacement = operand.target - operand.start
     elif size:
         value = edge(rng, 8 * size)
         operand.displacement = value - (1 << 8 * size) if value >> (8 * size - 1) else value
@@ -273,9 +322,11 @@ def _draw_immediate(
     rng: random.Random, kind: int, size: int, at: int, entry: int, area: tuple[int, int], byte: int | None, out: Encoded
 ) -> bytes:
     width = {0: 0, 1: 1, 2: 1, 3: 2, 4: 2 if size == 16 else 4, 5: size // 8, 6: 1, 7: 4, 9: 3, 14: 1, 15: 0}[kind]
+    if kind == 7 and size == 16:
+        width = 2
     if kind == 15:
-        selector = rng.choice((0x23, 0x23, 0x20, 0x21, 0x2B, 0, rng.getrandbits(16) & ~0x30))
-        out.immediate = rng.randint(*area) & (1 << size) - 1
+        selector = rng.choice((*_FAR_SELECTORS[out.mode], rng.getrandbits(16) & ~0x30))
+        out.immediate = rng.randint(*area) & (0xFFFF if out.mode == 16 else (1 << size) - 1)
         return out.immediate.to_bytes(size // 8, "little") + selector.to_bytes(2, "little")
     if kind in (6, 7):
         end = at + width

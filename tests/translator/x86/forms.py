@@ -10,13 +10,14 @@ from metaphrase.ir.graph import Function
 from metaphrase.ir.text import print_function
 from metaphrase.translator.emitter import Constants
 from metaphrase.translator.guest import Decoded, Description
+from metaphrase.translator.x86.addresses import Statics
 from metaphrase.translator.x86.decoder import encoding_of
-from metaphrase.translator.x86.emitter import Statics
 from tests.translator.x86.differential import GUEST, GUESTS
 
 _SIZES = {
-    64: {0: (0,), 1: (16, 32, 64), 2: (16, 64), 3: (64,), 4: (32, 64)},
-    32: {0: (0,), 1: (16, 32), 2: (16, 32), 3: (16, 32), 4: (32,)},
+    64: {0: (0,), 1: (16, 32, 64), 2: (16, 64), 3: (64,), 4: (32, 64), 5: (0,)},
+    32: {0: (0,), 1: (16, 32), 2: (16, 32), 3: (16, 32), 4: (32,), 5: (0,)},
+    16: {0: (0,), 1: (16, 32), 2: (16, 32), 3: (16, 32), 4: (32,), 5: (16, 32)},
 }
 """The operand sizes of each size rule of the table, by mode."""
 
@@ -30,6 +31,8 @@ def forms(row: Description, mode: int = 64) -> Iterator[int]:
         kinds = [0]
     else:
         kinds = {None: [0, 1, 2, 3, 4, 5], 0: [1, 2, 3, 4, 5], 1: [0]}[e.form]
+    if not GUESTS[mode].mode.flat:
+        kinds = [kind for kind in kinds if kind not in (1, 2)]
     for size in _SIZES[mode][e.size_rule]:
         for kind in kinds:
             for lock in (False, True) if e.lockable and kind else (False,):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from metaphrase.translator.guest import Description
-from tests.oracle.native import SUPPORTED_32
+from tests.oracle.native import MODES
 from tests.translator.x86.differential import ROWS, draw
 from tests.translator.x86.executors import Divergence, Executors
 from tests.translator.x86.float_sequences import draw_sequence
@@ -46,7 +46,7 @@ def fuzz(executors: Executors, seconds: float, seed: int) -> list[Divergence]:
     count: Counter[tuple[Description, int]] = Counter()
     turn = 0
     while True:
-        rows = [row for row in ROWS if count[row] < ENOUGH and (row[1] == 64 or SUPPORTED_32)]
+        rows = [row for row in ROWS if count[row] < ENOUGH and MODES[row[1]]]
         rng.shuffle(rows)
         for row, mode in rows:
             if time.monotonic() > end:

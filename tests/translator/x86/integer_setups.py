@@ -19,9 +19,10 @@ from metaphrase.translator.x86.instructions import (
     strings,
     system,
 )
+from tests.oracle._segments import CODE_16, LOCAL
 from tests.oracle.native import ARENA, CODE, CODE_SIZE, REGISTERS
 from tests.translator.x86.differential import UNDEFINED, Drawn, flag_mask, rows_of, setup
-from tests.translator.x86.encodings import edge
+from tests.translator.x86.encodings import SEGMENTS_16, edge
 from tests.translator.x86.observed import FLAG_BITS, MASK64
 
 ROWS = rows_of(
@@ -30,7 +31,9 @@ ROWS = rows_of(
 
 
 def _code_address(drawn: Drawn) -> int:
-    return CODE + drawn.rng.randrange(0x100, CODE_SIZE // 2 - 0x100)
+    """An address of code as transfers have it: in 16-bit mode the offset in CS, or seldom what is none."""
+    offset = drawn.rng.randrange(0x100, CODE_SIZE // 2 - 0x100)
+    return CODE + offset if drawn.mode != 16 or drawn.rng.random() < 0.05 else offset
 
 
 def _set_operand(drawn: Drawn, value: int, width: int) -> None:
@@ -50,21 +53,29 @@ def indirect_target(drawn: Drawn) -> None:
 
 @setup("ret")
 def return_address(drawn: Drawn) -> None:
-    drawn.poke(drawn.state.registers["rsp"], _code_address(drawn).to_bytes(8, "little"))
+    drawn.poke(drawn.stack_top, _code_address(drawn).to_bytes(8, "little"))
 
 
 @setup("retf", "iret", "callf", "jmpf")
 def far_target(drawn: Drawn) -> None:
-    selector = drawn.rng.choice((0x23, 0x23, 0x23, 0x2B, 3, drawn.rng.getrandbits(16) & ~0x30 | 3))
+    rng = drawn.rng
+    if drawn.mode == 16:
+        selector = rng.choice((CODE_16, CODE_16, CODE_16, *_SELECTORS_16, rng.getrandbits(16) & ~0x30 | 3))
+    else:
+        selector = rng.choice((0x23, 0x23, 0x23, 0x2B, 3, rng.getrandbits(16) & ~0x30 | 3))
     if drawn.row.name in ("callf", "jmpf"):  # whose selector may have any privilege level
-        selector &= ~drawn.rng.choice((0, 0, 3))
-    pointer = struct.pack("<IHHI", _code_address(drawn), selector, 0, edge(drawn.rng, 32) & ~0x244100)
-    drawn.poke(drawn.state.registers["rsp"], pointer)
+        selector &= ~rng.choice((0, 0, 3))
+    address, flags = _code_address(drawn), edge(rng, 32) & ~0x244100
+    words = struct.pack("<HHI", address & 0xFFFF, selector, flags & 0xFFFF)
+    pointer = words if drawn.size == 16 else struct.pack("<IHHI", address, selector, 0, flags)
+    drawn.poke(drawn.stack_top, pointer)
     if drawn.encoded.memory:
         drawn.poke(drawn.encoded.memory.target, pointer)
 
 
 _SELECTORS = (0x2B, 0x2A, 0x23, 0x33, 0x63, 0x60, 0x7B, 0, 3, 0x10, 0x18, 0x80, 0x6B, 0x67, 0xFFFF)
+_SELECTORS_16 = (*(number << 3 | 7 for number in range(len(LOCAL) + 1)), 0, 3, 4, 0x0C, 0x80, 0xFFFF)
+"""Those of 16-bit segments, and some that cannot be loaded."""
 
 
 @setup("mov", "pop", "les", "lds", "lss", "lfs", "lgs")
@@ -72,9 +83,9 @@ def selector(drawn: Drawn) -> None:
     """Selectors that may be loaded, and others."""
     if not any(kind.letter == "S" or kind.size == "p" for kind in drawn.row.operands) and drawn.row.operands:
         return
-    chosen = drawn.rng.choice(_SELECTORS)
+    chosen = drawn.rng.choice(_SELECTORS_16 if drawn.mode == 16 else _SELECTORS)
     if drawn.row.name == "pop":
-        drawn.poke(drawn.state.registers["rsp"], struct.pack("<I", chosen))
+        drawn.poke(drawn.stack_top, struct.pack("<I", chosen))
     elif drawn.row.name != "mov":
         memory = drawn.encoded.memory
         assert memory is not None
@@ -98,7 +109,7 @@ def limits(drawn: Drawn) -> None:
 @setup("popf")
 def harmless_flags(drawn: Drawn) -> None:
     """Nothing that would hit the oracle itself: single steps, alignment checks, nested tasks; and ID, which stays."""
-    stack = drawn.state.registers["rsp"]
+    stack = drawn.stack_top
     value = int.from_bytes(drawn.peek(stack, 8), "little") & ~0x244100
     drawn.poke(stack, value.to_bytes(8, "little"))
 
@@ -124,12 +135,26 @@ def string_operands(drawn: Drawn) -> None:
     if rng.random() < 0.4:
         registers["rax"] = int.from_bytes(drawn.peek(registers["rdi"], 8).ljust(8, b"\0"), "little")
     base = drawn.encoded.segment
-    if base:
+    if drawn.mode == 16:
+        for name, segment in (("rsi", base or "ds"), ("rbx", base or "ds"), ("rdi", "es")):
+            if segment in ("fs", "gs"):
+                setattr(drawn.state, f"{segment}_base", ARENA)
+                registers[name] = registers[name] & 0xFFFF
+            else:
+                registers[name] -= SEGMENTS_16[segment].base
+                if drawn.encoded.address_width == 16 or segment == "cs":
+                    registers[name] = registers[name] & 0xFFFF
+                elif rng.random() < 0.1:
+                    registers[name] = SEGMENTS_16[segment].limit - rng.randrange(10)
+        if drawn.encoded.address_width == 16:
+            for name in ("rsi", "rdi", "rbx", "rcx"):
+                registers[name] |= rng.getrandbits(16) << 16
+    elif base:
         setattr(drawn.state, f"{base}_base", edge(rng, 24))
         for name in ("rsi", "rbx"):
             registers[name] -= getattr(drawn.state, f"{base}_base")
             registers[name] &= (1 << drawn.encoded.address_width) - 1
-    if drawn.encoded.address_width == 32:
+    if drawn.encoded.address_width == 32 and drawn.mode == 64:
         for name in ("rsi", "rdi", "rbx", "rcx"):
             registers[name] |= rng.getrandbits(32) << 32
 

@@ -14,14 +14,36 @@ from metaphrase.ir.graph import Function
 from metaphrase.ir.layout import Layout
 from metaphrase.translator.guest import Decoded
 from metaphrase.translator.x86 import state as s
+from metaphrase.translator.x86.descriptors import NULL, Descriptor
+from tests.oracle._segments import LOCAL
 from tests.oracle.native import ARENA, ARENA_SIZE, CODE, CODE_SIZE, FLAGS, REGISTERS, SELECTORS, Case
 from tests.translator.x86.differential import GUESTS
 from tests.translator.x86.forms import lift_form
 from tests.translator.x86.observed import Observed, differences, significant
 
 LAYOUT: Layout = s.LAYOUT
-SELECTOR_NAMES: Final = ("es", "cs", "ss", "ds", "fs", "gs")
+SELECTOR_NAMES: Final = s.SEGMENT_NAMES
 PAGE = 4096
+TABLES: Final = 0x3000_0000
+"""Where the descriptor tables of 16-bit mode lie, a page of them, which the host's kernel keeps to itself."""
+_FLAT, _LOCAL_AT = 0x00CF_F300_0000_FFFF, 0x800
+DESCRIPTORS: Final = {
+    s.USER_CS_32 >> 3: _FLAT | 8 << 40, s.USER_DS >> 3: _FLAT, s.USER_CS_64 >> 3: _FLAT ^ 0x60_0800_0000_0000,
+    s.TLS_FIRST: _FLAT,
+}  # fmt: skip
+"""What user mode finds in Linux's global table, but for the processor's number."""
+
+
+def descriptor_tables() -> bytes:
+    """The page at TABLES."""
+    page = bytearray(PAGE)
+    local = enumerate((segment.descriptor() for segment in LOCAL), _LOCAL_AT // 8)
+    for index, descriptor in (*DESCRIPTORS.items(), *local):
+        page[8 * index : 8 * index + 8] = descriptor.to_bytes(8, "little")
+    return bytes(page)
+
+
+_TABLES: Final = descriptor_tables()
 
 
 _starts: dict[int, tuple[Case, bytes, bytes]] = {}
@@ -54,6 +76,8 @@ class ArenaMemory:
             return True
         if address >= CODE and address + size <= CODE + CODE_SIZE and not write:
             return False
+        if address >= TABLES and address + size <= TABLES + PAGE and not write and self.case.mode == 16:
+            return False
         kind = "write" if write else "read"
         for at in (address, (address + size - 1) // PAGE * PAGE):
             inside = ARENA <= at < ARENA + ARENA_SIZE or (CODE <= at < CODE + CODE_SIZE and not write)
@@ -64,6 +88,8 @@ class ArenaMemory:
     def read(self, address: int, size: int, /) -> bytes:
         if self._check(address, size, False):
             return bytes(self.arena[address - ARENA : address - ARENA + size])
+        if address >= TABLES:
+            return _TABLES[address - TABLES : address - TABLES + size]
         code = bytearray(b"\xcc" * CODE_SIZE)
         at = self.case.address - CODE
         code[at : at + len(self.case.code)] = self.case.code
@@ -78,9 +104,12 @@ def pack_state(case: Case) -> bytearray:
     """The guest state of a case as the layout's bytes."""
     state = case.state
     values: dict[str, int] = dict(s.RESET)
+    selectors = state.selectors or SELECTORS[case.mode]
     if case.mode != 64:
-        values |= dict(zip(SELECTOR_NAMES, state.selectors or SELECTORS[case.mode], strict=True))
+        values |= dict(zip(SELECTOR_NAMES, selectors, strict=True))
         values |= {"tls0": s.TLS_PRESENT}
+    if case.mode == 16:
+        values |= _segment_slots(selectors)
     values |= {"rsp": ARENA + ARENA_SIZE // 2, **state.registers, "rip": case.address}
     values |= {"fs_base": state.fs_base, "gs_base": state.gs_base, "fenv": state.mxcsr}
     values |= s.flag_slots(state.rflags & FLAGS | 0x202)
@@ -88,6 +117,21 @@ def pack_state(case: Case) -> bytearray:
     values |= {f"ymm{number}h": value for number, value in enumerate(state.ymm_high)}
     values |= x87_slots(state.x87)
     return pack_slots(values)
+
+
+def _segment_slots(selectors: tuple[int, ...]) -> dict[str, int]:
+    """What the segment registers hold besides selectors, and where the tables are."""
+    values = {"gdt_base": TABLES, "gdt_limit": _LOCAL_AT - 1}
+    values |= {"ldt_base": TABLES + _LOCAL_AT, "ldt_limit": 8 * len(LOCAL) - 1}
+    for name, chosen in zip(SELECTOR_NAMES, selectors, strict=True):
+        at = (_LOCAL_AT if chosen & 4 else 0) + (chosen & ~7)
+        found = Descriptor(int.from_bytes(_TABLES[at : at + 8], "little"))
+        bounds = found.bounds() if chosen & ~3 else NULL
+        parts = zip(("base", "lowest", "readable", "writable"), (found.base, *bounds), strict=True)
+        values |= {f"{name}_{part}": value & (1 << 64) - 1 for part, value in parts}
+        if name == "cs":
+            values["code_limit"] = found.limit
+    return values
 
 
 def pack_slots(values: dict[str, int]) -> bytearray:
@@ -242,10 +286,10 @@ def _interpreter(function: Function) -> Interpreter:
 
 
 class _Slots:
-    """The guest's state, as the services of a CPU see it."""
+    """The guest's state and memory, as the services of a CPU see them."""
 
-    def __init__(self, data: bytearray) -> None:
-        self.data = data
+    def __init__(self, data: bytearray, memory: ArenaMemory) -> None:
+        self.data, self.memory = data, memory
 
     def get_slot(self, name: str) -> int:
         slot = LAYOUT[name]
@@ -253,7 +297,7 @@ class _Slots:
 
     def set_slot(self, name: str, value: int) -> None:
         slot = LAYOUT[name]
-        self.data[slot.offset : slot.end] = value.to_bytes(slot.type.bytes, "little")
+        self.data[slot.offset : slot.end] = (value & slot.type.mask).to_bytes(slot.type.bytes, "little")
 
 
 def run_constants(case: Case, decoded: Decoded) -> Seen:
@@ -292,7 +336,7 @@ def _run(case: Case, decoded: Decoded, bind: Callable[[Decoded], tuple[Interpret
         data[fsw] |= run.f80_flags
         service = GUESTS[case.mode].services.get(outcome.reason or "")
         if service:
-            service(_Slots(data))
+            service(_Slots(data, memory))
             outcome = Outcome("goto", pc=outcome.pc)
         event, rip = _event(outcome, decoded)
         if event or not case.address <= rip < case.address + len(case.code):

@@ -16,7 +16,7 @@ from metaphrase.translator.guest import Decoded
 from metaphrase.translator.x86.guest import X86Guest
 from tests.oracle.native import ARENA, ARENA_SIZE, CODE, CODE_SIZE, Case
 from tests.translator.x86.differential import GUEST
-from tests.translator.x86.interpreted import Seen, start_of
+from tests.translator.x86.interpreted import TABLES, Seen, descriptor_tables, start_of
 
 _HOT = 2
 """After how many runs a block becomes hot in tier 1, where every case is run a few times more."""
@@ -29,6 +29,10 @@ class _Area:
         self.window = Window()
         self.window.map_anonymous(ARENA, ARENA_SIZE, mmap.PROT_READ | mmap.PROT_WRITE)
         self.window.map_anonymous(CODE, CODE_SIZE, mmap.PROT_READ | mmap.PROT_EXEC)
+        tables = descriptor_tables()
+        self.window.map_anonymous(TABLES, len(tables), mmap.PROT_READ | mmap.PROT_WRITE)
+        self.window.write(TABLES, tables)
+        self.window.protect(TABLES, len(tables), mmap.PROT_READ)
         self.placed: tuple[int, bytes] | None = None
 
     def place(self, address: int, snippet: bytes) -> None:

@@ -53,8 +53,9 @@ class Observed:
 
 _VECTORS: Final = {
     0: "divide_error", 1: "breakpoint", 3: "breakpoint", 4: "overflow", 5: "bound_range", 6: "invalid_opcode",
-    12: "memory", 13: "general_protection", 14: "memory", 16: "x87_exception", 19: "simd_exception",
+    11: "not_present", 12: "memory", 13: "general_protection", 14: "memory", 16: "x87_exception", 19: "simd_exception",
 }  # fmt: skip
+_STACK_FAULT: Final = 12
 
 
 def observe_hardware(result: Result) -> Observed:
@@ -64,6 +65,8 @@ def observe_hardware(result: Result) -> Observed:
     if fault:
         assert fault.signal is not SIGVTALRM, "the snippet does not end"
         event = "syscall" if fault.signal is SIGSYS else _VECTORS.get(fault.vector, f"vector {fault.vector}")
+        if result.mode == 16 and fault.vector == _STACK_FAULT:
+            event = "stack_fault"  # elsewhere that is what an address is called that cannot be
         address = fault.address
     halves = ((*half, *(0,) * (16 - len(half))) for half in (state.xmm, state.ymm_high))
     ymm = tuple(low | high << 128 for low, high in zip(*halves, strict=True))
@@ -116,7 +119,7 @@ def differences(expected: Observed, actual: Observed, undefined: int) -> list[st
     for number, (wanted, got) in enumerate(zip(expected.ymm, actual.ymm, strict=True)):
         if wanted != got and not _vectors_agree(wanted, got, undefined):
             found.append(f"ymm{number} {got:#066x} instead of {wanted:#066x}")
-    if expected.event in ("memory", "general_protection"):
+    if expected.event in ("memory", "general_protection", "stack_fault"):
         undefined |= X87_FLAGS
     if not x87_agrees(expected.x87, actual.x87, undefined):
         found.append(f"x87 {actual.x87.hex()} instead of {expected.x87.hex()}")

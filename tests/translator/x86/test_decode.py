@@ -14,17 +14,21 @@ from metaphrase.backends.reference.memory import MemoryFault
 from metaphrase.ir import record as layout
 from metaphrase.ir.graph import Function
 from metaphrase.translator import record
-from metaphrase.translator.guest import Decoded, DecodeError, Description
+from metaphrase.translator.guest import Decoded, DecodeError, Description, guest
 from metaphrase.translator.x86.decoder import encoding_of
 from metaphrase.translator.x86.guest import X86Guest
+from metaphrase.translator.x86.modes import Mode
+from metaphrase.translator.x86.table import SIZE_RULES
 from metaphrase.translator.x86.text import disassemble
-from tests.oracle.native import ARENA, ENTRY, REGISTERS, SUPPORTED, SUPPORTED_32, Case, Oracle, State
+from tests.oracle.native import ARENA, ENTRY, MODES, REGISTERS, SUPPORTED, WITHOUT_MODE, Case, Oracle, State
 from tests.translator.x86.differential import CASES, GUEST, GUESTS, ROWS, SEED, draw_plain, row_id
+from tests.translator.x86.encodings import Encoded
 from tests.translator.x86.vendors import Execution, case_to_run
 
 _CAPSTONE = {
     64: capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64),
     32: capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_32),
+    16: capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_16),
 }
 _MASK64 = (1 << 64) - 1
 
@@ -55,6 +59,22 @@ def capstone_text(code: bytes, mode: int = 64) -> tuple[int, str] | None:
     for found in _CAPSTONE[mode].disasm(code, ENTRY, 1):
         return found.size, f"{found.mnemonic} {found.op_str}".strip()
     return None
+
+
+def reference_text(row: Description, encoded: Encoded) -> tuple[int, str] | None:
+    """The same of a drawn encoding.
+
+    In 16-bit mode, capstone takes a mandatory prefix of 66 for the operand size; such an instruction is looked at as
+    32-bit mode has it, where what changes is the address size.
+    """
+    e = encoding_of(row)
+    if encoded.mode != 16 or e.prefix is None or SIZE_RULES["v"] == e.size_rule:
+        return capstone_text(encoded.code, encoded.mode)
+    if not (encoded.memory or e.addresses):
+        return capstone_text(encoded.code, 32)
+    resized = 0x67 in encoded.prefixes
+    found = capstone_text(encoded.code.replace(b"\x67", b"", 1) if resized else b"\x67" + encoded.code, 32)
+    return found and (found[0] + (1 if resized else -1), found[1])
 
 
 def normal(text: str) -> str:
@@ -103,11 +123,12 @@ def test_text_and_length(row: Description, mode: int) -> None:
             continue  # capstone thinks that UD0 and UD1 have no ModRM byte
         if row.name in ("mov_cr", "mov_dr") and encoded.memory:
             continue  # always a register, whatever mod says
-        reference = capstone_text(encoded.code, mode)
+        reference = reference_text(row, encoded)
         if reference is None:
             known = row_id(row) in UNKNOWN_TO_CAPSTONE or row.name in UNKNOWN_TO_CAPSTONE or row.extension == "x87"
             vex = mode != 64 and encoding_of(row).vex  # W that does not matter
-            assert known or 0x48 & encoded.rex or encoded.resized or vex, f"{shown}: capstone knows no such instruction"
+            resized = encoded.resized or (mode == 16 and encoding_of(row).prefix)
+            assert known or 0x48 & encoded.rex or resized or vex, f"{shown}: capstone knows no such instruction"
             continue
         length, text = reference
         assert length == decoded.length, f"{shown}: {text}"
@@ -121,6 +142,8 @@ def test_text_and_length(row: Description, mode: int) -> None:
             continue  # a hint of an extension that is not announced
         if mode != 64 and (row.pattern == "8E /r" or (" is4" in row.pattern and encoded.code[-1] & 0x80)):
             continue  # of which capstone takes 32 bits to be moved, and names registers that the mode has not
+        if mode == 16 and row.name in ("cbw", "cwd"):
+            continue  # whose names capstone takes for those of the other operand size
         if row.name == "crc32" and text.startswith("movbe"):
             continue  # F2 wins over 66, wherever it stands
         if row.name == "clflush" and encoded.rex and encoded.code[0] == 0x67 and text.startswith("clflushopt"):
@@ -177,8 +200,9 @@ class _Host:
 
 
 @cache
-def native_face(mode: int) -> Function:
-    return GUESTS[mode].decoder()
+def native_face(mode: Mode) -> Function:
+    """The decoder that all CPU models of a mode have."""
+    return guest(mode.name).decoder()
 
 
 def decode_natively(code: bytes, mode: int = 64, guest: X86Guest | None = None) -> Decoded | None:
@@ -186,7 +210,7 @@ def decode_natively(code: bytes, mode: int = 64, guest: X86Guest | None = None) 
     guest = guest or GUESTS[mode]
     host = _Host(guest.decoder_table())
     run = Interpreter(
-        native_face(mode), state=bytearray(GUEST.layout.size), memory=_Bytes(ENTRY, code), host=host,
+        native_face(guest.mode), state=bytearray(GUEST.layout.size), memory=_Bytes(ENTRY, code), host=host,
         arguments=(ENTRY, _RECORD, _TABLE),
     )  # fmt: skip
     outcome = run.run()
@@ -232,7 +256,7 @@ def cell_codes(mode: int = 64) -> Iterator[tuple[str, bytes]]:
 
 
 _PREFIXES = {0x0F, 0x26, 0x2E, 0x36, 0x3E, *range(0x64, 0x68), 0xF0, 0xF2, 0xF3}
-_NOT_OPCODES = {64: {*_PREFIXES, *range(0x40, 0x50), 0x62, 0xC4, 0xC5}, 32: _PREFIXES}
+_NOT_OPCODES = {64: {*_PREFIXES, *range(0x40, 0x50), 0x62, 0xC4, 0xC5}, 32: _PREFIXES, 16: _PREFIXES}
 """Prefixes and escapes in the one-byte map."""
 
 
@@ -284,6 +308,51 @@ def test_what_32_bit_mode_refuses(code: str) -> None:
     assert decode_plainly(data, 32) is None and decode_natively(data, 32) is None
 
 
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("8b02", "mov ax, word ptr [bp + si]"), ("678b02", "mov ax, word ptr [edx]"),
+        ("668b02", "mov eax, dword ptr [bp + si]"),
+        ("66678b0424", "mov eax, dword ptr [esp]"), ("8b0e 3412", "mov cx, word ptr [0x1234]"),
+        ("268b4702", "mov ax, word ptr es:[bx + 0x2]"), ("2e8b4600", "mov ax, word ptr cs:[bp]"),
+        ("368b4602", "mov ax, word ptr [bp + 0x2]"), ("3e8b4602", "mov ax, word ptr ds:[bp + 0x2]"),
+        ("36678b4500", "mov ax, word ptr [ebp]"), ("64 26 8b07", "mov ax, word ptr es:[bx]"),
+        ("26 64 8b07", "mov ax, word ptr fs:[bx]"), ("a1 3412", "mov ax, word ptr [0x1234]"),
+        ("67a1 78563412", "mov ax, word ptr [0x12345678]"), ("b8 3412", "mov ax, 0x1234"),
+        ("66b8 78563412", "mov eax, 0x12345678"), ("e8 0010", "call 0x20009003"), ("66e8 00100000", "call 0x20009006"),
+        ("e9 f0ff", "jmp 0x20007ff3"), ("0f84 0080", "je 0x20000004"), ("9a 7856 3412", "lcall 0x1234, 0x5678"),
+        ("669a 78563412 2300", "lcall 0x23, 0x12345678"), ("e310", "jcxz 0x20008012"), ("67e310", "jecxz 0x20008013"),
+        ("c407", "les ax, [bx]"), ("c5fc58c1", "vaddps ymm0, ymm0, ymm1"), ("60", "pusha"), ("6660", "pushad"),
+        ("40", "inc ax"), ("6698", "cwde"), ("98", "cbw"), ("63c8", "arpl ax, cx"), ("c8 1000 01", "enter 0x10, 0x1"),
+        ("26a4", "movsb byte ptr [di], byte ptr es:[si]"), ("26ad", "lodsw ax, word ptr es:[si]"),
+    ],
+)  # fmt: skip
+def test_what_is_different_in_16_bit_mode(code: str, text: str) -> None:
+    """Both faces (at 0x20008000); real-address mode decodes as protected mode does, but for what it does not have."""
+    data = bytes.fromhex(code)
+    decoded = decode_plainly(data, 16)
+    assert decoded is not None and decode_natively(data, 16) == decoded
+    assert decoded.length == len(data) and disassemble(GUEST.rows, decoded, 16) == text
+    real = guest("i8086")
+    assert isinstance(real, X86Guest)
+    if code in NOT_IN_REAL_MODE:
+        with pytest.raises(DecodeError):
+            real.decode(data, ENTRY)
+        assert decode_natively(data, guest=real) is None
+    else:
+        assert real.decode(data, ENTRY) == decoded == decode_natively(data, guest=real)
+
+
+NOT_IN_REAL_MODE = ("c5fc58c1", "63c8")
+
+
+@pytest.mark.parametrize("code", ["c4e26192 0447", "0f05", "62c0", "c4c0 7c58c1"])
+def test_what_16_bit_mode_refuses(code: str) -> None:
+    """Gathers with 16-bit addresses, SYSCALL, EVEX, a map that does not exist."""
+    data = bytes.fromhex(code) + bytes(8)
+    assert decode_plainly(data, 16) is None and decode_natively(data, 16) is None
+
+
 def test_at_most_fifteen_bytes() -> None:
     for count, fits in ((14, True), (15, False), (40, False)):
         code = b"\x2e" * count + b"\x90"
@@ -295,8 +364,8 @@ def test_at_most_fifteen_bytes() -> None:
 @pytest.mark.parametrize("mode", GUESTS)
 def test_what_is_described_exists(mode: int) -> None:
     """What the tables accept in any cell of the opcode maps, the CPU does not refuse as undefined."""
-    if mode == 32 and not SUPPORTED_32:
-        pytest.skip("the host's kernel runs no 32-bit code (CONFIG_IA32_EMULATION)")
+    if not MODES[mode]:
+        pytest.skip(WITHOUT_MODE)
     codes = [code for _, code in cell_codes(mode) if decode_plainly(code + bytes(11), mode) is not None]
     # Reads and writes go to the arena; jumps anywhere, returns and faults are all fine: they are not #UD.
     codes = [code for code in codes if not _is_risky(code)]

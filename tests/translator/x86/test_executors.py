@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from metaphrase.translator.guest import Decoded, Description
-from tests.oracle.native import SUPPORTED, SUPPORTED_32, Case
+from tests.oracle.native import MODES, SUPPORTED, WITHOUT_MODE, Case
 from tests.translator.x86.differential import CASES, GUEST, ROWS, draw, row_id
 from tests.translator.x86.executors import Executors
 from tests.translator.x86.fuzz import fuzz, keep
@@ -32,8 +32,8 @@ def executors() -> Iterator[Executors]:
 
 @pytest.mark.parametrize(("row", "mode"), ROWS, ids=row_id)
 def test_row(executors: Executors, row: Description, mode: int) -> None:
-    if mode == 32 and not SUPPORTED_32:
-        pytest.skip("the host's kernel runs no 32-bit code (CONFIG_IA32_EMULATION)")
+    if not MODES[mode]:
+        pytest.skip(WITHOUT_MODE)
     cases = CASES if mode == 64 else CASES // (2 if row in INTEGER_ROWS else 8) or 1  # vectors are the same there
     divergence = executors.divergence([draw(row, number, mode=mode) for number in range(cases)])
     assert divergence is None, str(divergence)

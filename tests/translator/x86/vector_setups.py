@@ -21,7 +21,7 @@ from metaphrase.translator.x86.instructions import (
 )
 from tests.oracle.native import ARENA, ARENA_SIZE, REGISTERS
 from tests.translator.x86.differential import UNDEFINED, Drawn, rows_of, setup
-from tests.translator.x86.encodings import Encoded
+from tests.translator.x86.encodings import SEGMENTS_16, Encoded
 from tests.translator.x86.observed import APPROXIMATE
 
 ROWS: Final = rows_of(
@@ -141,8 +141,11 @@ def destination(drawn: Drawn) -> None:
     """Somewhere in the arena: which faults are seen first is left to the processor (SDM volume 2B, MASKMOVDQU)."""
     rng, state = drawn.rng, drawn.state
     address = ARENA + rng.randrange(ARENA_SIZE - 16)
-    if drawn.encoded.segment:
-        base = rng.randrange(1 << 20)
+    segment = SEGMENTS_16.get(drawn.encoded.segment or "ds") if drawn.mode == 16 else None
+    if segment:
+        address = rng.randrange(segment.limit - 16) | (rng.getrandbits(16) << 16 if not drawn.encoded.resized else 0)
+    elif drawn.encoded.segment:
+        base = rng.randrange(1 << 20) if drawn.mode != 16 else ARENA
         setattr(state, f"{drawn.encoded.segment}_base", base)
         address -= base
     state.registers["rdi"] = address | (rng.getrandbits(32) << 32 if drawn.encoded.resized else 0)

@@ -38,6 +38,8 @@ def _align(drawn: Drawn) -> None:
     wrong = memory.target % _ALIGNED
     [*names] = drawn.address_registers
     if len(names) == 1 and memory.index is None and names[0] != "rax":
+        if memory.width == 16 and registers[names[0]] + memory.displacement & 0xFFFF < wrong:
+            return  # it would begin at the end of the segment
         registers[names[0]] -= wrong
         memory.target -= wrong
 

@@ -8,7 +8,7 @@ from typing import Any
 from metaphrase.ir.graph import Value
 from metaphrase.translator.x86.emitter import Flags, Memory, Register, X86Emitter
 from metaphrase.translator.x86.state import DEFER_DEC, DEFER_INC
-from metaphrase.translator.x86.table import LEGACY, MODES, insn
+from metaphrase.translator.x86.table import LEGACY, SIZES, insn
 
 Meaning = Callable[[X86Emitter, Value, Value], tuple[Value | None, Flags]]
 
@@ -42,7 +42,7 @@ def alu(number: int, *, rmw: str = "", undefined: str = "") -> Callable[[Meaning
         name = meaning.__name__.rstrip("_")
         for pattern, operands in patterns:
             lockable = operands[0] == "E" and name != "cmp"
-            modes = LEGACY if pattern.startswith("82") else MODES
+            modes = LEGACY if pattern.startswith("82") else SIZES
             insn(pattern, operands, name=name, lock=lockable, undefined=undefined, modes=modes)(semantics)
         return meaning
 

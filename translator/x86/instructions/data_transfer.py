@@ -7,7 +7,9 @@ from typing import Any
 from metaphrase.ir.graph import Value
 from metaphrase.ir.types import I8, I128
 from metaphrase.translator.x86 import state as s
+from metaphrase.translator.x86.addresses import Address
 from metaphrase.translator.x86.emitter import Flags, Memory, Register, X86Emitter
+from metaphrase.translator.x86.selectors import segment_number, selector_in
 from metaphrase.translator.x86.table import CONDITIONS, LONG, insn
 
 Operand = Register | Memory
@@ -21,11 +23,11 @@ def mov(m: X86Emitter, target: Operand, source: Any) -> None:
 
 
 @insn("8C /r reg | 8C /r mem", "Rv, Sw | Mw, Sw", name="mov")
-def mov_from_segment(m: X86Emitter, target: Register | Value, source: Register) -> None:
+def mov_from_segment(m: X86Emitter, target: Register | Address, source: Register) -> None:
     """MOV from a segment register; in 64-bit mode the selectors are those of a Linux process. SDM volume 2B, MOV."""
-    number = m.segment_number(source)
+    number = segment_number(m, source)
     m.trap_if(m.const(5, 64).ult(number), "invalid_opcode")
-    selector = m.selector(number)
+    selector = selector_in(m, number)
     if isinstance(target, Register):
         m.put(target, selector.zext(target.width))
     else:
@@ -191,4 +193,4 @@ def cwd(m: X86Emitter, accumulator: Register) -> None:
 def xlat(m: X86Emitter) -> None:
     """XLAT: AL becomes the byte at rBX + AL. SDM volume 2D, XLAT/XLATB."""
     offset = m.get(m.gpr(3)) + m.get(m.gpr(0, 8)).zext(64)
-    m.put(m.gpr(0, 8), m.load(m.linear(offset), I8))
+    m.put(m.gpr(0, 8), m.load(m.implied_address(offset), I8))

@@ -191,4 +191,4 @@ def masked_move(m: X86Emitter, source: Register, mask: Register) -> None:
     Bytes that are not stored are not touched and do not fault.
     """
     values, signs = m.get(source, lanes(source, 8)), m.get(mask, lanes(mask, 8)).slt(0)
-    store_chosen(m, m.linear(m.get_slot("rdi")), values, signs)
+    store_chosen(m, m.implied_address(m.get_slot("rdi")), values, signs)

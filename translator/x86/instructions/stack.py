@@ -7,13 +7,19 @@ from typing import Any, Final
 from metaphrase.ir.graph import Value
 from metaphrase.ir.types import I64, integer
 from metaphrase.translator.x86 import state as s
-from metaphrase.translator.x86.emitter import BASE, Memory, Register, X86Emitter
+from metaphrase.translator.x86.addresses import BASE
+from metaphrase.translator.x86.emitter import Memory, Register, X86Emitter
+from metaphrase.translator.x86.selectors import may_do_input, privilege_level, selector_in
 from metaphrase.translator.x86.table import LEGACY, insn
 
 RSP: Final = 4
 RBP: Final = 5
 USER_FLAGS: Final = 0x244000
 """The bits of `eflags_rest` that POPF changes in user mode: NT, AC, ID. TF, single stepping, is not offered."""
+INTERRUPT_FLAG: Final = 0x200
+"""IF, which changes where the privilege level is that of input and output."""
+IO_LEVEL: Final = 0x3000
+"""IOPL, which only the highest privilege level changes."""
 
 
 @insn("50+r | FF /6 | 68 iz | 6A ib", "Zv | Ev | Iz | Iz", size="d64")
@@ -30,7 +36,7 @@ def push(m: X86Emitter, source: Any) -> None:
 @insn("0F A8", size="d64", name="push", asm="push gs", static=(5,))
 def push_segment(m: X86Emitter, number: int) -> None:
     """PUSH of a segment register; in 64-bit mode those of FS and GS are null. SDM volume 2B, PUSH."""
-    m.push(m.const(0, m.size) if m.mode == 64 else m.selector(m.const(number, 64)).zext(m.size))
+    m.push(m.const(0, m.size) if m.mode.is_long else selector_in(m, m.const(number, 64)).zext(m.size))
 
 
 @insn("58+r", "Zv", size="d64")
@@ -65,8 +71,8 @@ def pusha(m: X86Emitter) -> None:
     step = m.size // 8
     old = m.get(m.gpr(RSP))
     for number in range(8):
-        m.store(m.stack_address(old - (number + 1) * step), m.get(m.gpr(number, m.size)))
-    m.put(m.gpr(RSP), m.stack_address(old - 8 * step))
+        m.store(m.on_stack(old - (number + 1) * step), m.get(m.gpr(number, m.size)))
+    m.stack_pointer = old - 8 * step
 
 
 @insn("61", size="v", asm="popa/popad", modes=LEGACY)
@@ -91,13 +97,16 @@ def popf(m: X86Emitter) -> None:
     """POPF, POPFD, POPFQ: pop the flags, of which user mode changes some. SDM volume 2B, POPF/POPFD/POPFQ."""
     value = m.peek(m.size).zext(64).trunc(32)
     m.drop(m.size // 8)
-    put_user_flags(m, value)
+    put_flags(m, value)
 
 
-def put_user_flags(m: X86Emitter, value: Value) -> None:
-    """Set what user mode may change of the flags to an i32, of which the operand size counts."""
+def put_flags(m: X86Emitter, value: Value) -> None:
+    """Set what the privilege level may change of the flags to an i32, of which the operand size counts."""
+    changed = m.const(USER_FLAGS & ((1 << m.size) - 1), 32)
+    if not m.mode.flat:
+        changed = changed | may_do_input(m).select(m.const(INTERRUPT_FLAG, 32), 0)
+        changed = changed | privilege_level(m).eq(0).select(m.const(IO_LEVEL, 32), 0)
     m.put_rflags(value)
-    changed = USER_FLAGS & ((1 << m.size) - 1)
     m.put_slot("eflags_rest", (m.get_slot("eflags_rest") & ~changed) | (value & changed))
 
 
@@ -109,29 +118,31 @@ def enter(m: X86Emitter, allocated: Value) -> None:
     level = m.binding.immediate().lshr(16) & 31
     old_frame = m.get(m.gpr(RBP))
     stack, frame, left = m.local(I64), m.local(I64), m.local(I64)
-    top = m.stack_address(m.get(m.gpr(RSP)) - step)
-    m.store(top, old_frame.trunc(width))
+    old_stack = m.get(m.gpr(RSP))
+    top = m.stack_offset(old_stack - step)
+    new_frame = (top | (old_stack & ~0xFFFF) if m.mode.stack == 16 else top).trunc(width)
+    m.store(m.on_stack(top), old_frame.trunc(width))
     stack.set(top)
     with m.if_(level.ne(0)):
         left.set(level - 1)
         frame.set(old_frame)
         with m.while_(lambda: left.get().ne(0)):
-            frame.set(m.stack_address(frame.get() - step))
-            stack.set(m.stack_address(stack.get() - step))
-            m.store(stack.get(), m.load(frame.get(), integer(width)))
+            frame.set(m.stack_offset(frame.get() - step))
+            stack.set(m.stack_offset(stack.get() - step))
+            m.store(m.on_stack(stack.get()), m.load(m.on_stack(frame.get()), integer(width)))
             left.set(left.get() - 1)
-        stack.set(m.stack_address(stack.get() - step))
-        m.store(stack.get(), top.trunc(width))
-    end = m.stack_address(stack.get() - allocated.zext(64))
-    m.atomic("or", end, m.const(0, width))  # the new top of the stack must be writable
-    m.put(m.gpr(RBP, width), top.trunc(width))
-    m.put(m.gpr(RSP), end)
+        stack.set(m.stack_offset(stack.get() - step))
+        m.store(m.on_stack(stack.get()), new_frame)
+    end = m.stack_offset(stack.get() - allocated.zext(64))
+    m.atomic("or", m.on_stack(end), m.const(0, width))  # the new top of the stack must be writable
+    m.put(m.gpr(RBP, width), new_frame)
+    m.stack_pointer = end
 
 
 @insn("C9", size="d64")
 def leave(m: X86Emitter) -> None:
     """LEAVE: drop the stack frame. SDM volume 2A, LEAVE."""
     frame = m.get(m.gpr(RBP))
-    value = m.load(frame, integer(m.size))
-    m.put(m.gpr(RSP), m.stack_address(frame + m.size // 8))
+    value = m.load(m.on_stack(frame), integer(m.size))
+    m.stack_pointer = frame + m.size // 8
     m.put(m.gpr(RBP, m.size), value)

@@ -37,7 +37,7 @@ def _count_down(m: X86Emitter) -> Value:
 
 def _narrow(m: X86Emitter, *registers: int) -> None:
     """With 32-bit addresses hardware clears upper halves at the start of a REP, even if there is nothing to do."""
-    if m.mode == 64 and m.address_size == 32:
+    if m.mode.is_long and m.address_size == 32:
         for number in registers:
             m.put(m.gpr(number, 32), m.get(m.gpr(number, 32)))
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from metaphrase.ir.graph import Value
 from metaphrase.ir.types import I8, I64, VOID
 from metaphrase.translator.x86.emitter import Flags, Memory, Register, X86Emitter
+from metaphrase.translator.x86.instructions.stack import INTERRUPT_FLAG
+from metaphrase.translator.x86.selectors import may_do_input, privilege_level
 from metaphrase.translator.x86.table import LONG, insn
 
 
@@ -96,12 +98,14 @@ for _number, (_slot, _write) in enumerate((("fs", False), ("gs", False), ("fs", 
          static=(f"{_slot}_base", _write), modes=LONG)(_segment_base)  # fmt: skip
 
 
+PORTS = {"ins": "6C | 6D", "outs": "6E | 6F", "in": "E4 ib | E5 ib | EC | ED", "out": "E6 ib | E7 ib | EE | EF"}
+"""Input and output: for the privilege level that IOPL says, or #GP; there is no I/O permission bitmap."""
+
 PRIVILEGED = {
-    "hlt": "F4", "cli": "FA", "sti": "FB", "ins": "6C | 6D", "outs": "6E | 6F", "in": "E4 ib | E5 ib | EC | ED",
-    "out": "E6 ib | E7 ib | EE | EF", "clts": "0F 06", "sysret": "0F 07", "invd": "0F 08", "wbinvd": "0F 09",
-    "wrmsr": "0F 30", "rdmsr": "0F 32", "rdpmc": "0F 33", "sysexit": "0F 35", "xsetbv": "NP 0F 01 (D1)",
+    "clts": "0F 06", "sysret": "0F 07", "invd": "0F 08", "wbinvd": "0F 09", "wrmsr": "0F 30", "rdmsr": "0F 32",
+    "rdpmc": "0F 33", "sysexit": "0F 35", "xsetbv": "NP 0F 01 (D1)",
 }  # fmt: skip
-"""Instructions that raise #GP(0) outside ring 0 or, for ports, without I/O privilege (SDM volume 3, 5.9)."""
+"""Instructions that raise #GP(0) outside ring 0 (SDM volume 3, 5.9)."""
 
 PRIVILEGED_OPERANDS = {
     "sldt": "0F 00 /0", "str": "0F 00 /1", "lldt": "0F 00 /2", "ltr": "0F 00 /3", "sgdt": "0F 01 /0 mem",
@@ -109,18 +113,56 @@ PRIVILEGED_OPERANDS = {
     "invlpg": "0F 01 /7 mem", "xrstors": "NP 0F C7 /3 mem", "xsaves": "NP 0F C7 /5 mem",
 }  # fmt: skip
 """The same with a ModRM operand. SLDT, STR, SGDT, SIDT and SMSW fault under UMIP, which Linux turns on."""
+PROTECTED_ONLY = ("sldt", "str", "lldt", "ltr")
 
 
 def _privileged(m: X86Emitter, *operands: Value | Register | Memory) -> None:
-    """An instruction that user mode may not execute: #GP(0). SDM volume 3, 5.9."""
+    """What user mode may not execute, #GP(0); at the highest privilege level the machine does it. SDM volume 3, 5.9."""
+    if not m.mode.flat:
+        with m.if_(privilege_level(m).eq(0)):
+            m.trap("privileged")
     m.trap("general_protection")
 
 
+def _port(m: X86Emitter, *operands: Value | Register | Memory) -> None:
+    """Input and output, which are the machine's: #GP(0) unless IOPL allows it. SDM volume 1, 19.5.1."""
+    if not m.mode.flat:
+        with m.if_(may_do_input(m)):
+            m.trap("privileged")
+    m.trap("general_protection")
+
+
+for _name, _pattern in PORTS.items():
+    insn(_pattern, name=_name, ends_block=True)(_port)
 for _name, _pattern in PRIVILEGED.items():
     insn(_pattern, name=_name, ends_block=True)(_privileged)
 insn("0F 01 (F8)", name="swapgs", ends_block=True, modes=LONG)(_privileged)
 for _name, _pattern in PRIVILEGED_OPERANDS.items():
-    insn(_pattern, "Ew", name=_name, ends_block=True)(_privileged)
+    insn(_pattern, "Ew", name=_name, ends_block=True, real=_name not in PROTECTED_ONLY)(_privileged)
+
+
+@insn("F4", ends_block=True)
+def hlt(m: X86Emitter) -> None:
+    """HLT: wait for an interrupt; #GP(0) outside the highest privilege level. SDM volume 2A, HLT."""
+    if not m.mode.flat:
+        with m.if_(privilege_level(m).eq(0)):
+            m.leave("halt", m.next_pc)
+    m.trap("general_protection")
+
+
+def _put_interrupt_flag(m: X86Emitter, enabled: bool) -> None:
+    """CLI, STI: clear or set IF; #GP(0) unless IOPL allows it. Nothing is told of STI's delay. SDM volume 2, each."""
+    if m.mode.flat:
+        m.trap("general_protection")
+        return
+    m.trap_if(~may_do_input(m), "general_protection")
+    rest = m.get_slot("eflags_rest")
+    m.put_slot("eflags_rest", rest | INTERRUPT_FLAG if enabled else rest & ~INTERRUPT_FLAG)
+    m.goto(m.next_pc)  # whoever waits for that may interrupt now
+
+
+insn("FA", name="cli", ends_block=True, static=(False,))(_put_interrupt_flag)
+insn("FB", name="sti", ends_block=True, static=(True,))(_put_interrupt_flag)
 
 
 def _special_register(m: X86Emitter, existing: int, general: Register, special: Register) -> None:
@@ -130,7 +172,7 @@ def _special_register(m: X86Emitter, existing: int, general: Register, special: 
     """
     number = special.offset if isinstance(special.offset, Value) else m.const(special.offset, 64)
     m.trap_if((m.const(existing, 64).lshr(number) & 1).eq(0), "invalid_opcode")
-    m.trap("general_protection")
+    _privileged(m)
 
 
 for _name, _opcode, _existing in (("cr", 0x20, 0x11D), ("dr", 0x21, 0xFF), ("cr", 0x22, 0x11D), ("dr", 0x23, 0xFF)):

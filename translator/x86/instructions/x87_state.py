@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from metaphrase.ir.graph import Value
 from metaphrase.ir.types import I8, I16, integer
+from metaphrase.translator.x86.addresses import Address
 from metaphrase.translator.x86.emitter import Memory, Register, X86Emitter
 from metaphrase.translator.x86.table import insn
 from metaphrase.translator.x86.x87 import I80, Stack, full_tags, put_control, put_full_tags, put_status, reset, status
@@ -86,13 +87,13 @@ def _word(m: X86Emitter) -> int:
     return 2 if m.size == 16 else 4
 
 
-def _check_readable(m: X86Emitter, address: Value, size: int) -> None:
+def _check_readable(m: X86Emitter, address: Address, size: int) -> None:
     """Fault, before anything is changed, if the first word or the last of `size` bytes cannot be read."""
     m.load(address, integer(8 * _word(m)))
     m.load(address + (size - 1), I8)
 
 
-def _store_environment(m: X86Emitter, address: Value, size: int) -> None:
+def _store_environment(m: X86Emitter, address: Address, size: int) -> None:
     """Store the environment as the first part of `size` bytes; faults come before anything is stored."""
     m.load(address, integer(8 * _word(m)))
     m.check_writable(address, address + (size - 1))
@@ -104,7 +105,7 @@ def _store_environment(m: X86Emitter, address: Value, size: int) -> None:
             m.store(address + 4 * number, word.zext(32) | (0xFFFF0000 if number < 3 or number == 6 else 0))
 
 
-def _load_environment(m: X86Emitter, address: Value) -> tuple[Value, Value, Value]:
+def _load_environment(m: X86Emitter, address: Address) -> tuple[Value, Value, Value]:
     control, state, tags = (m.load(address + _word(m) * number, I16) for number in range(3))
     return control, state, tags
 
@@ -116,21 +117,21 @@ def _put_environment(m: X86Emitter, words: tuple[Value, Value, Value]) -> None:
 
 
 @insn("D9 /6 mem", "M", size="v", extension="x87")
-def fnstenv(m: X86Emitter, address: Value) -> None:
+def fnstenv(m: X86Emitter, address: Address) -> None:
     """FNSTENV: store the environment, then mask all exceptions. SDM volume 2A, FSTENV/FNSTENV."""
     _store_environment(m, address, 7 * _word(m))
     put_control(m, m.get_slot("fcw") | 0x3F)
 
 
 @insn("D9 /4 mem", "M", size="v", extension="x87")
-def fldenv(m: X86Emitter, address: Value) -> None:
+def fldenv(m: X86Emitter, address: Address) -> None:
     """FLDENV: load the environment. SDM volume 2A, FLDENV."""
     _check_readable(m, address, 7 * _word(m))
     _put_environment(m, _load_environment(m, address))
 
 
 @insn("DD /6 mem", "M", size="v", extension="x87")
-def fnsave(m: X86Emitter, address: Value) -> None:
+def fnsave(m: X86Emitter, address: Address) -> None:
     """FNSAVE: store environment and registers, then initialise the unit. SDM volume 2A, FSAVE/FNSAVE."""
     _store_environment(m, address, 7 * _word(m) + 80)
     stack = Stack(m)
@@ -140,7 +141,7 @@ def fnsave(m: X86Emitter, address: Value) -> None:
 
 
 @insn("DD /4 mem", "M", size="v", extension="x87")
-def frstor(m: X86Emitter, address: Value) -> None:
+def frstor(m: X86Emitter, address: Address) -> None:
     """FRSTOR: load environment and registers. SDM volume 2A, FRSTOR."""
     _check_readable(m, address, 7 * _word(m) + 80)
     words = _load_environment(m, address)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from metaphrase.ir.graph import Value
 from metaphrase.ir.types import F32, F64, F80, I16, I64, Type, integer
+from metaphrase.translator.x86.addresses import Address
 from metaphrase.translator.x86.emitter import Memory, X86Emitter
 from metaphrase.translator.x86.table import insn
 from metaphrase.translator.x86.x87 import I80, Stack
@@ -21,7 +22,7 @@ def fld_memory(m: X86Emitter, type: Type, source: Memory) -> None:
 
 
 @insn("DB /5 mem", "M", name="fld", extension="x87")
-def fld_extended(m: X86Emitter, address: Value) -> None:
+def fld_extended(m: X86Emitter, address: Address) -> None:
     """FLD: push an 80-bit float as it is. SDM volume 2A, FLD."""
     stack = Stack(m)
     bits = m.load(address, F80).bitcast(I80)  # as a float: integers of 80 bits are loaded in two parts
@@ -64,7 +65,7 @@ def fst_memory(m: X86Emitter, type: Type, pop: bool, target: Memory) -> None:
 
 
 @insn("DB /7 mem", "M", name="fstp", extension="x87")
-def fstp_extended(m: X86Emitter, address: Value) -> None:
+def fstp_extended(m: X86Emitter, address: Address) -> None:
     """FSTP: store the 80 bits as they are, and pop. SDM volume 2A, FST/FSTP."""
     stack = Stack(m)
     m.store(address, stack.read(0))
@@ -105,7 +106,7 @@ INVALID = 1
 
 
 @insn("DF /4 mem", "M", extension="x87")
-def fbld(m: X86Emitter, address: Value) -> None:
+def fbld(m: X86Emitter, address: Address) -> None:
     """FBLD: push an integer of packed decimal digits. SDM volume 2A, FBLD."""
     stack = Stack(m)
     bits = m.load(address, F80).bitcast(I80)
@@ -119,7 +120,7 @@ def fbld(m: X86Emitter, address: Value) -> None:
 
 
 @insn("DF /6 mem", "M", extension="x87")
-def fbstp(m: X86Emitter, address: Value) -> None:
+def fbstp(m: X86Emitter, address: Address) -> None:
     """FBSTP: store ST(0), rounded to an integer, as packed decimal digits, and pop. SDM volume 2A, FBSTP.
 
     Integers of nineteen digits are invalid as those beyond 64 bits are.

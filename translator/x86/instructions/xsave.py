@@ -11,6 +11,7 @@ from typing import Final
 from metaphrase.ir.graph import Value
 from metaphrase.ir.types import F80, I8, I16, I32, I64, VOID
 from metaphrase.translator.x86 import state as s
+from metaphrase.translator.x86.addresses import Address
 from metaphrase.translator.x86.emitter import Memory, X86Emitter
 from metaphrase.translator.x86.table import insn
 from metaphrase.translator.x86.vectors import WHOLE
@@ -57,13 +58,14 @@ _REGISTERS, _VECTORS = 32, 160
 volume 1, 10.5.1)."""
 
 
-def _check_alignment(m: X86Emitter, address: Value, size: int) -> None:
+def _check_alignment(m: X86Emitter, address: Address, size: int) -> None:
     """#GP for what is not aligned; an address that is not canonical faults as an access does, maybe as #SS."""
-    canonical = (address + (1 << 47)).lshr(48).eq(0)
-    m.trap_if(canonical & (address & (size - 1)).ne(0), "general_protection")
+    linear = m.linear(address)
+    canonical = (linear + (1 << 47)).lshr(48).eq(0)
+    m.trap_if(canonical & (linear & (size - 1)).ne(0), "general_protection")
 
 
-def _store_x87(m: X86Emitter, address: Value) -> None:
+def _store_x87(m: X86Emitter, address: Address) -> None:
     stack = Stack(m)
     m.store(address, m.get_slot("fcw"))
     m.store(address + 2, status(m))
@@ -77,7 +79,7 @@ def _store_x87(m: X86Emitter, address: Value) -> None:
         m.store(address + (_REGISTERS + 16 * index + 8), bits.lshr(64).zext(128).trunc(64))
 
 
-def _load_x87(m: X86Emitter, address: Value) -> None:
+def _load_x87(m: X86Emitter, address: Address) -> None:
     control, state, tags = m.load(address, I16), m.load(address + 2, I16), m.load(address + 4, I8)
     registers = [m.load(address + (_REGISTERS + 16 * index), I80) for index in range(8)]
     put_control(m, control)
@@ -88,24 +90,24 @@ def _load_x87(m: X86Emitter, address: Value) -> None:
         stack.put_raw(index, bits)
 
 
-def _store_mxcsr(m: X86Emitter, address: Value) -> None:
+def _store_mxcsr(m: X86Emitter, address: Address) -> None:
     m.store(address + 24, m.effect("get_fenv", I32))
     m.store(address + 28, m.const(_MXCSR_MASK, 32))
 
 
-def _store_vectors(m: X86Emitter, address: Value, half: int) -> None:
+def _store_vectors(m: X86Emitter, address: Address, half: int) -> None:
     for number, offset in enumerate(m.vectors):
         m.store(address + 16 * number, m.get_state(offset + half, WHOLE))
 
 
-def _load_vectors(m: X86Emitter, address: Value, half: int) -> None:
+def _load_vectors(m: X86Emitter, address: Address, half: int) -> None:
     for number, offset in enumerate(m.vectors):
         m.put_state(offset + half, m.load(address + 16 * number, WHOLE))
 
 
 # --- FXSAVE -----------------------------------------------------------------------------------------------------------
 @insn("NP 0F AE /0 mem", "M", extension="fxsr")
-def fxsave(m: X86Emitter, address: Value) -> None:
+def fxsave(m: X86Emitter, address: Address) -> None:
     """FXSAVE: store x87, MXCSR and XMM registers in 512 bytes, aligned. SDM volume 2A, FXSAVE."""
     _check_alignment(m, address, 16)
     m.check_writable(address + 511)
@@ -115,7 +117,7 @@ def fxsave(m: X86Emitter, address: Value) -> None:
 
 
 @insn("NP 0F AE /1 mem", "M", extension="fxsr")
-def fxrstor(m: X86Emitter, address: Value) -> None:
+def fxrstor(m: X86Emitter, address: Address) -> None:
     """FXRSTOR: load what FXSAVE stored. SDM volume 2A, FXRSTOR."""
     _check_alignment(m, address, 16)
     m.load(address + 511, I8)
@@ -162,7 +164,7 @@ def _in_use(m: X86Emitter) -> Value:
 @insn("NP 0F C7 /4 mem", "M", name="xsavec", extension="xsavec", static=("compacted",))
 @insn("NP 0F AE /6 mem", "M", name="xsaveopt", extension="xsaveopt", static=("optimised",))
 @insn("NP 0F AE /4 mem", "M", name="xsave", extension="xsave", static=("",))
-def xsave(m: X86Emitter, kind: str, address: Value) -> None:
+def xsave(m: X86Emitter, kind: str, address: Address) -> None:
     """XSAVE, XSAVEOPT, XSAVEC: store components; the last two skip those not in use. SDM volume 2D, each."""
     _check_alignment(m, address, 64)
     wanted, in_use = _requested(m), _in_use(m)
@@ -189,7 +191,7 @@ def xsave(m: X86Emitter, kind: str, address: Value) -> None:
 
 
 @insn("NP 0F AE /5 mem", "M", extension="xsave")
-def xrstor(m: X86Emitter, address: Value) -> None:
+def xrstor(m: X86Emitter, address: Address) -> None:
     """XRSTOR: load components, or set those that the area does not hold to their initial values. SDM volume 2D."""
     _check_alignment(m, address, 64)
     wanted = _requested(m)
