@@ -49,6 +49,9 @@ LOCAL: Final = (
     Segment(CODE + 0x1000, 0xBFFF, contents=2),
     Segment(ARENA, 0xFFFF, present=False),
     Segment(CODE, 0xFFFF, contents=2, present=False),
+    Segment(ARENA, 0xFFFF, big=True),
+    Segment(CODE, 0xFFFF, contents=2, big=True),
+    Segment(CODE + 0x1000, 0xBFFF, contents=2, big=True),
 )
 """The table."""
 
@@ -60,6 +63,10 @@ def selector(number: int) -> int:
 
 CODE_16, STACK_16, DATA_16, EXTRA_16 = map(selector, range(4))
 """The selectors that cases of 16-bit mode begin with, in CS, SS, DS and ES."""
+
+
+STACK_32, CODE_32 = selector(10), selector(11)
+"""Those of other modes with segments: a stack whose pointer is ESP, code of 32 bits."""
 
 
 def base_of(chosen: int) -> int:

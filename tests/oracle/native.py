@@ -28,7 +28,7 @@ from types import TracebackType
 
 from metaphrase.ir.errors import MetaphraseError
 from tests.oracle import _trap
-from tests.oracle._segments import CODE_16, DATA_16, EXTRA_16, STACK_16, base_of
+from tests.oracle._segments import CODE_16, CODE_32, DATA_16, EXTRA_16, STACK_16, STACK_32, base_of
 from tests.oracle._worker import Reply, Request, segments_are_made, serve
 
 ARENA, ARENA_SIZE = _trap.ARENA, _trap.ARENA_SIZE
@@ -41,12 +41,15 @@ FLAGS = 0xCD5
 """The flags compared: OF, DF, SF, ZF, AF, PF, CF. The others are not reported."""
 INITIAL_X87 = struct.pack("<HHBxH", 0x37F, 0, 0, 0).ljust(160, b"\0")
 
-SELECTORS = {
+SELECTORS: dict[int | str, tuple[int, ...]] = {
     64: (0, 0x33, 0x2B, 0, 0, 0), 32: (0x2B, 0x23, 0x2B, 0x2B, 0x63, 0x63),
     16: (EXTRA_16, CODE_16, STACK_16, DATA_16, 0x63, 0x63),
+    "i286_stack32": (EXTRA_16, CODE_16, STACK_32, DATA_16, 0x63, 0x63),
+    "i386_segments": (EXTRA_16, CODE_32, STACK_32, DATA_16, 0x63, 0x63),
+    "i386_segments_stack16": (EXTRA_16, CODE_32, STACK_16, DATA_16, 0x63, 0x63),
 }  # fmt: skip
 """ES, CS, SS, DS, FS and GS in the modes of x86: those of 32-bit mode are Linux's flat ones, and the worker's own;
-those of 16-bit mode are small segments (`_segments.py`), but for FS and GS."""
+those of 16-bit mode, and of modes that a guest names, are small segments (`_segments.py`), but for FS and GS."""
 
 PAGE_FAULT = 14
 SUPPORTED = platform.machine() == "x86_64" and platform.system() == "Linux"
@@ -92,9 +95,9 @@ class State:
     selectors: tuple[int, ...] = ()
     """As SELECTORS has them, which are those of the mode if there are none here; never for a case of 64-bit mode."""
 
-    def pack(self, rip: int, mode: int) -> bytes:
+    def pack(self, rip: int, selectors: tuple[int, ...]) -> bytes:
         """The native block of `_trap.GUEST`; raises OracleError for values the CPU cannot hold."""
-        es, cs, ss, ds, fs, gs = self.selectors or SELECTORS[mode]
+        es, cs, ss, ds, fs, gs = selectors
         unknown = self.registers.keys() - set(REGISTERS)
         if unknown:
             raise OracleError(f"no such registers: {', '.join(unknown)}; use {', '.join(REGISTERS)}")
@@ -136,6 +139,18 @@ class Case:
     memory: Mapping[int, bytes] = field(default_factory=dict)
     address: int = ENTRY
     mode: int = 64
+    guest: str = ""
+    """Of the modes whose code has the same size, the one that a guest of this name is of; else that of the tests."""
+
+    @property
+    def segmented(self) -> bool:
+        """Whether it is of a mode in which segments have bases and limits."""
+        return self.mode == 16 or bool(self.guest)
+
+    @property
+    def selectors(self) -> tuple[int, ...]:
+        """What its segment registers hold at the beginning."""
+        return self.state.selectors or SELECTORS[self.guest or self.mode]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +176,7 @@ class Result:
     fault: Fault | None
     changes: tuple[tuple[int, bytes], ...]
     before: tuple[bytes, Mapping[int, bytes]] = field(repr=False, compare=False)
-    mode: int = 64
+    segmented: bool = False
 
     @property
     def arena(self) -> bytes:
@@ -239,7 +254,7 @@ class Oracle:
         for address, data in case.memory.items():
             if not (address >= ARENA and address + len(data) <= ARENA + ARENA_SIZE):
                 raise OracleError(f"{len(data)} bytes at {address:#x} do not fit in the arena at {ARENA:#x}")
-        return case.address, case.code, case.state.pack(case.address, case.mode), tuple(case.memory.items())
+        return case.address, case.code, case.state.pack(case.address, case.selectors), tuple(case.memory.items())
 
     def _result(self, case: Case, reply: Reply) -> Result:
         number, block, changes = reply
@@ -247,7 +262,7 @@ class Oracle:
         es, ds, fs, gs = struct.unpack_from("<4H", block, 16)
         cs, _, _, ss = struct.unpack_from("<4H", block, _trap.REGISTERS + 18 * 8)
         rip, rflags = base_of(cs) + words[16], words[17]
-        if case.mode == 16:  # whose stack is of 16 bits: above, the kernel's own address may show
+        if case.segmented:  # behind a stack of 16 bits, the upper half of the kernel's own address may show
             words[_trap.SIGNAL_ORDER.index("rsp")] &= 0xFFFF_FFFF
         error_code, vector, _, address = words[19:23]
         image = block[_trap.IMAGE : _trap.IMAGE + 160]
@@ -276,4 +291,4 @@ class Oracle:
             gs_base,
             (es, cs, ss, ds, fs, gs) if case.mode != 64 else (),
         )
-        return Result(state, fault, changes, (self.background, case.memory), case.mode)
+        return Result(state, fault, changes, (self.background, case.memory), case.segmented)

@@ -43,6 +43,17 @@ GUESTS: Final[dict[int, X86Guest]] = {
 }
 """The guests by the mode of their processor: 64-bit, flat 32-bit, and 16-bit in protected mode with segments."""
 GUEST: Final[X86Guest] = GUESTS[64]
+
+
+def guest_of(case: Case) -> X86Guest:
+    """The guest that runs a case."""
+    if not case.guest:
+        return GUESTS[case.mode]
+    made = guest(case.guest)
+    assert isinstance(made, X86Guest)
+    return made
+
+
 ROWS: Final[list[tuple[Description, int]]] = [
     (row, mode) for mode, one in GUESTS.items() for row in GUEST.rows if row.detail.exists_in(one.mode)
 ]

@@ -20,7 +20,7 @@ from tests.translator.x86 import (
     x87_setups,
     xsave_setups,
 )
-from tests.translator.x86.differential import GUESTS, Drawn
+from tests.translator.x86.differential import Drawn, guest_of
 from tests.translator.x86.interpreted import RUNNERS, Expected, Seen, run_constants
 from tests.translator.x86.lines import show_case
 from tests.translator.x86.native_tiers import NativeTier
@@ -59,16 +59,17 @@ class Executors:
 
     def __init__(self) -> None:
         self.oracle = Oracle()
-        self._tiers: dict[tuple[str, int], NativeTier] = {}
+        self._tiers: dict[tuple[str, str], NativeTier] = {}
         self.runners: dict[str, Runner] = {
             **dict(RUNNERS), **{tier: partial(self._run_natively, tier) for tier in NATIVE}
         }  # fmt: skip
 
     def _run_natively(self, tier: str, case: Case, decoded: Decoded) -> Seen:
-        """By a native tier of the case's mode, which is made when it is first needed."""
-        made = self._tiers.get((tier, case.mode))
+        """By a native tier of the case's guest, which is made when it is first needed."""
+        by = guest_of(case)
+        made = self._tiers.get((tier, by.name))
         if made is None:
-            made = self._tiers[tier, case.mode] = NativeTier(tier.removeprefix("tier "), GUESTS[case.mode])
+            made = self._tiers[tier, by.name] = NativeTier(tier.removeprefix("tier "), by)
         return made(case, decoded)
 
     def __enter__(self) -> Executors:

@@ -12,6 +12,7 @@ from metaphrase.translator.emitter import Constants
 from metaphrase.translator.guest import Decoded, Description
 from metaphrase.translator.x86.addresses import Statics
 from metaphrase.translator.x86.decoder import encoding_of
+from metaphrase.translator.x86.guest import X86Guest
 from tests.translator.x86.differential import GUEST, GUESTS
 
 _SIZES = {
@@ -40,13 +41,13 @@ def forms(row: Description, mode: int = 64) -> Iterator[int]:
                     yield Statics(size, kind, lock, repeat).pack()
 
 
-def lift_form(row: int, statics: int, constants: Decoded | None = None, mode: int = 64) -> Function:
-    """The IR of a form; its operands are constants, or else the fields of a record."""
+def lift_form(row: int, statics: int, constants: Decoded | None = None, by: X86Guest = GUEST) -> Function:
+    """The IR of a form of a guest; its operands are constants, or else the fields of a record."""
     function = Function("form", GUEST.layout, simplify=simplify)
-    m = GUESTS[mode].make_emitter(function)
+    m = by.make_emitter(function)
     if constants is not None:
         m.binding = Constants(function, constants, origin=constants.pc)
-    GUESTS[mode].emit(m, row, statics)
+    by.emit(m, row, statics)
     if not m.ended:
         m.next()
     return function

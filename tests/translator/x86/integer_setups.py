@@ -19,7 +19,8 @@ from metaphrase.translator.x86.instructions import (
     strings,
     system,
 )
-from tests.oracle._segments import CODE_16, LOCAL
+from tests.oracle._segments import CODE_16, LOCAL, STACK_32
+from tests.oracle._segments import selector as selector_of
 from tests.oracle.native import ARENA, CODE, CODE_SIZE, REGISTERS
 from tests.translator.x86.differential import UNDEFINED, Drawn, flag_mask, rows_of, setup
 from tests.translator.x86.encodings import SEGMENTS_16, edge
@@ -74,8 +75,8 @@ def far_target(drawn: Drawn) -> None:
 
 
 _SELECTORS = (0x2B, 0x2A, 0x23, 0x33, 0x63, 0x60, 0x7B, 0, 3, 0x10, 0x18, 0x80, 0x6B, 0x67, 0xFFFF)
-_SELECTORS_16 = (*(number << 3 | 7 for number in range(len(LOCAL) + 1)), 0, 3, 4, 0x0C, 0x80, 0xFFFF)
-"""Those of 16-bit segments, and some that cannot be loaded."""
+_SELECTORS_16 = (*map(selector_of, (*range(STACK_32 >> 3), len(LOCAL))), 0, 3, 4, 0x0C, 0x80, 0xFFFF)
+"""Those of 16-bit segments, and some that cannot be loaded; none that changes the mode."""
 
 
 @setup("mov", "pop", "les", "lds", "lss", "lfs", "lgs")

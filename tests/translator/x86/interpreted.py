@@ -15,9 +15,10 @@ from metaphrase.ir.layout import Layout
 from metaphrase.translator.guest import Decoded
 from metaphrase.translator.x86 import state as s
 from metaphrase.translator.x86.descriptors import NULL, Descriptor
+from metaphrase.translator.x86.guest import X86Guest
 from tests.oracle._segments import LOCAL
-from tests.oracle.native import ARENA, ARENA_SIZE, CODE, CODE_SIZE, FLAGS, REGISTERS, SELECTORS, Case
-from tests.translator.x86.differential import GUESTS
+from tests.oracle.native import ARENA, ARENA_SIZE, CODE, CODE_SIZE, FLAGS, REGISTERS, Case
+from tests.translator.x86.differential import guest_of
 from tests.translator.x86.forms import lift_form
 from tests.translator.x86.observed import Observed, differences, significant
 
@@ -76,7 +77,7 @@ class ArenaMemory:
             return True
         if address >= CODE and address + size <= CODE + CODE_SIZE and not write:
             return False
-        if address >= TABLES and address + size <= TABLES + PAGE and not write and self.case.mode == 16:
+        if address >= TABLES and address + size <= TABLES + PAGE and not write and self.case.segmented:
             return False
         kind = "write" if write else "read"
         for at in (address, (address + size - 1) // PAGE * PAGE):
@@ -104,12 +105,11 @@ def pack_state(case: Case) -> bytearray:
     """The guest state of a case as the layout's bytes."""
     state = case.state
     values: dict[str, int] = dict(s.RESET)
-    selectors = state.selectors or SELECTORS[case.mode]
     if case.mode != 64:
-        values |= dict(zip(SELECTOR_NAMES, selectors, strict=True))
+        values |= dict(zip(SELECTOR_NAMES, case.selectors, strict=True))
         values |= {"tls0": s.TLS_PRESENT}
-    if case.mode == 16:
-        values |= _segment_slots(selectors)
+    if case.segmented:
+        values |= _segment_slots(case.selectors)
     values |= {"rsp": ARENA + ARENA_SIZE // 2, **state.registers, "rip": case.address}
     values |= {"fs_base": state.fs_base, "gs_base": state.gs_base, "fenv": state.mxcsr}
     values |= s.flag_slots(state.rflags & FLAGS | 0x202)
@@ -268,16 +268,16 @@ def observe(
 
 
 @lru_cache(maxsize=64)
-def lift(code: bytes, pc: int, mode: int) -> Interpreter:
+def lift(code: bytes, pc: int, by: X86Guest) -> Interpreter:
     """The IR of the instruction that the code begins with, its operands constants."""
-    decoded = GUESTS[mode].decode(code, pc)
-    return _interpreter(lift_form(decoded.row, decoded.statics, decoded, mode))
+    decoded = by.decode(code, pc)
+    return _interpreter(lift_form(decoded.row, decoded.statics, decoded, by))
 
 
 @cache
-def lifted_form(row: int, statics: int, mode: int) -> Interpreter:
+def lifted_form(row: int, statics: int, by: X86Guest) -> Interpreter:
     """The IR of a form, its operands the fields of a record."""
-    return _interpreter(lift_form(row, statics, mode=mode))
+    return _interpreter(lift_form(row, statics, by=by))
 
 
 def _interpreter(function: Function) -> Interpreter:
@@ -304,7 +304,7 @@ def run_constants(case: Case, decoded: Decoded) -> Seen:
     """By the interpreter, over the IR that tier 1 would compile."""
 
     def bind(decoded: Decoded) -> tuple[Interpreter, dict[str, int]]:
-        return lift(case.code[decoded.pc - case.address :], decoded.pc, case.mode), {}
+        return lift(case.code[decoded.pc - case.address :], decoded.pc, guest_of(case)), {}
 
     return _run(case, decoded, bind)
 
@@ -316,7 +316,7 @@ def run_parameters(case: Case, decoded: Decoded) -> Seen:
         fields = {"pc": decoded.pc, "next_pc": decoded.next_pc, "immediate": decoded.immediate}
         fields |= {"displacement": decoded.displacement}
         fields |= {f"r{number}": value for number, value in enumerate(decoded.registers)}
-        return lifted_form(decoded.row, decoded.statics, case.mode), fields
+        return lifted_form(decoded.row, decoded.statics, guest_of(case)), fields
 
     return _run(case, decoded, bind)
 
@@ -334,14 +334,14 @@ def _run(case: Case, decoded: Decoded, bind: Callable[[Decoded], tuple[Interpret
         outcome = run.run()
         environment = run.fenv
         data[fsw] |= run.f80_flags
-        service = GUESTS[case.mode].services.get(outcome.reason or "")
+        service = guest_of(case).services.get(outcome.reason or "")
         if service:
             service(_Slots(data, memory))
             outcome = Outcome("goto", pc=outcome.pc)
         event, rip = _event(outcome, decoded)
         if event or not case.address <= rip < case.address + len(case.code):
             return Seen(bytes(data), bytes(memory.arena), environment, event, outcome.address, rip, case.mode)
-        decoded = GUESTS[case.mode].decode(case.code[rip - case.address :], rip)
+        decoded = guest_of(case).decode(case.code[rip - case.address :], rip)
 
 
 def _event(outcome: Outcome, decoded: Decoded) -> tuple[str, int]:

@@ -22,6 +22,8 @@ def show_case(case: Case, undefined: int = 0) -> str:
         words.append(f"x87={state.x87.hex()}")
     if case.mode != 64:
         words.append(f"mode={case.mode}")
+    if case.guest:
+        words.append(f"guest={case.guest}")
     if undefined:
         words.append(f"undefined={undefined:#x}")
     memory = [f"{address:#x}={data.hex()}" for address, data in case.memory.items()]
@@ -32,7 +34,7 @@ def parse_case(line: str) -> tuple[Case, int]:
     """The case that a line of `show_case` describes, and what is not compared."""
     parts = [part.split() for part in line.split("|")] + [[], []]
     state = State({"rsp": ARENA + ARENA_SIZE // 2}, ENTRY)
-    vectors, high, undefined, mode = [0] * 16, [0] * 16, 0, 64
+    vectors, high, undefined, mode, named = [0] * 16, [0] * 16, 0, 64, ""
     for word in parts[1]:
         name, text = word.split("=")
         if name == "x87":
@@ -45,6 +47,8 @@ def parse_case(line: str) -> tuple[Case, int]:
             undefined = int(text, 0)
         elif name == "mode":
             mode = int(text)
+        elif name == "guest":
+            named = text
         elif name in REGISTERS:
             state.registers[name] = int(text, 0)
         else:
@@ -52,4 +56,4 @@ def parse_case(line: str) -> tuple[Case, int]:
     state.xmm = vectors if any(vectors) else []
     state.ymm_high = high if any(high) else []
     memory = {int(a, 0): bytes.fromhex(d) for a, d in (word.split("=") for word in parts[2])}
-    return Case(bytes.fromhex("".join(parts[0])), state, memory, ENTRY, mode), undefined
+    return Case(bytes.fromhex("".join(parts[0])), state, memory, ENTRY, mode, named), undefined

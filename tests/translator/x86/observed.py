@@ -65,7 +65,7 @@ def observe_hardware(result: Result) -> Observed:
     if fault:
         assert fault.signal is not SIGVTALRM, "the snippet does not end"
         event = "syscall" if fault.signal is SIGSYS else _VECTORS.get(fault.vector, f"vector {fault.vector}")
-        if result.mode == 16 and fault.vector == _STACK_FAULT:
+        if result.segmented and fault.vector == _STACK_FAULT:
             event = "stack_fault"  # elsewhere that is what an address is called that cannot be
         address = fault.address
     halves = ((*half, *(0,) * (16 - len(half))) for half in (state.xmm, state.ymm_high))

@@ -8,7 +8,7 @@ import pytest
 
 from tests.oracle.native import SUPPORTED
 from tests.translator.x86 import vendors
-from tests.translator.x86.differential import GUESTS, flag_mask
+from tests.translator.x86.differential import flag_mask, guest_of
 from tests.translator.x86.executors import Executors
 from tests.translator.x86.fuzz import regression_lines
 from tests.translator.x86.lines import parse_case
@@ -29,7 +29,7 @@ def executors() -> Iterator[Executors]:
 
 def check_line(executors: Executors, line: str, *names: str) -> None:
     case, undefined = parse_case(line)
-    decoded = GUESTS[case.mode].decode(case.code, case.address)
+    decoded = guest_of(case).decode(case.code, case.address)
     run = Execution(case, decoded)
     [expected] = vendors.observe_host(executors.oracle, [run])
     assert expected is not None, "the host cannot tell"

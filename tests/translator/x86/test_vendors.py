@@ -8,7 +8,7 @@ import pytest
 
 from tests.oracle.native import SUPPORTED, Oracle
 from tests.translator.x86 import vendors
-from tests.translator.x86.differential import GUESTS, flag_mask
+from tests.translator.x86.differential import flag_mask, guest_of
 from tests.translator.x86.interpreted import run_constants
 from tests.translator.x86.lines import parse_case
 from tests.translator.x86.observed import differences, observe_hardware
@@ -28,7 +28,7 @@ def test_the_host_differs_as_the_table_says(difference: Difference, oracle: Orac
     """The example differs from what the guest does on the hosts that the row is for, and on no other; told as the row
     says, it no longer does."""
     case, undefined = parse_case(difference.example)
-    run = Execution(case, GUESTS[case.mode].decode(case.code, case.address))
+    run = Execution(case, guest_of(case).decode(case.code, case.address))
     undefined = undefined or flag_mask(run.row.detail.undefined)
     assert difference.applies(run)
     ours = run_constants(case, run.decoded).observed

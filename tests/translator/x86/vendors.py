@@ -35,7 +35,7 @@ from metaphrase.translator.x86.addresses import (
 from metaphrase.translator.x86.decoder import encoding_of
 from metaphrase.translator.x86.instructions import control, gathers
 from tests.oracle.native import ARENA, ARENA_SIZE, FLAGS, REGISTERS, Case, Oracle
-from tests.translator.x86.differential import GUEST, GUESTS, rows_of
+from tests.translator.x86.differential import GUEST, guest_of, rows_of
 from tests.translator.x86.interpreted import ArenaMemory, observe, pack_state
 from tests.translator.x86.observed import DOUBLE_NANS, MASK64, SINGLE_NANS, Observed, observe_hardware
 
@@ -75,7 +75,7 @@ class Execution:
     @cached_property
     def address(self) -> int:
         """The linear address of its memory operand (SDM volume 1, 3.7.5)."""
-        kind, mode = self.statics.memory, GUESTS[self.case.mode].mode
+        kind, mode = self.statics.memory, guest_of(self.case).mode
         address = self.slot(BASE) + self.decoded.displacement + (self.slot(INDEX) << self.decoded.registers[SCALE])
         address &= (1 << (mode.other_address_size if kind == MEMORY_RESIZED else mode.size)) - 1
         if kind in (MEMORY_BASE_SEGMENT, MEMORY_INDEX_SEGMENT, MEMORY_RESIZED):
