@@ -44,6 +44,7 @@ INITIAL_X87 = struct.pack("<HHBxH", 0x37F, 0, 0, 0).ljust(160, b"\0")
 SELECTORS: dict[int | str, tuple[int, ...]] = {
     64: (0, 0x33, 0x2B, 0, 0, 0), 32: (0x2B, 0x23, 0x2B, 0x2B, 0x63, 0x63),
     16: (EXTRA_16, CODE_16, STACK_16, DATA_16, 0x63, 0x63),
+    "i8086": (EXTRA_16, CODE_16, STACK_16, DATA_16, 0, 0),
     "i286_stack32": (EXTRA_16, CODE_16, STACK_32, DATA_16, 0x63, 0x63),
     "i386_segments": (EXTRA_16, CODE_32, STACK_32, DATA_16, 0x63, 0x63),
     "i386_segments_stack16": (EXTRA_16, CODE_32, STACK_16, DATA_16, 0x63, 0x63),

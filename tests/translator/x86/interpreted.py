@@ -18,6 +18,7 @@ from metaphrase.translator.x86.descriptors import NULL, Descriptor
 from metaphrase.translator.x86.guest import X86Guest
 from tests.oracle._segments import LOCAL
 from tests.oracle.native import ARENA, ARENA_SIZE, CODE, CODE_SIZE, FLAGS, REGISTERS, Case
+from tests.oracle.real_mode import VECTORS
 from tests.translator.x86.differential import guest_of
 from tests.translator.x86.forms import lift_form
 from tests.translator.x86.observed import Observed, differences, significant
@@ -77,7 +78,8 @@ class ArenaMemory:
             return True
         if address >= CODE and address + size <= CODE + CODE_SIZE and not write:
             return False
-        if address >= TABLES and address + size <= TABLES + PAGE and not write and self.case.segmented:
+        tables = address >= TABLES and address + size <= TABLES + PAGE and self.case.segmented
+        if not write and (tables or (self.case.guest == "i8086" and address + size <= len(VECTORS))):
             return False
         kind = "write" if write else "read"
         for at in (address, (address + size - 1) // PAGE * PAGE):
@@ -91,7 +93,9 @@ class ArenaMemory:
             return bytes(self.arena[address - ARENA : address - ARENA + size])
         if address >= TABLES:
             return _TABLES[address - TABLES : address - TABLES + size]
-        code = bytearray(b"\xcc" * CODE_SIZE)
+        if address < len(VECTORS):
+            return VECTORS[address : address + size]
+        code = bytearray((b"\xf4" if self.case.guest == "i8086" else b"\xcc") * CODE_SIZE)
         at = self.case.address - CODE
         code[at : at + len(self.case.code)] = self.case.code
         return bytes(code[address - CODE : address - CODE + size])
@@ -110,6 +114,8 @@ def pack_state(case: Case) -> bytearray:
         values |= {"tls0": s.TLS_PRESENT}
     if case.segmented:
         values |= _segment_slots(case.selectors)
+    if case.guest == "i8086":
+        values |= _REAL_MODE
     values |= {"rsp": ARENA + ARENA_SIZE // 2, **state.registers, "rip": case.address}
     values |= {"fs_base": state.fs_base, "gs_base": state.gs_base, "fenv": state.mxcsr}
     values |= s.flag_slots(state.rflags & FLAGS | 0x202)
@@ -132,6 +138,12 @@ def _segment_slots(selectors: tuple[int, ...]) -> dict[str, int]:
         if name == "cs":
             values["code_limit"] = found.limit
     return values
+
+
+_REAL_MODE: Final = {"cs_writable": 0xFFFF} | {
+    f"{name}_{limit}": 0xFFFF_FFFF for name in ("fs", "gs") for limit in ("readable", "writable")
+}
+"""What is different in real-address mode: all segments can be written; and FS and GS are large, as elsewhere."""
 
 
 def pack_slots(values: dict[str, int]) -> bytearray:

@@ -6,6 +6,7 @@ import ctypes
 import mmap
 from functools import cache
 from types import TracebackType
+from typing import Final
 
 from metaphrase.backends.llvm import context
 from metaphrase.machines.linux.memory import Window
@@ -18,6 +19,8 @@ from tests.oracle.native import ARENA, ARENA_SIZE, CODE, CODE_SIZE, Case
 from tests.translator.x86.differential import GUEST
 from tests.translator.x86.interpreted import TABLES, Seen, descriptor_tables, start_of
 
+REAL_MODE: Final = "i8086"
+"""The guest whose cases end with HLT, or where there is no code."""
 _HOT = 2
 """After how many runs a block becomes hot in tier 1, where every case is run a few times more."""
 
@@ -35,12 +38,12 @@ class _Area:
         self.window.protect(TABLES, len(tables), mmap.PROT_READ)
         self.placed: tuple[int, bytes] | None = None
 
-    def place(self, address: int, snippet: bytes) -> None:
-        """Write a snippet, between breakpoints, over the last one."""
+    def place(self, address: int, snippet: bytes, filler: bytes) -> None:
+        """Write a snippet, between instructions that stop, over the last one."""
         if self.placed == (address, snippet):
             return
         host = self.window.base + CODE
-        code = bytearray(b"\xcc" * CODE_SIZE)
+        code = bytearray(filler * CODE_SIZE)
         code[address - CODE : address - CODE + len(snippet)] = snippet
         protect(host, CODE_SIZE, mmap.PROT_READ | mmap.PROT_WRITE)
         ctypes.memmove(host, bytes(code), CODE_SIZE)
@@ -93,7 +96,7 @@ class NativeTier:
     def _place(self, case: Case) -> bool:
         """Have the snippet in its place; gives whether this is the one that was run last."""
         snippet = case.address, case.code
-        self.area.place(*snippet)
+        self.area.place(*snippet, b"\xf4" if case.guest == REAL_MODE else b"\xcc")  # where INT3 is nothing special
         if self.translated == snippet:
             return True
         self.cpu.invalidate(CODE, CODE + CODE_SIZE)
@@ -105,9 +108,13 @@ def _event(end: Exit, case: Case) -> tuple[str, int, int | None]:
     match end.kind:
         case "syscall":
             return "syscall", end.pc, None
+        case "fault" if case.guest == REAL_MODE and end.access == "execute":
+            return "", end.pc, None
         case "fault":
             return "memory", end.pc, end.address
     assert end.kind == "trap", end
+    if end.trap == "halt":
+        return "", end.pc - 1, None
     if end.trap == "breakpoint":
         own = case.address <= end.pc < case.address + len(case.code)
         return ("breakpoint", end.pc + 1, None) if own else ("", end.pc, None)

@@ -56,6 +56,8 @@ _VECTORS: Final = {
     11: "not_present", 12: "memory", 13: "general_protection", 14: "memory", 16: "x87_exception", 19: "simd_exception",
 }  # fmt: skip
 _STACK_FAULT: Final = 12
+VECTOR_NAMES: Final = {**_VECTORS, _STACK_FAULT: "stack_fault"}
+"""Exceptions by number, where segments have limits."""
 
 
 def observe_hardware(result: Result) -> Observed:

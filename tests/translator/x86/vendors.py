@@ -486,10 +486,11 @@ def case_to_run(run: Execution) -> Case:
 def observe_host(oracle: Oracle, runs: Sequence[Execution]) -> list[Observed | None]:
     """What the host CPU leaves of each case, told as one of Intel's would leave it; None if it cannot tell."""
     results = oracle.run([case_to_run(run) for run in runs])
-    return [_told(run, observe_hardware(result)) for run, result in zip(runs, results, strict=True)]
+    return [told(run, observe_hardware(result)) for run, result in zip(runs, results, strict=True)]
 
 
-def _told(run: Execution, seen: Observed | None) -> Observed | None:
+def told(run: Execution, seen: Observed | None) -> Observed | None:
+    """What the host CPU left of a case, told as one of Intel's would leave it; None if it cannot tell."""
     for one in HERE:
         if seen is not None and one.told and one.applies(run):
             seen = one.told(run, seen)
