@@ -162,10 +162,10 @@ class X86Emitter(AddressEmitter):
     def check_aligned(self, operand: Memory) -> None:
         self.trap_if((self.linear(operand.address) & (operand.width // 8 - 1)).ne(0), "general_protection")
 
-    def check_limits(self, target: Memory) -> None:
-        """Raise now what a store out of its segment will raise, where what comes before the store must not be seen."""
-        if not self.mode.flat:
-            self._checked(target.address, target.width // 8, s.WRITABLE)
+    def check_store(self, target: Memory) -> None:
+        """Fault now if a store would, where what is done before it must not be seen then."""
+        address = self._checked(target.address, target.width // 8, s.WRITABLE)
+        self.check_writable(address, address + (target.width // 8 - 1))
 
     def update(
         self, operand: Register | Memory, change: Callable[[Value], Value], rmw: str = "", by: Value | None = None

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.oracle.native import SUPPORTED
+from tests.oracle.native import MODES, SUPPORTED, WITHOUT_MODE
 from tests.translator.x86 import vendors
 from tests.translator.x86.differential import flag_mask, guest_of
 from tests.translator.x86.executors import Executors
@@ -29,6 +29,8 @@ def executors() -> Iterator[Executors]:
 
 def check_line(executors: Executors, line: str, *names: str) -> None:
     case, undefined = parse_case(line)
+    if not MODES[case.mode]:
+        pytest.skip(WITHOUT_MODE)
     decoded = guest_of(case).decode(case.code, case.address)
     run = Execution(case, decoded)
     [expected] = vendors.observe_host(executors.oracle, [run])

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.oracle.native import SUPPORTED, Oracle
+from tests.oracle.native import MODES, SUPPORTED, WITHOUT_MODE, Oracle
 from tests.translator.x86 import vendors
 from tests.translator.x86.differential import flag_mask, guest_of
 from tests.translator.x86.interpreted import run_constants
@@ -28,6 +28,8 @@ def test_the_host_differs_as_the_table_says(difference: Difference, oracle: Orac
     """The example differs from what the guest does on the hosts that the row is for, and on no other; told as the row
     says, it no longer does."""
     case, undefined = parse_case(difference.example)
+    if not MODES[case.mode]:
+        pytest.skip(WITHOUT_MODE)
     run = Execution(case, guest_of(case).decode(case.code, case.address))
     undefined = undefined or flag_mask(run.row.detail.undefined)
     assert difference.applies(run)

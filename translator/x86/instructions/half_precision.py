@@ -24,8 +24,8 @@ def halves_from_singles(m: X86Emitter, target: Register | Memory, source: Regist
     """VCVTPS2PH: singles to half precision, rounded as the immediate says or MXCSR. SDM volume 2C, VCVTPS2PH."""
     singles = m.get(source, vector(F32, source.width // 32))
     halves = vector(F16, singles.type.lanes)
-    if isinstance(target, Memory):
-        m.check_limits(target)
+    if isinstance(target, Memory):  # before MXCSR tells of what is not stored
+        m.check_store(target)
 
     def by(number: int) -> Value:
         return m.effect("fconvert_by", halves, singles, imm=4 if number & 4 else number)
