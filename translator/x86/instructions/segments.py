@@ -66,7 +66,11 @@ def arpl(m: X86Emitter, target: Register | Memory, source: Register) -> None:
     """ARPL: raise the privilege level of a selector to that of another; ZF tells if it was raised. SDM volume 2A."""
     selector, least = m.get(target), m.get(source) & 3
     raised = (selector & 3).ult(least)
-    m.put(target, raised.select(selector & ~3 | least, selector))
+    if isinstance(target, Memory):
+        with m.if_(raised):
+            m.put(target, selector & ~3 | least)
+    else:
+        m.put(target, raised.select(selector & ~3 | least, selector))
     m.put_flags(Flags(zf=raised))
 
 
