@@ -112,7 +112,7 @@ class RealMode:
         fcntl.ioctl(self._cpu, _SET_REGISTERS, struct.pack("<18Q", *general, at, flags))
         self._enter()
         reason = int.from_bytes(self._run[_EXIT_REASON : _EXIT_REASON + 4], "little")
-        self._code[at : at + len(case.code)] = _HLT * len(case.code)
+        self._code[:] = _HLT * CODE_SIZE  # for CS can be written
         return self._ended() if reason == _EXIT_HLT else None
 
     def _enter(self) -> None:

@@ -31,8 +31,9 @@ NOT_ALIKE = frozenset({
     "lgdt", "lidt", "smsw", "lmsw", "invlpg", "xrstors", "xsaves", "int1",
 })  # fmt: skip
 """Rows that are the machine's, that tell of the processor, or that KVM has a look at."""
-INTERPRETED_OTHERWISE = ("xlatb", "aad")
-"""Rows of which the kernel's interpreter, where it has to be asked, does not have the processor's results."""
+INTERPRETED_OTHERWISE = ("xlatb", "aad", "aam", "enter")
+"""Rows of which the kernel's interpreter, where it has to be asked, does not have the processor's results (which 16-bit
+protected mode tells)."""
 INTERRUPTS = ("int", "int3", "into")
 SYSTEM_FLAGS = 0x7200
 """IF, IOPL and NT."""
@@ -99,6 +100,7 @@ def test_row_in_real_mode(executors: Executors, machine: RealMode, row: Descript
         ended, undefined = machine.run(case), drawn.undefined | vendors.undefined(run)
         if ended is None or (row.semantics is push_segment and drawn.size == 32):
             continue  # of which the upper half may be written or not
+        pointer = any(kind.letter == "M" and kind.size == "p" for kind in row.operands)
         for name, runner in executors.runners.items():
             if name in NATIVE and (number > 1 or row.name in INTERRUPTS):
                 continue  # they have shown in protected mode that they agree, and have no table at address 0
@@ -106,6 +108,8 @@ def test_row_in_real_mode(executors: Executors, machine: RealMode, row: Descript
             ours = seen.observed
             if not can_be_compared(row, ours):
                 continue
+            if pointer and ended.vector is not None and not ours.event:
+                continue  # the interpreter wants all of it before the end of the segment, the processor each part
             expected = vendors.told(run, seen_there(ended, row, ours))
             assert expected is not None
             found = differences(expected, ours, undefined)
