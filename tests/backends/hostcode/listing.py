@@ -3,8 +3,9 @@
 Arguments come in these registers: R12 is the state pointer, R13 the record. They and their copies are followed through
 the code, and what they point to goes by name. Below the state is `context`, in it are the guest's slots, behind it is
 the jump cache. Behind a region's entry record (`record`) are its exit records (`record[1]` and on), behind a handler's
-is that of the next instruction; `target` is the record that one of them is chained to. Before a region's code stand its guest address (`base`), the address of its entry record
-(`records`), and what its exit records are chained to (`chain[1]` and on).
+is that of the next instruction; `target` is the record that one of them is chained to. Before a region's code stand its
+guest address (`base`), the address of its entry record (`records`), and what its exit records are chained to
+(`chain[1]` and on).
 """
 
 from __future__ import annotations
