@@ -106,7 +106,7 @@ for _name in TABLES:
     LAYOUT.add(f"{_name}_base", I64)
     LAYOUT.add(f"{_name}_limit", I32)
 LAYOUT.stack_pointer = LAYOUT["rsp"]
-LAYOUT.carry("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r12")
+LAYOUT.carry("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi")
 
 FLAG_BITS: Final = 0xCD5
 """The bits of RFLAGS that have slots of their own; `eflags_rest` holds the others."""
