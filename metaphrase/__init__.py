@@ -21,6 +21,7 @@ from metaphrase.ir.errors import MetaphraseError
 
 if TYPE_CHECKING:
     from metaphrase.launch import Result, run
+    from metaphrase.machines.linux.policy import Policy
     from metaphrase.process import Process
     from metaphrase.snippet import Snippet
     from metaphrase.statistics import Statistics
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "MetaphraseError", "Process", "Result", "Snippet", "Statistics", "Translation", "code", "guests", "load", "run",
-    "tiers",
+    "MetaphraseError", "Policy", "Process", "Result", "Snippet", "Statistics", "Translation", "code", "guests", "load",
+    "run", "tiers",
 ]  # fmt: skip
 
 # Importing what runs and compiles takes a moment, so it is put off until it is wanted.
@@ -42,6 +43,7 @@ def load(
     sysroot: str | None = None,
     env: Mapping[str, str] | None = None,
     cpu: str | None = None,
+    policy: Policy | str | None = None,
 ) -> Process:
     """Load a Linux program of any guest into this process, to run it, step through it and look at it.
 
@@ -50,7 +52,7 @@ def load(
     """
     from metaphrase.process import Process
 
-    return Process(program, *arguments, tier=tier, sysroot=sysroot, env=env, cpu=cpu)
+    return Process(program, *arguments, tier=tier, sysroot=sysroot, env=env, cpu=cpu, policy=policy)
 
 
 def code(
@@ -87,8 +89,8 @@ def tiers() -> dict[str, str]:
 
 
 _LAZY = {
-    "Process": "process", "Result": "launch", "Snippet": "snippet", "Statistics": "statistics",
-    "Translation": "translation", "run": "launch",
+    "Policy": "machines.linux.policy", "Process": "process", "Result": "launch", "Snippet": "snippet",
+    "Statistics": "statistics", "Translation": "translation", "run": "launch",
 }  # fmt: skip
 
 

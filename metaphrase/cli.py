@@ -21,7 +21,7 @@ STATUS_USAGE = 2
 STATUS_INTERRUPTED = 130
 
 _CPU_HELP = "the CPU's model, with features added and left out: haswell, or max,-avx2,-fma; max (the default) has all"
-_TAKE_A_VALUE = ("--tier", "--cpu", "-L")
+_TAKE_A_VALUE = ("--tier", "--cpu", "--policy", "-L")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser(
         "run", allow_abbrev=False, help="run a Linux program of another architecture",
         usage="metaphrase run [--tier 0|1|auto|reference] [--cpu MODEL[,+FEATURE,-FEATURE...]] [--stats[=json:FILE]] "
-              "[--strace[=FILE]] [-L SYSROOT] [--debug] [--] PROGRAM [ARGUMENT...]",
+              "[--strace[=FILE]] [--policy PRESET|FILE] [-L SYSROOT] [--debug] [--] PROGRAM [ARGUMENT...]",
         description="Run a guest Linux PROGRAM, whose input, output and exit status are this command's. A death by "
                     "signal N is status 128 + N, with one line that says where.",
     )  # fmt: skip
@@ -47,6 +47,9 @@ def _parser() -> argparse.ArgumentParser:
                      help="at the end, print statistics on standard error, or write them to FILE as JSON")  # fmt: skip
     run.add_argument("--strace", nargs="?", const="-", metavar="FILE",
                      help="tell each system call of the program on standard error, or in FILE")  # fmt: skip
+    run.add_argument("--policy", metavar="PRESET|FILE",
+                     help="what the program may do: caller (the default) is all that you may; sandbox lets it read the "
+                          "system's files and keeps what it changes aside; or a FILE (docs/policy.md)")  # fmt: skip
     run.add_argument("-L", dest="sysroot", metavar="SYSROOT", help="look for absolute paths beneath this folder first")
     run.add_argument("--debug", action="store_true", help="show a traceback when something goes wrong")
 
@@ -119,7 +122,7 @@ def _run(options: argparse.Namespace, command: Sequence[str]) -> NoReturn:
 
     status = run_command(
         command[0], command[1:], tier=options.tier, sysroot=options.sysroot, stats=options.stats, debug=options.debug,
-        cpu=options.cpu, strace=options.strace,
+        cpu=options.cpu, strace=options.strace, policy=options.policy,
     )  # fmt: skip
     leave(status)
 

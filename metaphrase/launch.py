@@ -17,6 +17,7 @@ from typing import IO
 
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.machines.linux.loader import identify
+from metaphrase.machines.linux.policy import Policy
 from metaphrase.show import MimeBundle, preformatted, section
 from metaphrase.statistics import Statistics
 
@@ -84,6 +85,7 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: str | os.PathLike[str] | None = None,
     cpu: str | None = None,
+    policy: Policy | str | os.PathLike[str] | None = None,
 ) -> Result:
     """Run a Linux program of any guest to its end, in a process of its own.
 
@@ -91,6 +93,7 @@ def run(
     capture  keep what it writes in the result, or else let it through to this process's own output
     check    raise ProgramFailed unless its status is 0
     cpu      the CPU's model, such as "nehalem" or "haswell,-avx2"; by default the one that has all that there is
+    policy   what it may do: a Policy, a preset's name, or a file; all that this process may by default
     timeout  seconds until it is killed, which raises subprocess.TimeoutExpired
 
     Raises LoadError if it cannot be started, RunError if the translator fails.
@@ -104,6 +107,7 @@ def run(
         report = Path(folder) / "statistics"
         options = ["--tier", tier, f"--stats=json:{report}", *(["-L", os.fspath(sysroot)] if sysroot else [])]
         options += [] if cpu is None else ["--cpu", cpu]
+        options += [] if policy is None else ["--policy", _policy_file(policy, folder)]
         begin = time.perf_counter()
         done: subprocess.CompletedProcess[bytes] = subprocess.run(
             [*_ourselves(), "run", *options, "--", *command],
@@ -119,6 +123,16 @@ def run(
     if check and status:
         raise ProgramFailed(result)
     return result
+
+
+def _policy_file(policy: Policy | str | os.PathLike[str], folder: str) -> str:
+    """A policy as the command line takes it."""
+    if isinstance(policy, str | os.PathLike):
+        name = os.fspath(policy)
+        return os.path.abspath(name) if os.path.exists(name) and "/" in name else name
+    path = Path(folder) / "policy.toml"
+    path.write_text(policy.text())
+    return str(path)
 
 
 def _ourselves() -> list[str]:

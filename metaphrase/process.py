@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from functools import cached_property
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.machines.linux.errors import GuestFault
@@ -14,6 +15,7 @@ from metaphrase.machines.linux.loader import identify
 from metaphrase.machines.linux.memory import PAGE_SIZE, Window
 from metaphrase.machines.linux.process import LinuxProcess
 from metaphrase.memory import Area, GuestMemory, joined
+from metaphrase.policies import confined
 from metaphrase.reference import WindowMemory
 from metaphrase.registers import Registers
 from metaphrase.registry import BREAKPOINTS, find_guest
@@ -22,6 +24,9 @@ from metaphrase.statistics import Statistics, statistics_of
 from metaphrase.stepping import SteppingCpu
 from metaphrase.symbols import Symbols, symbols_of
 from metaphrase.translation import Instruction, Translation, decode, describe
+
+if TYPE_CHECKING:
+    from metaphrase.machines.linux.policy import Policy
 
 
 class Process:
@@ -34,6 +39,7 @@ class Process:
     tier                "auto", "0", "1" or "reference" (see `metaphrase.tiers`)
     sysroot             absolute guest paths are tried beneath this folder first
     env                 the environment; this process's by default
+    policy              what it may do: a Policy, a preset's name, or a file; all that this process may by default
     cpu                 the CPU's model, as `Guest.with_cpu` takes it ("haswell,-avx2"); the one that has all by default
     """
 
@@ -45,12 +51,16 @@ class Process:
         sysroot: str | None = None,
         env: Mapping[str, str] | None = None,
         cpu: str | None = None,
+        policy: Policy | str | None = None,
     ) -> None:
         path = os.fspath(program)
         self.guest = find_guest(identify(path, sysroot), cpu)
         self.tier = tier
         self._cpus: list[SteppingCpu] = []
-        self.machine = LinuxProcess(path, (path, *arguments), env, sysroot=sysroot, cpu_factory=self._make_cpu)
+        self.machine = LinuxProcess(
+            path, (path, *arguments), env, sysroot=sysroot, cpu_factory=self._make_cpu,
+            confinement=confined(policy, sysroot),
+        )  # fmt: skip
         self.cpu = self._cpus[0]
         self.registers = Registers(self.guest, self.cpu)
         self.memory = GuestMemory(self)

@@ -18,6 +18,7 @@ from metaphrase.machines.linux.cpu import Cpu
 from metaphrase.machines.linux.loader import identify
 from metaphrase.machines.linux.memory import Window
 from metaphrase.machines.linux.process import LinuxProcess
+from metaphrase.policies import confined
 from metaphrase.registry import find_guest
 
 STATUS_INTERNAL_ERROR = 70
@@ -81,9 +82,11 @@ def run_command(
     debug: bool = False,
     cpu: str | None = None,
     strace: str | None = None,
+    policy: str | None = None,
 ) -> int:
     """Run a program to its end and report as `stats` says ("text", "json:FILE"); gives the exit status.
 
+    `policy` is a preset's name or a file's, and says what the program may do.
     Its system calls are told on standard error, or in a file, if `strace` is "-" or names one.
 
     What goes wrong is told on standard error, in one line.
@@ -93,16 +96,18 @@ def run_command(
     try:
         if stats and stats != "text" and not stats.startswith("json:"):
             raise MetaphraseError(f"--stats={stats}: write --stats, or --stats=json:FILE")
-        return _run(program, arguments, tier, sysroot, stats, messages, cpu, _tracer(strace, messages))
+        return _run(program, arguments, tier, sysroot, stats, messages, cpu, _tracer(strace, messages),
+                    policy)  # fmt: skip
     except (Exception, KeyboardInterrupt) as error:
         return messages.failure(error)
 
 
 def _run(
     program: str, arguments: Sequence[str], tier: str, sysroot: str | None, stats: str | None, messages: Messages,
-    cpu: str | None, tracer: Callable[[Abi, int, Bound], Bound] | None,
+    cpu: str | None, tracer: Callable[[Abi, int, Bound], Bound] | None, policy: str | None,
 ) -> int:  # fmt: skip
     guest = find_guest(identify(program, sysroot), cpu)
+    confinement = confined(policy, sysroot)
     cpus: list[Cpu] = []
 
     def make(window: Window) -> Cpu:
@@ -112,7 +117,7 @@ def _run(
         return cpus[-1]
 
     process = LinuxProcess(program, (program, *arguments), _environment(), sysroot=sysroot, cpu_factory=make,
-                           tracer=tracer)  # fmt: skip
+                           tracer=tracer, confinement=confinement)  # fmt: skip
     gc.freeze()  # what was made so far stays: no collection needs to look at it
     gc.enable()
     status = process.run()

@@ -43,6 +43,10 @@ class Descriptors:
         """Whether the guest must not close or replace this one."""
         return descriptor in host.PRIVATE or descriptor in self._private
 
+    def opened(self, descriptor: int) -> int:
+        """The guest has got a descriptor, whose number this is."""
+        return descriptor
+
     def close_on_execve(self) -> None:
         """What execve closes."""
         for number in _open_descriptors():

@@ -24,8 +24,10 @@ from typing import TYPE_CHECKING, Any
 from metaphrase.machines.linux import host
 from metaphrase.machines.linux.abi.numbers import HOST
 from metaphrase.machines.linux.signals import (
+    HARMLESS,
     SIG_DFL,
     SIG_IGN,
+    STOPPING,
     SYNCHRONOUS,
     Action,
     Pending,
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from metaphrase.machines.linux.process import LinuxProcess
     from metaphrase.machines.linux.task import Task
 
+#: Their default action ends the process.
+_ENDING = frozenset(range(1, SIGRTMAX + 1)) - HARMLESS - STOPPING - SYNCHRONOUS
 #: Sent to a thread to end a blocking call. The guest keeps all others.
 _NUDGE = SIGRTMAX - 1
 #: glibc keeps these two for itself and refuses them.
@@ -86,6 +90,9 @@ class HostSignals:
         self._install(SIGINT, self._receive)
         self._install(SIGPIPE, signal.SIG_DFL)
         self._install(SIGXFSZ, signal.SIG_DFL)
+        if not again:
+            for number in filter(self._ends_run, range(1, SIGRTMAX + 1)):
+                self.follow(number, self._shared.actions[number])
         self._install(_NUDGE, _nothing)
         self._start_watcher()
         if again:
@@ -139,11 +146,17 @@ class HostSignals:
         if action.handler == SIG_IGN:
             self._install(number, signal.SIG_IGN)
         elif action.handler == SIG_DFL:
-            # Interrupting the first process ends the run, not the host's process; a forked child really dies.
-            ends_run = number == SIGINT and not self._is_child
-            self._install(number, self._receive if ends_run else signal.SIG_DFL)
+            self._install(number, self._receive if self._ends_run(number) else signal.SIG_DFL)
         else:
             self._install(number, self._receive)
+
+    def _ends_run(self, number: int) -> bool:
+        """Whether the default action of a signal ends the first process's run, not the host's process.
+
+        Interrupting does, and so does everything if there is something to be taken down; a forked child really dies.
+        """
+        takes_down = self._process.confinement is not None and number in _ENDING
+        return (number == SIGINT or takes_down) and not self._is_child
 
     @staticmethod
     def host_mask(mask: int) -> int:
@@ -184,7 +197,9 @@ class HostSignals:
         self._nudged.clear()
         if not self._active:
             return
-        self.follow(SIGINT, self._shared.actions[SIGINT])
+        for number in range(1, SIGRTMAX + 1):
+            if number == SIGINT or (self._process.confinement is not None and number in _ENDING):
+                self.follow(number, self._shared.actions[number])
         for descriptor in (self._wake_read, self._wake_write):
             if descriptor >= 0:
                 host.close_private(descriptor)

@@ -9,7 +9,7 @@ from errno import ELOOP, ENOENT, ENOEXEC
 from typing import NamedTuple
 
 from metaphrase.machines.linux import elf, host
-from metaphrase.machines.linux.elf import PF_R, PF_W, PF_X, ElfFile, open_program
+from metaphrase.machines.linux.elf import PF_R, PF_W, PF_X, ElfFile
 from metaphrase.machines.linux.errors import STATUS_NOT_FOUND, LoadError
 from metaphrase.machines.linux.host import PROT_EXEC, PROT_READ, PROT_WRITE
 from metaphrase.machines.linux.memory import PAGE_MASK, PAGE_SIZE, page_up
@@ -80,9 +80,8 @@ def find(path: bytes, argv: Sequence[bytes], paths: Paths) -> Program:
     arguments = list(argv)
     name = path
     for _ in range(_SCRIPT_DEPTH):
-        host_path = paths.host(path)
         shown = os.fsdecode(path)
-        descriptor = open_program(os.fsdecode(host_path), shown)
+        descriptor, real_path = paths.open_program(path, shown)
         try:
             line = os.pread(descriptor, _SCRIPT_LINE, 0)
             if line.startswith(b"#!"):
@@ -97,7 +96,7 @@ def find(path: bytes, argv: Sequence[bytes], paths: Paths) -> Program:
             if descriptor >= 0:
                 host.close_private(descriptor)
             raise
-        program = Program(header, os.path.realpath(host_path), name, arguments, descriptor)
+        program = Program(header, real_path, name, arguments, descriptor)
         try:
             if header.interpreter is not None:
                 _find_interpreter(program, paths)
@@ -123,7 +122,7 @@ def _find_interpreter(program: Program, paths: Paths) -> None:
     name = program.elf.interpreter or ""
     shown = os.fsdecode(program.name)
     try:
-        descriptor = open_program(os.fsdecode(paths.host(os.fsencode(name))), name)
+        descriptor, _ = paths.open_program(os.fsencode(name), name)
     except LoadError as error:
         raise LoadError(
             f"{shown}: cannot be started: its interpreter {name} is missing or unusable; install the "

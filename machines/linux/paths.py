@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 
+from metaphrase.machines.linux.elf import open_program
+
 _PROC_EXE = re.compile(rb"/proc/(self|thread-self|[0-9]+)(/task/[0-9]+)?/exe\Z")
 
 
@@ -29,6 +31,11 @@ class Paths:
             if os.path.lexists(beneath):
                 return beneath
         return path
+
+    def open_program(self, path: bytes, shown: str) -> tuple[int, bytes]:
+        """Open a program, script or interpreter: a descriptor, and its path without links; LoadError says why not."""
+        host_path = self.host(path)
+        return open_program(os.fsdecode(host_path), shown), os.path.realpath(host_path)
 
     def is_own_executable(self, path: bytes) -> bool:
         """Whether this is the link to the running program, as this process would write it."""

@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from errno import EFAULT, ENOEXEC, ENOSYS
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from metaphrase.machines.linux import faults, host, stack, threads
 from metaphrase.machines.linux.abi import ABIS
@@ -30,6 +30,9 @@ from metaphrase.machines.linux.space import AddressSpace
 from metaphrase.machines.linux.task import Task
 from metaphrase.machines.linux.threads import Replacement
 
+if TYPE_CHECKING:
+    from metaphrase.machines.linux.confinement import Confinement
+
 #: A shell says nothing of programs that these have ended.
 _QUIET = frozenset({signal.SIGINT, signal.SIGPIPE})
 LOGGER = logging.getLogger("metaphrase.linux")
@@ -47,6 +50,7 @@ class LinuxProcess:
     cpu_factory  makes the CPU over the guest's memory; `identify(path)` tells beforehand which one is needed
     randomize    random load addresses, as a kernel has them; they are the same in every run otherwise
     tracer       given what answers a system call, by its number, makes what answers it instead (see `strace`)
+    confinement  holds the guest to a policy (see `confinement`), and ends with it
 
     Raises LoadError when the program cannot be started. File descriptors, working directory, user and process ids are
     this process's own; forks of the guest are forks of this process.
@@ -62,12 +66,18 @@ class LinuxProcess:
         sysroot: str | None = None,
         randomize: bool = False,
         tracer: Callable[[Abi, int, Bound], Bound] | None = None,
+        confinement: Confinement | None = None,
     ) -> None:
         self._tracer = tracer
-        self.paths = Paths(sysroot)
+        #: What holds the guest to a policy; none where it may do all that the caller may.
+        self.confinement = confinement
+        self.paths = Paths(sysroot) if confinement is None else confinement.paths
         environment = os.environb if env is None else {os.fsencode(k): os.fsencode(v) for k, v in env.items()}
         arguments = [os.fsencode(argument) for argument in argv] or [os.fsencode(path)]
-        program = find(locate(path), arguments, self.paths)
+        located = locate(path)
+        if confinement is not None:
+            confinement.admit_program(located)
+        program = find(located, arguments, self.paths)
         try:
             self.abi = ABIS[program.elf.guest]
             self.window = Window(self.abi.address_limit, reach=WINDOW_SIZE)
@@ -82,7 +92,7 @@ class LinuxProcess:
             self._require_guest(program)
             self.space = AddressSpace(self.window, randomize=randomize)
             self.host_signals = HostSignals(self)
-            self.descriptors = Descriptors()
+            self.descriptors = Descriptors() if confinement is None else confinement.descriptors
             self.window.code_changed = self.cpu.invalidate
             #: Set when the process has ended: what a shell would show as $?.
             self.exit_status: int | None = None
@@ -103,10 +113,11 @@ class LinuxProcess:
             #: Working directory and umask of the side, guest or caller, that does not run.
             self._other_side: tuple[int, int] | None = None
             self._reported: set[int] = set()
+            find_declared = find_call if confinement is None else confinement.find_call
             self._table = {
                 number: (bind(declared.handler, self.abi.argument_registers[: declared.arity]), declared.restart)
                 for number, name in self.abi.numbers.items()
-                if (declared := find_call(name, compat=self.abi.word == 4)) is not None
+                if (declared := find_declared(name, compat=self.abi.word == 4)) is not None
             }
             #: The program in memory, its initial stack, and where a handler returns to where there is no restorer.
             self.image: Image
@@ -171,6 +182,8 @@ class LinuxProcess:
             self.descriptors.start()
         self.host_signals.start(again=self._has_run)
         self._has_run = True
+        if self.confinement is not None:
+            self.confinement.enter(self)
         pausing = False
         try:
             pausing = self._lead(pause)
@@ -184,6 +197,8 @@ class LinuxProcess:
             self.host_signals.stop()
             if not pausing:
                 self.descriptors.stop()
+            if self.confinement is not None:
+                self.confinement.leave(ended=not pausing)
             self._change_sides()
 
     def _lead(self, pause: Callable[[], bool]) -> bool:
@@ -235,6 +250,8 @@ class LinuxProcess:
         if self._other_side is not None:
             host.close_private(self._other_side[0])
             self._other_side = None
+        if self.confinement is not None:
+            self.confinement.close()
         self.window.close()
 
     def become_child(self, task: Task) -> None:
@@ -307,6 +324,8 @@ class LinuxProcess:
 
     def _leave(self) -> NoReturn:
         """End a forked child as its guest ended, so that its parent's wait tells the same."""
+        if self.confinement is not None:
+            self.confinement.close()
         if self._killed_by:
             # A core dump would be the translator's, not the guest's.
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -18,6 +18,8 @@ from metaphrase.machines.linux.errors import GuestFault
 from metaphrase.machines.linux.signals import SA_RESTART, SIG_IGN, SignalState
 
 if TYPE_CHECKING:
+    from metaphrase.machines.linux.abi.base import Abi
+    from metaphrase.machines.linux.memory import Window
     from metaphrase.machines.linux.process import LinuxProcess
 
 
@@ -27,7 +29,8 @@ class Task:
     def __init__(self, process: LinuxProcess, cpu: Cpu, number: int) -> None:
         self.process: LinuxProcess = process
         self.cpu = cpu
-        self.window, self.abi = process.window, process.abi
+        self.window: Window = process.window
+        self.abi: Abi = process.abi
         #: The thread's id, which is the host's for the thread that runs it.
         self.number = number
         self.signals = SignalState(process.signals, self.wake)

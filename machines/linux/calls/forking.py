@@ -143,7 +143,8 @@ def _fork(task: Task, flags: int, stack: int, parent_tid: int, child_tid: int, t
     if flags & CLONE_PARENT_SETTID:
         window.write_u32(parent_tid, child)
     if flags & CLONE_PIDFD:
-        window.write_u32(parent_tid, host.check(host.call(HOST["pidfd_open"], child, 0)))
+        descriptor = host.check(host.call(HOST["pidfd_open"], child, 0))
+        window.write_u32(parent_tid, process.descriptors.opened(descriptor))
     if flags & CLONE_VFORK:
         os.close(wait_write)
         _wait_for_release(task, wait_read, parent_stack)

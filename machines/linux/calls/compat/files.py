@@ -34,13 +34,13 @@ if TYPE_CHECKING:
 
 _AT_FDCWD, _AT_SYMLINK_NOFOLLOW = -100, 0x100
 #: The host's struct stat; struct stat64 and the old struct stat of i386 (arch/x86/include/uapi/asm/stat.h).
-_HOST_STAT = struct.Struct("<QQQ III 4x Q q q q 6Q 24x")
+HOST_STAT = struct.Struct("<QQQ III 4x Q q q q 6Q 24x")
 _STAT64 = struct.Struct("<Q4xIIIIIQ4xqIQ6IQ")
 _OLD_STAT = struct.Struct("<IIHHHHIIII6I8x")
 #: struct statfs of the host: type, block size, five counts, id, three lengths; struct statfs64 and the old one.
 _HOST_STATFS = struct.Struct("<2Q5Q2i3Q32x")
-_STATFS64 = struct.Struct("<2I5Q2i3I16x")
-_STATFS = struct.Struct("<2I5I2i3I16x")
+STATFS64 = struct.Struct("<2I5Q2i3I16x")
+STATFS = struct.Struct("<2I5I2i3I16x")
 _TIMES = Structure(struct.Struct("<ii"), struct.Struct("<qq"))
 """struct utimbuf."""
 _FLOCK32 = Structure(struct.Struct("<hhiii"), struct.Struct("<hh4xqqi4x"))
@@ -72,7 +72,8 @@ converted("truncate", POINTER, SIGNED)
 converted("ftruncate", NUMBER, SIGNED)
 
 
-def _stat64(fields: tuple[int, ...]) -> bytes:
+def pack_stat64(fields: tuple[int, ...]) -> bytes:
+    """struct stat64 from the fields of HOST_STAT."""
     device, inode, links, mode, uid, gid, rdev, size, block_size, blocks, *times = fields
     return _STAT64.pack(
         device, inode & 0xFFFF_FFFF, mode, links & 0xFFFF_FFFF, uid, gid, rdev, size, block_size, blocks,
@@ -80,7 +81,8 @@ def _stat64(fields: tuple[int, ...]) -> bytes:
     )  # fmt: skip
 
 
-def _old_stat(fields: tuple[int, ...]) -> bytes:
+def pack_old_stat(fields: tuple[int, ...]) -> bytes:
+    """The old struct stat from the fields of HOST_STAT; EOVERFLOW where they do not fit."""
     device, inode, links, mode, uid, gid, rdev, size, block_size, blocks, *times = fields
     if size >> 31 or inode >> 32:
         raise OSError(EOVERFLOW, "the file is too large for this call")
@@ -96,14 +98,14 @@ _Packer = Callable[[tuple[int, ...]], bytes]
 
 def _status(task: Task, pack: _Packer, directory: int, path: int, buffer: int, flags: int) -> int:
     """fstatat(2) of the host, in the guest's layout; without a path, of a descriptor."""
-    area = ctypes.create_string_buffer(_HOST_STAT.size)
+    area = ctypes.create_string_buffer(HOST_STAT.size)
     if path:
         pointer, _keep = host_path(task, path)
         result = host.call(HOST["newfstatat"], directory, pointer, ctypes.addressof(area), flags)
     else:
         result = host.call(HOST["fstat"], directory, ctypes.addressof(area))
     if result >= 0:
-        task.window.write(buffer, pack(_HOST_STAT.unpack(area.raw)))
+        task.window.write(buffer, pack(HOST_STAT.unpack(area.raw)))
     return result
 
 
@@ -121,53 +123,57 @@ def _declare_status(suffix: str, pack: _Packer) -> None:
         return _status(task, pack, descriptor, 0, buffer, 0)
 
 
-_declare_status("64", _stat64)
-_declare_status("", _old_stat)
+_declare_status("64", pack_stat64)
+_declare_status("", pack_old_stat)
 
 
 @syscall("fstatat64", compat=True)
 def fstatat64(task: Task, directory: int, path: int, buffer: int, flags: int) -> int:
     """fstatat(2)."""
-    return _status(task, _stat64, directory, path, buffer, flags) if path else -EFAULT
+    return _status(task, pack_stat64, directory, path, buffer, flags) if path else -EFAULT
 
 
 def _file_system(task: Task, number: int, what: int, layout: struct.Struct, buffer: int) -> int:
     """statfs(2) or fstatfs(2) of the host, in one of the guest's layouts."""
     area = ctypes.create_string_buffer(_HOST_STATFS.size)
     result = host.call(number, what, ctypes.addressof(area))
-    if result >= 0:
-        fields = _HOST_STATFS.unpack(area.raw)
-        if layout is _STATFS and any(count >> 32 for count in fields[2:7]):
-            return -EOVERFLOW
-        task.window.write(buffer, layout.pack(*fields))
-    return result
+    return store_file_system(task, area.raw, layout, buffer) if result >= 0 else result
+
+
+def store_file_system(task: Task, status: bytes, layout: struct.Struct, buffer: int) -> int:
+    """Store the host's struct statfs in one of the guest's layouts."""
+    fields = _HOST_STATFS.unpack(status)
+    if layout is STATFS and any(count >> 32 for count in fields[2:7]):
+        return -EOVERFLOW
+    task.window.write(buffer, layout.pack(*fields))
+    return 0
 
 
 @syscall("statfs64", compat=True)
 def statfs64(task: Task, path: int, size: int, buffer: int) -> int:
     """statfs(2), whose structure's size is told."""
     pointer, _keep = host_path(task, path)
-    return _file_system(task, HOST["statfs"], pointer, _STATFS64, buffer) if size == _STATFS64.size else -EINVAL
+    return _file_system(task, HOST["statfs"], pointer, STATFS64, buffer) if size == STATFS64.size else -EINVAL
 
 
 @syscall("fstatfs64", compat=True)
 def fstatfs64(task: Task, descriptor: int, size: int, buffer: int) -> int:
     """fstatfs(2)."""
-    known = size == _STATFS64.size
-    return _file_system(task, HOST["fstatfs"], descriptor, _STATFS64, buffer) if known else -EINVAL
+    known = size == STATFS64.size
+    return _file_system(task, HOST["fstatfs"], descriptor, STATFS64, buffer) if known else -EINVAL
 
 
 @syscall("statfs", compat=True)
 def statfs(task: Task, path: int, buffer: int) -> int:
     """statfs(2) in its old size."""
     pointer, _keep = host_path(task, path)
-    return _file_system(task, HOST["statfs"], pointer, _STATFS, buffer)
+    return _file_system(task, HOST["statfs"], pointer, STATFS, buffer)
 
 
 @syscall("fstatfs", compat=True)
 def fstatfs(task: Task, descriptor: int, buffer: int) -> int:
     """fstatfs(2) in its old size."""
-    return _file_system(task, HOST["fstatfs"], descriptor, _STATFS, buffer)
+    return _file_system(task, HOST["fstatfs"], descriptor, STATFS, buffer)
 
 
 @syscall("truncate64", compat=True)

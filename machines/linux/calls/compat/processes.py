@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _LIMITS = struct.Struct("<QQ")
 _LIMITS_32 = struct.Struct("<II")
-_INFINITY_32, _OLD_INFINITY = 0xFFFF_FFFF, 0x7FFF_FFFF
+INFINITY_32, OLD_INFINITY = 0xFFFF_FFFF, 0x7FFF_FFFF
 _SIGINFO_SIZE = 128
 #: struct sysinfo: uptime, loads, six sizes of memory, processes, two more sizes, the unit of sizes.
 _SYSTEM, _HOST_SYSTEM = struct.Struct("<i3I6IH2x2II8x"), struct.Struct("<q3Q6QH6x2QI4x")
@@ -81,20 +81,20 @@ def _get_limit(task: Task, resource: int, pointer: int, infinity: int) -> int:
 @syscall("ugetrlimit", compat=True)
 def ugetrlimit(task: Task, resource: int, pointer: int) -> int:
     """getrlimit(2)."""
-    return _get_limit(task, resource, pointer, _INFINITY_32)
+    return _get_limit(task, resource, pointer, INFINITY_32)
 
 
 @syscall("getrlimit", compat=True)
 def getrlimit(task: Task, resource: int, pointer: int) -> int:
     """getrlimit(2) as it was once, with signed limits."""
-    return _get_limit(task, resource, pointer, _OLD_INFINITY)
+    return _get_limit(task, resource, pointer, OLD_INFINITY)
 
 
 @syscall("setrlimit", compat=True)
 def setrlimit(task: Task, resource: int, pointer: int) -> int:
     """setrlimit(2)."""
     narrow = _LIMITS_32.unpack(task.window.read(pointer, _LIMITS_32.size))
-    values = tuple((1 << 64) - 1 if limit == _INFINITY_32 else limit for limit in narrow)
+    values = tuple((1 << 64) - 1 if limit == INFINITY_32 else limit for limit in narrow)
     if signed32(resource) in limits.MEMORY_LIMITS:
         if values[0] > values[1]:
             return -EINVAL

@@ -38,14 +38,23 @@ _WITHOUT_ADDRESS = {"send": "sendto", "recv": "recvfrom"}
 @syscall("socketcall", compat=True)
 def socketcall(task: Task, call: int, arguments: int) -> int | None:
     """socketcall(2): all others by a number, with their arguments in memory."""
-    if not 1 <= call <= len(_CALLS):
+    found = call_of(task, call, arguments)
+    if found is None:
         return -EINVAL
+    name, values = found
+    declared = find_call(name, compat=True)
+    return declared.handler(task, *values) if declared is not None else -EINVAL
+
+
+def call_of(task: Task, call: int, arguments: int) -> tuple[str, tuple[int, ...]] | None:
+    """The call that a number of socketcall's stands for, and its arguments."""
+    if not 1 <= call <= len(_CALLS):
+        return None
     name, count = _CALLS[call - 1]
     values = struct.unpack(f"<{count}I", task.window.read(arguments, 4 * count))
     if name in _WITHOUT_ADDRESS:
         name, values = _WITHOUT_ADDRESS[name], (*values, 0, 0)
-    declared = find_call(name, compat=True)
-    return declared.handler(task, *values) if declared is not None else -EINVAL
+    return name, values
 
 
 @syscall("setsockopt", compat=True)
