@@ -232,6 +232,11 @@ class SignalState:
         ignored = action.handler == SIG_IGN or (action.handler == SIG_DFL and is_ignored_by_default(signal))
         return ignored and not self.mask & bit(signal)
 
+    def ends_process(self, signal: int) -> bool:
+        """Whether the default action is taken, and ends the process."""
+        by_default = self.actions[signal].handler == SIG_DFL
+        return by_default and signal not in STOPPING and not is_ignored_by_default(signal)
+
     def lets_through(self, signal: int) -> bool:
         """Whether a signal is not blocked, or waited for."""
         return bool((~self.mask | self.awaited) & bit(signal))

@@ -124,6 +124,8 @@ class Task:
         """Whether an interrupted call is repeated: after SA_RESTART handlers, or when no handler runs at all."""
         signals = self.signals
         pending = signals.deliverable()
+        if pending is not None and signals.ends_process(pending.signal):
+            return False  # under the mask that lets it through
         if pending is None or signals.actions[pending.signal].handler <= SIG_IGN:
             if signals.mask_to_restore is not None:
                 mask, signals.mask_to_restore = signals.mask_to_restore, None

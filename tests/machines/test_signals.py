@@ -304,6 +304,20 @@ def test_waits_with_another_mask(make_process: ProcessMaker) -> None:
     assert make_process(script).run() == 0
 
 
+def test_a_wait_with_another_mask_is_ended_for_good(make_process: ProcessMaker) -> None:
+    """The interrupt is blocked but for the wait, and has its default action."""
+
+    def script(cpu: ScriptedCpu) -> Steps:
+        yield from block(cpu, 1 << SIGINT - 1)
+        scratch = area(cpu)
+        cpu.window.write(scratch, bytes(8))
+        threading.Timer(0.1, os.kill, (os.getpid(), SIGINT)).start()
+        yield "rt_sigsuspend", scratch, 8
+        raise AssertionError("the wait goes on")
+
+    assert make_process(script).run() == 128 + SIGINT
+
+
 class Spinning(ScriptedCpu):
     """A CPU whose guest loops for ever: only `interrupt` brings it back."""
 
