@@ -28,7 +28,7 @@ def _begin(task: Task, original: Handler, *values: int) -> int | None:
     """A call that makes a process or thread, if there may be one more."""
     confinement, parent = of(task), os.getpid()
     limit = confinement.policy.processes
-    if limit is not None and len(task.process.tasks) > limit:
+    if limit is not None and len(task.process.tasks) >= limit:
         raise PolicyRefusal(EAGAIN, "a thread", f"there may be {limit}")
     mark = confinement.family.reserve()
     if mark is None:
@@ -39,7 +39,7 @@ def _begin(task: Task, original: Handler, *values: int) -> int | None:
         confinement.family.give_back(mark)
         raise
     if os.getpid() != parent:
-        confinement.family.enter(mark)
+        confinement.family.enter(mark, os.getpid())
         confinement.watch(task.process)
     elif result is not None and result > 0 and task.process.find_task(result) is None:
         confinement.family.enter(mark, result)

@@ -11,8 +11,6 @@ import signal
 import time
 from contextlib import suppress
 
-from metaphrase.machines.linux import host
-
 _CLOSED = b"closed"
 _START_TIME = 19
 """Where proc_pid_stat(5) has it, counted from the state, which follows the name."""
@@ -26,7 +24,7 @@ class Family:
         self._folder, self._limit = folder, limit
         for name in os.listdir(folder):  # of an earlier run, where the folder was kept
             os.unlink(folder + b"/" + name)
-        self.enter()
+        self.enter(self._mark(), os.getpid())
 
     def has(self, process: int) -> bool:
         """Whether an id is that of a process of the guest's."""
@@ -43,11 +41,15 @@ class Family:
         """Room for one more process: a mark to be handed on; None if there is none."""
         if os.path.exists(self._folder + b"/" + _CLOSED) or self._is_full(self._limit):
             return None
-        mark = self._folder + b"/new-%d-%d" % (time.monotonic_ns(), os.getpid())
-        os.close(os.open(mark, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        mark = self._mark()
         if self._limit is not None and self._is_full(self._limit + 1):  # others were as quick
             self.give_back(mark)
             return None
+        return mark
+
+    def _mark(self) -> bytes:
+        mark = self._folder + b"/new-%d-%d" % (time.monotonic_ns(), os.getpid())
+        os.close(os.open(mark, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
         return mark
 
     def _is_full(self, limit: int | None) -> bool:
@@ -59,18 +61,19 @@ class Family:
         with suppress(FileNotFoundError):
             os.unlink(mark)
 
-    def enter(self, mark: bytes | None = None, process: int | None = None) -> None:
-        """A process begins in the room of a mark: this one, or a child."""
-        process = os.getpid() if process is None else process
-        path = self._folder + b"/%d" % process
+    def enter(self, mark: bytes, process: int) -> None:
+        """A process begins in the room of a mark, which becomes its file; itself and its parent both see to that."""
         began = _start_time(process)
-        if began is not None:
-            aside = path + b"-%d" % os.getpid()
-            with open(aside, "wb") as file:
-                file.write(began)
-            os.replace(aside, path)
-        if mark is not None:
-            self.give_back(mark)
+        with suppress(FileNotFoundError):  # the other was quicker
+            if began is None:
+                os.unlink(mark)
+                return
+            descriptor = os.open(mark, os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                os.write(descriptor, began)
+            finally:
+                os.close(descriptor)
+            os.rename(mark, self._folder + b"/%d" % process)
 
     def leave(self) -> None:
         """This process is about to end."""
@@ -124,8 +127,3 @@ def _start_time(process: int) -> bytes | None:
     except OSError:
         return None
     return words[_START_TIME] if words and words[0] not in (b"Z", b"X") else None
-
-
-def group_of(process: int) -> int:
-    """The process group of a process; 0 if it has ended."""
-    return max(host.call(121, process), 0)

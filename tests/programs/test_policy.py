@@ -1,0 +1,255 @@
+"""Programs that try to get out of a policy: every attempt fails, and the host shows no trace of any.
+
+Each program in `policy/` judges its own attempts; what is looked at here is the host.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from metaphrase.benchmarks.building import build
+from tests.programs.runner import BUILDS_I386, CACHE, OTHER_RUNNER, Outcome, environment, metaphrase_command, run
+
+SOURCES = Path(__file__).parent / "policy"
+GUESTS = ("x86_64", "i386", "riscv64")
+MARK = "METAPHRASE_WITHOUT_TRACE"
+
+pytestmark = pytest.mark.skipif(bool(OTHER_RUNNER), reason="other emulators have no policies")
+
+
+def traces(folder: Path) -> dict[str, object]:
+    """All that a host's folder tells of what lies in it, but for when it was read."""
+    found: dict[str, object] = {}
+    for path in [folder, *sorted(folder.rglob("*"))]:
+        status = path.lstat()
+        names = os.listxattr(path, follow_symlinks=False)
+        found[str(path)] = (
+            status.st_ino, status.st_mode, status.st_nlink, status.st_uid, status.st_gid, status.st_size,
+            status.st_mtime_ns, status.st_ctime_ns,
+            {name: os.getxattr(path, name, follow_symlinks=False) for name in names},
+            path.read_bytes() if path.is_file() and not path.is_symlink() else b"",
+        )  # fmt: skip
+    return found
+
+
+class Host:
+    """Folders of the host's that a guest may not change, and a process that it may not touch."""
+
+    def __init__(self, base: Path, victim: int) -> None:
+        self.base, self.victim = base, victim
+        self.hidden, self.readable = base / "hidden", base / "readable"
+        self.work, self.written, self.temporary = base / "work", base / "written", base / "temporary"
+        for folder in (self.hidden, self.readable, self.work, self.written, self.temporary):
+            folder.mkdir()
+        (self.hidden / "secret").write_text("secret\n")
+        (self.hidden / "program").write_text("#!/bin/sh\necho hidden\n")
+        (self.hidden / "program").chmod(0o755)
+        for folder in (self.readable, self.work):
+            (folder / "file").write_text("file " + "x" * 5000)
+            (folder / "folder").mkdir()
+            (folder / "folder" / "inner").write_text("inner")
+        (self.work / "link").symlink_to("file")
+        self.policy = base / "policy.toml"
+        self.say("")
+
+    def say(self, text: str) -> None:
+        """Write the policy: the sandbox, and what a test adds."""
+        self.policy.write_text(
+            f'preset = "sandbox"\n{text}\n[files]\n"{self.hidden}" = "hidden"\n"{self.readable}" = "read"\n'
+            f'"{self.written}" = "write"\n'
+        )
+
+    def _kept(self) -> list[dict[str, object]]:
+        return [traces(folder) for folder in (self.hidden, self.readable, self.work)]
+
+    def confined(self, source: str, *arguments: object, guest: str = "x86_64", prefix: tuple[str, ...] = ()) -> Outcome:
+        """Run a program of `policy/`, which is to find every attempt refused, and look for traces."""
+        program = build(SOURCES / f"{source}.c", ["-O1", "-static"], folder=CACHE, guest=guest)
+        return self.run(program, *arguments, prefix=prefix)
+
+    def run(self, program: object, *arguments: object, prefix: tuple[str, ...] = ()) -> Outcome:
+        """Run any program under the policy, and look for traces."""
+        before, mark = self._kept(), uuid.uuid4().hex
+        victim = _description(self.victim)
+        command = [*prefix, *metaphrase_command("run", "--policy", str(self.policy), "--"), program, *arguments]
+        env = environment(TMPDIR=str(self.temporary), **{MARK: mark})
+        try:
+            outcome = run([str(word) for word in command], env=env, cwd=self.work)
+        finally:
+            left = _end_marked(mark)
+        assert not left, "processes are left"
+        assert self._kept() == before, "the host's files have changed"
+        assert not list(self.temporary.iterdir()), "what was kept aside is left"
+        assert _description(self.victim) == victim, "another process has changed"
+        return outcome
+
+
+def _description(process: int) -> tuple[object, ...]:
+    limits = Path(f"/proc/{process}/limits").read_text()
+    return os.getpgid(process), os.getpriority(os.PRIO_PROCESS, process), os.sched_getaffinity(process), limits
+
+
+def _marked(mark: str) -> Iterator[int]:
+    """Processes that have a mark in their environment."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (entry / "environ").read_bytes():
+                yield int(entry.name)
+        except OSError:
+            continue
+
+
+def _end_marked(mark: str) -> int:
+    """End processes that have a mark, which may be making new ones: how many there were at first."""
+    first = len(list(_marked(mark)))
+    while left := list(_marked(mark)):
+        for process in left:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGSTOP)
+        for process in _marked(mark):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        time.sleep(0.05)
+    return first
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    victim = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+    try:
+        yield Host(tmp_path, victim.pid)
+        assert victim.poll() is None, "another process was ended"
+    finally:
+        victim.kill()
+        victim.wait()
+
+
+def guests() -> list[object]:
+    """Guests whose programs can be built."""
+    return [
+        pytest.param(guest, marks=pytest.mark.skipif(guest == "i386" and not BUILDS_I386, reason="gcc has no i386"))
+        for guest in GUESTS
+    ]
+
+
+def assert_all_refused(outcome: Outcome) -> None:
+    assert outcome.status == 0, outcome.stdout.decode() + outcome.stderr.decode()[-3000:]
+    assert b"0 of " in outcome.stdout and b"policy: " in outcome.stderr
+
+
+@pytest.mark.parametrize("guest", guests())
+def test_files(host: Host, guest: str) -> None:
+    outcome = host.confined("files", host.hidden, host.readable, guest=guest)
+    assert_all_refused(outcome)
+    told = outcome.stderr.decode()
+    assert f"policy: path {host.hidden}: hidden" in told
+    assert f"{host.readable}/file: it can only be read: Read-only file system" in told
+
+
+@pytest.mark.parametrize("guest", guests())
+def test_memory(host: Host, guest: str) -> None:
+    assert_all_refused(host.confined("memory", host.victim, guest=guest))
+
+
+@pytest.mark.parametrize("guest", guests())
+def test_processes(host: Host, guest: str) -> None:
+    host.say("processes = 12")
+    assert_all_refused(host.confined("processes", host.victim, 12, guest=guest))
+
+
+@pytest.mark.parametrize("guest", guests())
+def test_programs(host: Host, guest: str) -> None:
+    outcome = host.confined("programs", host.hidden, guest=guest)
+    assert_all_refused(outcome)
+    for again in (b"memory", b"its name", b"a copy", b"itself"):
+        assert again + b": 0 of 4 attempts" in outcome.stdout
+
+
+@pytest.mark.parametrize("guest", guests())
+def test_calls(host: Host, guest: str) -> None:
+    assert_all_refused(host.confined("calls", guest=guest))
+
+
+@pytest.mark.parametrize("guest", guests())
+def test_network_and_descriptors(host: Host, guest: str) -> None:
+    abstract = f"metaphrase-{uuid.uuid4()}"
+    with socket.socket(socket.AF_UNIX) as named, socket.socket(socket.AF_UNIX) as unnamed, socket.socket() as far:
+        # The working directory's path may be too long for a socket's name.
+        here = os.open(host.work, os.O_PATH)
+        named.bind(f"/proc/self/fd/{here}/socket")
+        os.close(here)
+        unnamed.bind("\0" + abstract)
+        far.bind(("127.0.0.1", 0))
+        for server in (named, unnamed, far):
+            server.listen()
+            server.setblocking(False)
+        script = f'exec "$@" 7<>{host.hidden}/secret'
+        port = far.getsockname()[1]
+        outcome = host.confined(
+            "network", "socket", abstract, port, 7, guest=guest, prefix=("sh", "-c", script, "sh")
+        )
+        assert_all_refused(outcome)
+        for server in (named, unnamed, far):
+            with pytest.raises(BlockingIOError):
+                server.accept()
+
+
+def test_races(host: Host) -> None:
+    """Against links in a folder that both guest and host can write, and in an overlay."""
+    for folder in (host.written, host.work / "folder"):
+        outcome = host.confined("races", host.hidden, folder, 3000)
+        assert outcome.status == 0, outcome.stdout[-2000:]
+        own, missing = (int(word.split()[0]) for word in outcome.stderr.decode().splitlines()[-1].split(", "))
+        assert own > 100 and missing > 100
+
+
+def test_the_host_may_change_names_too(host: Host) -> None:
+    """Something outside turns a folder of the guest's into a link to what is hidden, and back."""
+    name, real = host.written / "name", host.written / "real"
+    real.mkdir()
+    (real / "secret").write_text("own\n")
+    flips = subprocess.Popen(
+        ["sh", "-c", 'cd "$1"; ln -s "$2" hidden; while :; do mv real name; mv name real; mv -T hidden name; '
+                     "mv -T name hidden; done", "sh", str(host.written), str(host.hidden)],
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        script = f"i=0; while [ $i -lt 2000 ]; do read -r line < {name}/secret && echo $line; i=$((i+1)); done"
+        outcome = host.run("/bin/sh", "-c", script)
+    finally:
+        flips.kill()
+        flips.wait()
+    assert set(outcome.stdout.splitlines()) == {b"own"}, outcome.stderr[-1000:]
+
+
+def test_nothing_is_left_of_a_run_that_is_ended(host: Host) -> None:
+    """By a signal from outside, to a shell with children that ignore it."""
+    script = 'trap "" TERM; sleep 1000 & (sleep 1000 & sleep 1000) & echo ready; trap - TERM; echo x > kept; wait'
+    mark = uuid.uuid4().hex
+    child = subprocess.Popen(
+        metaphrase_command("run", "--policy", str(host.policy), "/bin/sh", "-c", script), stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, cwd=host.work, env=environment(TMPDIR=str(host.temporary), **{MARK: mark}),
+    )  # fmt: skip
+    try:
+        assert child.stdout is not None and child.stdout.readline() == b"ready\n"
+        time.sleep(1)
+        assert len(list(_marked(mark))) >= 4 and list(host.temporary.iterdir())
+        child.terminate()
+        child.wait(20)
+    finally:
+        child.kill()
+        left = _end_marked(mark)
+        child.communicate()
+    assert not left
+    assert child.returncode == 128 + 15
+    assert not list(host.temporary.iterdir()) and not (host.work / "kept").exists()
