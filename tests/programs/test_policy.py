@@ -18,7 +18,16 @@ from pathlib import Path
 import pytest
 
 from metaphrase.benchmarks.building import build
-from tests.programs.runner import BUILDS_I386, CACHE, OTHER_RUNNER, Outcome, environment, metaphrase_command, run
+from tests.programs.runner import (
+    BUILDS_I386,
+    CACHE,
+    OTHER_RUNNER,
+    Outcome,
+    assert_same,
+    environment,
+    metaphrase_command,
+    run,
+)
 
 SOURCES = Path(__file__).parent / "policy"
 GUESTS = ("x86_64", "i386", "riscv64")
@@ -202,6 +211,104 @@ def test_network_and_descriptors(host: Host, guest: str) -> None:
         for server in (named, unnamed, far):
             with pytest.raises(BlockingIOError):
                 server.accept()
+
+
+def test_an_overlay_is_like_the_files_themselves(tmp_path: Path) -> None:
+    """A script that changes much sees the same in an overlay as natively in a copy of the same files."""
+    places = tmp_path / "native", tmp_path / "confined"
+    for place in places:
+        for folder in ("folder", "deep/a/b", "deep/empty", "many"):
+            (place / folder).mkdir(parents=True)
+        for name in ("file", "folder/inner", "deep/a/b/c", *(f"many/f{number}" for number in range(1, 10))):
+            (place / name).write_text(f"{name}\n")
+        (place / "link").symlink_to("file")
+    script = (SOURCES / "overlay.sh").read_text()
+    before = traces(places[1])
+    want = run(["/bin/sh", "-c", script], cwd=places[0])
+    assert want.status == 0 and len(want.stdout.splitlines()) > 150, want.stderr
+    got = run(metaphrase_command("run", "--policy", "sandbox", "/bin/sh", "-c", script), cwd=places[1])
+    assert_same(want, got, "overlay.sh")
+    assert traces(places[1]) == before
+
+
+@pytest.mark.parametrize("name", ["directories", "files", "mapping", "processes", "threads_processes", "times"])
+def test_ordinary_programs_do_not_notice(name: str, tmp_path: Path) -> None:
+    program = build(SOURCES.parent / "c" / f"{name}.c", ["-O2"], folder=CACHE)
+    places = tmp_path / "native", tmp_path / "confined"
+    for place in places:
+        place.mkdir()
+    want = run([program], cwd=places[0])
+    assert_same(want, run(metaphrase_command("run", "--policy", "sandbox", str(program)), cwd=places[1]), name)
+    assert not list(places[1].iterdir())
+
+
+@pytest.mark.parametrize("guest", guests())
+def test_limits(host: Host, guest: str) -> None:
+    host.say('limits = {address_space = "200 MiB", open_files = 20, file_size = 10000, cpu_time = 0.5}')
+    outcome = host.confined("limits", 200 << 20, 20, 10000, guest=guest)
+    assert outcome.status == 128 + 9, outcome.stderr[-1000:]
+    assert outcome.stdout.decode().splitlines()[-2:] == ["0 of 15 attempts went wrong", "it was told of its time"]
+    assert "used up its processor time" in outcome.stderr.decode()
+
+
+def test_what_is_kept(host: Host) -> None:
+    """A folder that a policy names holds the changes, and the next run sees them."""
+    kept = host.base / "kept"
+    host.say(f'keep = "{kept}"')
+    first = host.run("/bin/sh", "-c", "rm -r folder; echo changed > file; echo new > added; ls")
+    second = host.run("/bin/sh", "-c", "ls; cat file added")
+    assert first.stdout == b"added\nfile\nlink\n" and second.stdout == first.stdout + b"changed\nnew\n"
+    assert [path.name for path in kept.rglob("added")] == ["added"]
+    third = host.run("/bin/cat", kept / "upper" / "added")
+    assert third.status == 1 and not third.stdout, "the folder itself is hidden"
+
+
+def test_what_can_be_written(host: Host) -> None:
+    outcome = host.run("/bin/sh", "-c", f"cd {host.written}; mkdir new; echo text > new/file; mv new moved; ls -R")
+    assert outcome.status == 0 and (host.written / "moved" / "file").read_text() == "text\n"
+    host.say("")
+    inner = host.written / "moved" / "inner"
+    inner.mkdir()
+    host.policy.write_text(host.policy.read_text() + f'"{inner}" = "hidden"\n')
+    script = f"cd {host.written}; mv moved elsewhere; rm -r moved; ls -A moved; mkdir moved/inner; ls"
+    outcome = host.run("/bin/sh", "-c", script)
+    assert outcome.stdout == b"moved\n" and inner.exists(), "nothing hidden is moved to where it is seen"
+
+
+def test_loopback(host: Host) -> None:
+    host.policy.write_text(host.policy.read_text().replace("\n[files]", '\nnetwork = "loopback"\n[files]'))
+    script = """
+import errno, socket
+addresses = (socket.AF_INET, "127.0.0.1", ("10.0.0.1", "0.0.0.0")), (socket.AF_INET6, "::1", ("fe80::1", "::"))
+for family, near, far in addresses:
+    server = socket.socket(family)
+    try: server.bind((near, 0))
+    except OSError as error:
+        assert error.errno == errno.EADDRNOTAVAIL, error
+        continue
+    server.listen()
+    client = socket.create_connection(server.getsockname()[:2])
+    client.send(b"x")
+    assert server.accept()[0].recv(5) == b"x"
+    for address in far:
+        for attempt in ("connect", "bind"):
+            try: getattr(socket.socket(family), attempt)((address, 9))
+            except PermissionError: continue
+            raise AssertionError((attempt, address))
+        try: socket.socket(family, socket.SOCK_DGRAM).sendto(b"x", (address, 9))
+        except PermissionError: continue
+        raise AssertionError(address)
+    try: socket.socket(family).listen()
+    except PermissionError: continue
+    raise AssertionError("everybody reaches it")
+for kind in (socket.SOCK_RAW,):
+    try: socket.socket(socket.AF_INET, kind, 1)
+    except PermissionError: continue
+    raise AssertionError("raw")
+print("good")
+"""
+    outcome = host.run("/usr/bin/python3", "-c", script)
+    assert outcome.stdout == b"good\n", outcome.stderr
 
 
 def test_races(host: Host) -> None:

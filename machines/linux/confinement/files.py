@@ -28,6 +28,7 @@ AT_FDCWD, AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH, _AT_EACCESS = -100, 0x100, 0x1000,
 _O_TMPFILE = 0o20200000
 _STAT_SIZE, _STATX_SIZE, _STATFS_SIZE = 144, 256, 120
 _IN_DONT_FOLLOW = 0x0200_0000
+_F_DUPFD, _F_DUPFD_CLOEXEC = 0, 1030
 #: What a file is opened again with, which was found without these.
 _FOUND_ALREADY = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 _TIMES, _OLD_TIMES, _SECONDS = struct.Struct("<4q"), struct.Struct("<4q"), struct.Struct("<2q")
@@ -100,7 +101,17 @@ def openat(task: Task, directory: int, path: int, flags: int, mode: int) -> int:
             descriptor = _open(task, walk, place, flags)
     if descriptor < 0:
         return descriptor
-    return of(task).descriptors.opened(procfs.guest_view(task, descriptor, flags))
+    lowest = _lowest(descriptor, _F_DUPFD_CLOEXEC if flags & os.O_CLOEXEC else _F_DUPFD)
+    return of(task).descriptors.opened(procfs.guest_view(task, lowest, flags))
+
+
+def _lowest(descriptor: int, duplicate: int) -> int:
+    """The same with the lowest number that is free, which those had that it was found by."""
+    other = host.call(HOST["fcntl"], descriptor, duplicate, 0)
+    if other < 0:
+        return descriptor
+    os.close(max(descriptor, other))
+    return min(descriptor, other)
 
 
 @confined("open")
@@ -120,7 +131,7 @@ def _open(task: Task, walk: Walk, place: Place, flags: int) -> int:
     if flags & os.O_DIRECTORY and not place.is_folder:
         return -ENOTDIR
     if flags & os.O_PATH:
-        return host.call(HOST["fcntl"], place.top, 1030 if flags & os.O_CLOEXEC else 0, 0)  # F_DUPFD
+        return host.call(HOST["fcntl"], place.top, _F_DUPFD_CLOEXEC if flags & os.O_CLOEXEC else _F_DUPFD, 0)
     if place.kind == stat.S_IFLNK:
         return -ELOOP
     writes = flags & os.O_ACCMODE != os.O_RDONLY or flags & os.O_TRUNC

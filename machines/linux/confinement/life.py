@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 
 # --- beginning --------------------------------------------------------------------------------------------------------
-def _begin(task: Task, original: Handler, *values: int) -> int | None:
-    """A call that makes a process or thread, if there may be one more."""
+def _begin(task: Task, original: Handler, *values: int, thread: bool = False) -> int | None:
+    """A call that makes a process, or perhaps a thread, if there may be one more."""
     confinement, parent = of(task), os.getpid()
     limit = confinement.policy.processes
-    if limit is not None and len(task.process.tasks) >= limit:
+    if thread and limit is not None and len(task.process.tasks) >= limit:
         raise PolicyRefusal(EAGAIN, "a thread", f"there may be {limit}")
     mark = confinement.family.reserve()
     if mark is None:
@@ -63,13 +63,14 @@ def vfork(task: Task) -> int | None:
 @confined("clone")
 def clone(task: Task, flags: int, stack: int, third: int, fourth: int, fifth: int) -> int | None:
     """clone(2)."""
-    return _begin(task, forking.clone, flags, stack, third, fourth, fifth)
+    thread = bool(flags & forking.CLONE_THREAD)
+    return _begin(task, forking.clone, flags, stack, third, fourth, fifth, thread=thread)
 
 
 @confined("clone3")
 def clone3(task: Task, pointer: int, size: int) -> int | None:
     """clone3(2)."""
-    return _begin(task, forking.clone3, pointer, size)
+    return _begin(task, forking.clone3, pointer, size, thread=True)
 
 
 # --- signals ----------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
-from errno import EACCES, EBUSY, EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, EROFS, EXDEV
+from errno import EACCES, EBUSY, EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, EPERM, EROFS, EXDEV
 
 from metaphrase.machines.linux import host
 from metaphrase.machines.linux.abi.numbers import HOST
@@ -196,7 +196,7 @@ def make_link(walk: Walk, old: Place, new_walk: Walk, new: Place) -> None:
     """link(2), within what may be changed alike."""
     old.require()
     if old.is_folder:
-        raise refused(EACCES)
+        raise refused(EPERM)
     aside = old.access in ASIDE and new.access in ASIDE
     if not aside and not (old.access is new.access is Access.WRITE):
         if new.access in (Access.READ, Access.HIDDEN):

@@ -41,8 +41,8 @@ class Rules:
         self.root = Rule(Access.HIDDEN)
         for path, access in files.items():
             full = _absolute(path)
-            # The whole system would be the working directory, or a home folder, which is not meant.
-            if full != b"/" or path == "/":
+            # Neither the whole system nor /dev/null is meant where it happens to be a home folder.
+            if path not in (".", "~") or (full != b"/" and os.path.isdir(full)):
                 self.add(full, access)
 
     def add(self, path: bytes, access: Access) -> None:
