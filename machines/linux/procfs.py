@@ -19,7 +19,7 @@ _ENTRY = re.compile(r"/proc/([0-9]+)(?:/task/([0-9]+))?/(\w+)\Z")
 
 
 @functools.cache
-def _proc_device() -> int:
+def proc_device() -> int:
     """The device number of /proc; 0 where it is not mounted."""
     try:
         return os.stat("/proc").st_dev
@@ -32,7 +32,7 @@ def guest_view(task: Task, descriptor: int, flags: int) -> int:
 
     What was opened is looked at, not the name: links and relative names lead here as well.
     """
-    if os.fstat(descriptor).st_dev != _proc_device():
+    if os.fstat(descriptor).st_dev != proc_device():
         return descriptor
     path = os.readlink(f"/proc/self/fd/{descriptor}")
     if path == "/proc/cpuinfo":

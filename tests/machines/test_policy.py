@@ -83,6 +83,21 @@ def test_every_call_of_every_guest_is_answered(guest: str) -> None:
         confinement.close()
 
 
+def test_a_kept_folder_is_one_runs_alone(tmp_path: Path) -> None:
+    policy = Policy(keep=str(tmp_path / "kept"))
+    first = Confinement(policy)
+    with pytest.raises(PolicyError, match="another run has the folder"):
+        Confinement(policy)
+    first.close()
+    again = Confinement(policy)
+    again.close()
+    again.close()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "mine").touch()
+    with pytest.raises(PolicyError, match="the folder holds 'mine'; name a new one"):
+        Confinement(Policy(keep=str(tmp_path / "other")))
+
+
 def test_presets() -> None:
     assert presets() == ("caller", "sandbox")
     assert find_policy(None) is find_policy("caller") is None

@@ -42,6 +42,17 @@ def test_run_with_a_policy(secret: Path, tmp_path: Path, monkeypatch: pytest.Mon
         mp.run("/bin/true", policy="sandbx")
 
 
+def test_the_program_is_seen_where_all_else_is_hidden(tmp_path: Path) -> None:
+    program = tmp_path / "in" / "program"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho $0; ls -a $1; cat $0 | wc -l; echo x > $0\n")
+    program.chmod(0o755)
+    (tmp_path / "work").mkdir()
+    result = mp.run(program, program.parent, policy="sandbox", cwd=tmp_path / "work")
+    assert result.text.split() == [str(program), ".", "..", "program", "2"]
+    assert program.read_text().count("\n") == 2
+
+
 def test_an_empty_policy_leaves_nothing_but_the_program(tmp_path: Path) -> None:
     policy = tmp_path / "policy.toml"
     policy.write_text("")

@@ -54,7 +54,8 @@ class Confinement:
     def __init__(self, policy: Policy, sysroot: str | None = None) -> None:
         self.policy = policy
         self._told: set[tuple[str, str]] = set()
-        self._first = os.getpid()
+        self._first, self.first_group = os.getpid(), os.getpgrp()
+        self._is_closed = False
         self._file_size: tuple[int, int] | None = None
         rules = Rules(policy.files)
         folders = _sysroot_names(sysroot)
@@ -79,7 +80,7 @@ class Confinement:
         """The program that the caller wants to be run can be read, wherever it lies."""
         real = os.path.realpath(path)
         for name in {os.path.abspath(path), real}:
-            if self.tree.rules.access(tuple(filter(None, name.split(b"/")))) is Access.HIDDEN:
+            if self.tree.rules.access(tuple(filter(None, name.split(b"/")))) in (Access.HIDDEN, Access.SCRATCH):
                 self.tree.rules.add(name, Access.READ)
                 self.tree.prepare()
 
@@ -226,7 +227,8 @@ class Confinement:
         """The first process has ended: its forks end too, and what was kept aside goes. Others leave."""
         if os.getpid() != self._first:
             self.family.leave()
-        elif os.path.isdir(self.scratch.processes):
+        elif not self._is_closed:
+            self._is_closed = True
             self.family.end()
             self.scratch.remove()
 

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 _F_DUPFD, _F_DUPFD_CLOEXEC, _F_SETOWN, _F_SETOWN_EX = 0, 1030, 8, 15
 _F_OWNER_TID, _F_OWNER_PID = 0, 1
 _CLOSE_RANGE_CLOEXEC = 4
-_TIOCSTI, _TIOCGPTPEER, _FICLONE, _FICLONERANGE = 0x5412, 0x5441, 0x4004_9409, 0x4020_940D
+_TIOCGPTPEER, _TIOCSPGRP, _TIOCSCTTY = 0x5441, 0x5410, 0x540E
+_FICLONE, _FICLONERANGE = 0x4004_9409, 0x4020_940D
+#: Make up a terminal's input, or change what the kernel does with it: TIOCSTI, TIOCSETD.
+_CHANGES_TERMINAL = frozenset({0x5412, 0x5423})
+#: What others notice who use the same file: F_SETLEASE, F_NOTIFY, F_SET_RW_HINT, F_SET_FILE_RW_HINT.
+_NOTICED = frozenset({1024, 1026, 1036, 1038})
 #: Change a file that may be open for reading only: FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR.
 _CHANGES_FILE = frozenset({0x4008_6602, 0x401C_5820})
 
@@ -99,6 +104,8 @@ def _control(original: Handler, task: Task, descriptor: int, command: int, argum
     """fcntl(2). Signals that descriptors cause go to the guest's own processes."""
     confinement = of(task)
     number, command = confinement.descriptors.require(descriptor), signed32(command)
+    if command in _NOTICED:
+        raise PolicyRefusal(EPERM, f"fcntl {command}", "others notice it")
     if command == _F_SETOWN:
         _require_owner(task, signed32(argument))
     if command == _F_SETOWN_EX:
@@ -138,8 +145,14 @@ def ioctl(task: Task, descriptor: int, request: int, argument: int) -> int:
     """ioctl(2)."""
     descriptors = of(task).descriptors
     number, request = descriptors.require(descriptor), request & 0xFFFF_FFFF
-    if request == _TIOCSTI:
-        raise PolicyRefusal(EPERM, "TIOCSTI", "nobody's input is made up")
+    if request in _CHANGES_TERMINAL or (request == _TIOCSCTTY and argument):
+        raise PolicyRefusal(EPERM, f"ioctl {request:#x}", "the terminal is the host's")
+    if request == _TIOCSPGRP:
+        group = task.window.read_u32(argument)
+        if group not in (os.getpgrp(), of(task).first_group) and not of(task).family.has(group):
+            raise PolicyRefusal(EPERM, f"process group {group}", "it is none of the guest's")
+        area, _keep = host.string(group.to_bytes(4, "little"))
+        return task.blocking_call(HOST["ioctl"], number, request, area)
     if request in _CHANGES_FILE:
         raise PolicyRefusal(EPERM, f"ioctl {request:#x}", "attributes of files stay as they are")
     if request == _FICLONE:

@@ -368,6 +368,9 @@ def old_mmap(task: Task, arguments: int) -> int:
 def mremap(task: Task, old: int, old_length: int, new_length: int, flags: int, target: int) -> int:
     """mremap(2)."""
     _require_room(task, page_up(new_length) - page_up(old_length))
+    region = task.window.regions.find(old)
+    if region is not None and region.inode and not region.shared and new_length > old_length:
+        return -ENOMEM  # the file would be looked for by its name
     return memory.mremap(task, old, old_length, new_length, flags, target)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from metaphrase.machines.linux.confinement.rules import Names
+from metaphrase.machines.linux.procfs import proc_device
 
 if TYPE_CHECKING:
     from metaphrase.machines.linux.confinement.tree import Tree
@@ -42,6 +43,11 @@ class Proc:
         self._is_guests = is_guests
         self._is_process = is_process
         self._executable = executable
+
+    @staticmethod
+    def is_elsewhere(names: Names, device: int) -> bool:
+        """Whether something is of a file system of this kind that lies in another place."""
+        return device == proc_device() and names[:1] != (_TOP,)
 
     def shows(self, names: Names) -> bool:
         """Whether a path is there, as far as it lies in /proc."""

@@ -7,16 +7,19 @@ made and found without a lock. `processes` is for `processes.Family`, `work` for
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import stat
 import tempfile
 from contextlib import suppress
 
+from metaphrase.machines.linux import host
 from metaphrase.machines.linux.confinement.rules import Names
 from metaphrase.machines.linux.policy import PolicyError
 
 _FOLDERS = ("upper", "gone", "work", "processes")
+_LOCK = "lock"
 _PREFIX = "metaphrase-scratch-"
 
 
@@ -25,15 +28,17 @@ class Scratch:
 
     def __init__(self, keep: str | None) -> None:
         self.is_kept = keep is not None
+        self._lock = -1
         try:
             if keep is None:
                 self.folder = os.path.realpath(tempfile.mkdtemp(prefix=_PREFIX))
             else:
                 os.makedirs(keep, mode=0o700, exist_ok=True)
                 self.folder = os.path.realpath(keep)
-                foreign = set(os.listdir(keep)) - set(_FOLDERS)
+                foreign = set(os.listdir(keep)) - {*_FOLDERS, _LOCK}
                 if foreign:
                     raise PolicyError(f"keep = {keep!r}: the folder holds {sorted(foreign)[0]!r}; name a new one")
+                self._lock = _locked(f"{keep}/{_LOCK}")
             for name in _FOLDERS:
                 with suppress(FileExistsError):
                     os.mkdir(f"{self.folder}/{name}", 0o700)
@@ -75,6 +80,21 @@ class Scratch:
         """Remove a temporary folder with all that is in it."""
         if not self.is_kept:
             remove_folder(os.fsencode(self.folder))
+        elif self._lock >= 0:
+            host.close_private(self._lock)
+            self._lock = -1
+
+
+def _locked(path: str) -> int:
+    """A file that one process holds at a time, with its forks: a descriptor."""
+    descriptor = host.private_descriptor(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        host.close_private(descriptor)
+        folder = os.path.dirname(path)
+        raise PolicyError(f"keep = {folder!r}: another run has the folder; wait, or name another") from None
+    return descriptor
 
 
 def remove_folder(path: bytes) -> None:

@@ -331,6 +331,9 @@ class Walk:
                 place.shows_lower = both
         elif place.lower >= 0 and place.shows_lower:
             place.status = os.fstat(place.lower)
+            if self.tree.proc.is_elsewhere(names, place.status.st_dev):
+                self._hidden(path_of(names))
+                place.status = None
         return place
 
     def _tell_hidden(self, parent: Place, name: bytes) -> None:

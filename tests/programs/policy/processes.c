@@ -52,6 +52,10 @@ static void others(int victim) {
     REFUSED(fcntl(0, F_SETOWN_EX, &owner), ESRCH);
     REFUSED(fcntl(0, F_SETOWN, -group), ESRCH);
     REFUSED(ioctl(0, TIOCSTI, "x"), EPERM);
+    REFUSED(ioctl(0, TIOCSETD, &group), EPERM);
+    REFUSED(ioctl(0, TIOCSCTTY, 1), EPERM);
+    REFUSED(ioctl(0, TIOCSPGRP, &victim), EPERM);
+    REFUSED(fcntl(0, F_SETLEASE, F_WRLCK), EPERM);
     REFUSED2(waitpid(victim, NULL, WNOHANG), ECHILD, ECHILD);
 }
 
