@@ -33,6 +33,8 @@ class Access(Enum):
     """It is not there."""
     READ = "read"
     """Files and folders can be read, and run; nothing can be changed."""
+    USE = "use"
+    """The same, and devices, pipes, sockets and files can be opened or connected to, to read and to write."""
     OVERLAY = "overlay"
     """What is there can be read, and what is changed is kept aside: the host's files stay as they are."""
     SCRATCH = "scratch"

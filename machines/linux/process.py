@@ -74,11 +74,12 @@ class LinuxProcess:
         self.paths = Paths(sysroot) if confinement is None else confinement.paths
         environment = os.environb if env is None else {os.fsencode(k): os.fsencode(v) for k, v in env.items()}
         arguments = [os.fsencode(argument) for argument in argv] or [os.fsencode(path)]
-        located = locate(path)
-        if confinement is not None:
-            confinement.admit_program(located)
-        program = find(located, arguments, self.paths)
+        program: Program | None = None
         try:
+            located = locate(path)
+            if confinement is not None:
+                confinement.admit_program(located)
+            program = find(located, arguments, self.paths)
             self.abi = ABIS[program.elf.guest]
             self.window = Window(self.abi.address_limit, reach=WINDOW_SIZE)
             #: Held by the thread that answers a system call or the like; `changed` tells that a thread has ended.
@@ -125,7 +126,10 @@ class LinuxProcess:
             self.trampoline = 0
             self.start(program, [name + b"=" + value for name, value in environment.items()])
         except BaseException:
-            program.close()
+            if program is not None:
+                program.close()
+            if confinement is not None:
+                confinement.close()
             raise
 
     @property

@@ -18,7 +18,7 @@ from metaphrase.machines.linux.calls.table import signed32
 from metaphrase.machines.linux.confinement import overlay
 from metaphrase.machines.linux.confinement.declare import confined, of
 from metaphrase.machines.linux.confinement.refusals import PolicyRefusal, refused
-from metaphrase.machines.linux.confinement.tree import ASIDE, Place, Walk, by_descriptor, path_of
+from metaphrase.machines.linux.confinement.tree import ASIDE, USED, Place, Walk, by_descriptor, path_of
 from metaphrase.machines.linux.policy import Access
 
 if TYPE_CHECKING:
@@ -139,9 +139,9 @@ def _open(task: Task, walk: Walk, place: Place, flags: int) -> int:
         return -EISDIR
     if place.descriptor >= 0:
         _require_same_access(place.descriptor, flags)
-    elif place.kind not in (stat.S_IFREG, stat.S_IFDIR) and place.access is not Access.WRITE and not place.is_upper:
-        raise PolicyRefusal(EACCES, path_of(place.names), "a device, pipe or socket can only be opened to be written")
-    elif writes:
+    elif place.kind not in (stat.S_IFREG, stat.S_IFDIR) and place.access not in USED and not place.is_upper:
+        raise PolicyRefusal(EACCES, path_of(place.names), "a device, pipe or socket takes `use`")
+    elif writes and place.access is not Access.USE:
         overlay.changeable(walk, place, empty=bool(flags & os.O_TRUNC))
     pointer, _keep = host.string(by_descriptor(place.top))
     return task.blocking_call(HOST["open"], pointer, flags & ~_FOUND_ALREADY, 0)

@@ -199,7 +199,7 @@ def make_link(walk: Walk, old: Place, new_walk: Walk, new: Place) -> None:
         raise refused(EPERM)
     aside = old.access in ASIDE and new.access in ASIDE
     if not aside and not (old.access is new.access is Access.WRITE):
-        if new.access in (Access.READ, Access.HIDDEN):
+        if new.access in (Access.READ, Access.USE, Access.HIDDEN):
             raise new.read_only()
         raise refused(EEXIST if new.status is not None else EXDEV)
     folder = folder_for(new_walk, new)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import stat
-from errno import ELOOP
+from errno import EACCES, ENOENT, ENOTDIR
 from typing import TYPE_CHECKING
 
 from metaphrase.machines.linux.elf import open_program
-from metaphrase.machines.linux.errors import LoadError
+from metaphrase.machines.linux.errors import STATUS_NOT_EXECUTABLE, STATUS_NOT_FOUND, LoadError
 from metaphrase.machines.linux.paths import Paths
 
 if TYPE_CHECKING:
@@ -33,4 +33,5 @@ class ConfinedPaths(Paths):
                 name = b"/" + b"/".join(place.names) if place.descriptor < 0 else path
                 return open_program(f"/proc/self/fd/{place.top}", shown), name
         except OSError as error:
-            raise LoadError(f"{shown}: cannot be started: {error.strerror}", error.errno or ELOOP) from None
+            shell = STATUS_NOT_FOUND if error.errno in (ENOENT, ENOTDIR) else STATUS_NOT_EXECUTABLE
+            raise LoadError(f"{shown}: cannot be started: {error.strerror}", error.errno or EACCES, shell) from None

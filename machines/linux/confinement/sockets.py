@@ -25,8 +25,8 @@ from metaphrase.machines.linux.confinement import overlay
 from metaphrase.machines.linux.confinement.declare import confined, of
 from metaphrase.machines.linux.confinement.files import AT_FDCWD
 from metaphrase.machines.linux.confinement.refusals import PolicyRefusal, refused
-from metaphrase.machines.linux.confinement.tree import Walk, by_descriptor
-from metaphrase.machines.linux.policy import Access, Reach
+from metaphrase.machines.linux.confinement.tree import USED, Walk, by_descriptor
+from metaphrase.machines.linux.policy import Reach
 
 if TYPE_CHECKING:
     from metaphrase.machines.linux.task import Task
@@ -109,7 +109,7 @@ def _unix_address(task: Task, data: bytes, *, binds: bool) -> Address:
             name = by_descriptor(overlay.folder_for(walk, place)) + b"/" + place.name
         else:
             place.require()
-            if not place.is_upper and place.access is not Access.WRITE:
+            if not place.is_upper and place.access not in USED:
                 raise PolicyRefusal(EACCES, path, "a socket of the host's")
             name = by_descriptor(place.top)
         if len(name) > _LONGEST_UNIX_PATH:

@@ -26,6 +26,8 @@ _LINKS = 40
 _LOOK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 #: Access that keeps what is changed aside.
 ASIDE = (Access.OVERLAY, Access.SCRATCH)
+#: Access to what the host's files stand for.
+USED = (Access.USE, Access.WRITE)
 
 
 def path_of(names: Names) -> bytes:
@@ -105,7 +107,7 @@ class Place:
         """A name that nothing has, where something may be made."""
         if self.access is Access.HIDDEN and self.rule is not None and self.rule.access is Access.HIDDEN:
             raise PolicyRefusal(EACCES, path_of(self.names), "hidden")
-        if self.access in (Access.READ, Access.HIDDEN):
+        if self.access in (Access.READ, Access.USE, Access.HIDDEN):
             raise self.read_only()
 
 

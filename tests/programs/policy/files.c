@@ -183,6 +183,23 @@ static void read_only(const char *folder) {
     WORKS(private != MAP_FAILED && (private[0] = 'X') == 'X');
 }
 
+/* Devices can be used, and stay what they are. */
+static void devices(void) {
+    int null = open("/dev/null", O_RDWR | O_TRUNC);
+    WORKS(null >= 0 && write(null, "x", 1) == 1 && access("/dev/null", R_OK | W_OK) == 0);
+    REFUSED(fchmod(null, 0), EROFS);
+    REFUSED(chmod("/dev/null", 0), EROFS);
+    REFUSED(chown("/dev/null", 1, 1), EROFS);
+    REFUSED(utime("/dev/null", NULL), EROFS);
+    REFUSED2(unlink("/dev/null"), EROFS, EBUSY);
+    REFUSED2(rename("/dev/null", "moved"), EROFS, EBUSY);
+    REFUSED(link("/dev/null", "linked"), EXDEV);
+    REFUSED2(open("/dev/kmsg", O_RDONLY), ENOENT, ENOENT);
+    int random = open("/dev/urandom", O_RDONLY);
+    char data[8];
+    WORKS(random >= 0 && read(random, data, 8) == 8);
+}
+
 /* What is kept aside: everything works, and the host's files stay as they are. */
 static void aside(void) {
     char data[64] = "";
@@ -208,6 +225,7 @@ int main(int count, char **arguments) {
     hidden(arguments[1]);
     around(arguments[1]);
     read_only(arguments[2]);
+    devices();
     aside();
     return verdict();
 }

@@ -51,6 +51,7 @@ for attempt in attempts.strip().splitlines():
         eval(attempt)
         print(attempt, "works")
     except OSError as error: print(attempt, error.errno)
+os.unlink("loop")
 d = os.open(".", os.O_DIRECTORY); os.chdir("moved"); print(os.path.basename(os.getcwd())); os.chdir(".."); os.fchdir(d)
 it = os.scandir("."); print(sorted((e.name, e.is_dir(), e.is_symlink()) for e in it))
 shutil.copytree("moved", "tree"); shutil.rmtree("tree"); print(os.path.exists("tree"))
