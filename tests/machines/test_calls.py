@@ -400,7 +400,7 @@ def test_wild_pointers_are_always_efault(run: Callable[..., int]) -> None:
         "setregid", "setresuid", "setresgid", "munmap", "mmap", "brk", "dup2", "dup3", "wait4", "waitid", "read",
         "ftruncate", "sync", "alarm", "set_tid_address", "setgroups", "umask", "fchdir", "capset", "mremap", "mprotect",
         "pread64", "syncfs", "sched_setscheduler", "sched_setparam", "setpriority", "ioprio_set", "rt_sigqueueinfo",
-        "rt_tgsigqueueinfo", "pidfd_send_signal", "prlimit64", "setrlimit", "flock",
+        "rt_tgsigqueueinfo", "pidfd_send_signal", "prlimit64", "setrlimit", "flock", "fchmod", "fchown",
     }  # fmt: skip
     names = sorted(set(SYSTEM_CALLS) & set(numbers.HOST) - dangerous)
     pointers = (1 << 46, (1 << 64) - 8, 0x1000, (1 << 46) - 8, 1 << 47)
