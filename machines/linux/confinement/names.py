@@ -47,7 +47,7 @@ def mkdir(task: Task, path: int, mode: int) -> int:
 def mknodat(task: Task, directory: int, path: int, mode: int, device: int) -> int:
     """mknod(2). Devices would be the host's."""
     with At(task, directory, path, AT_SYMLINK_NOFOLLOW, looks=False) as (walk, place):
-        if stat.S_IFMT(mode) not in _MAKEABLE:
+        if stat.S_IFMT(mode & 0xFFFF) not in _MAKEABLE:
             raise PolicyRefusal(EPERM, path_of(place.names), "a guest makes no devices")
         folder = overlay.folder_for(walk, place)
         name, _keep = host.string(place.name)
