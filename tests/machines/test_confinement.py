@@ -20,7 +20,7 @@ from tests.machines.scripted_cpu import Event, ScriptedCpu
 from tests.programs.runner import BUILDS_I386, CACHE, ROOT
 
 Steps = Generator[Event, int, None]
-#: They end the process, wait for what never comes, or change what this process's own standard output is.
+#: They end the process, wait for what never comes, or change this process's own limits or standard output.
 _LEFT_OUT = {
     "exit", "exit_group", "pause", "rt_sigsuspend", "sigsuspend", "rt_sigreturn", "sigreturn", "fork", "vfork", "clone",
     "clone3", "execve", "execveat", "kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "alarm",
@@ -33,7 +33,7 @@ _LEFT_OUT = {
     "rt_sigprocmask", "sigprocmask", "rt_sigaction", "sigaction", "signal", "munmap", "mmap", "mmap2", "mremap",
     "mprotect", "brk", "close", "close_range", "prctl", "pidfd_send_signal", "sched_setaffinity",
     "lseek", "_llseek", "ftruncate", "ftruncate64", "fallocate", "dup2", "dup3", "sched_setscheduler",
-    "setpriority", "nice", "setpgid", "madvise", "mlockall", "copy_file_range",
+    "setpriority", "setrlimit", "prlimit64", "nice", "setpgid", "madvise", "mlockall", "copy_file_range",
 }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import ctypes
 import os
 import struct
 from contextlib import nullcontext
-from errno import E2BIG, EINVAL, ENAMETOOLONG, ENOENT, ENOEXEC
+from errno import E2BIG, EBADF, EINVAL, ENAMETOOLONG, ENOENT, ENOEXEC
 from typing import TYPE_CHECKING
 
 from metaphrase.machines.linux import host, threads
@@ -17,6 +17,7 @@ from metaphrase.machines.linux.calls.threads import (
     CLONE_CHILD_SETTID,
     CLONE_PARENT_SETTID,
     CLONE_SETTLS,
+    CLONE_SIGHAND,
     CLONE_VM,
     clone_thread,
 )
@@ -102,7 +103,7 @@ def clone3(task: Task, pointer: int, size: int) -> int:
 def _clone(task: Task, flags: int, stack: int, parent_tid: int, child_tid: int, tls: int) -> int:
     if flags & CLONE_THREAD:
         return clone_thread(task, flags, stack, parent_tid, child_tid, tls)
-    if (flags & CLONE_VM and not flags & CLONE_VFORK) or flags & _CLONE_REFUSED:
+    if (flags & CLONE_VM and not flags & CLONE_VFORK) or flags & (_CLONE_REFUSED | CLONE_SIGHAND):
         return -EINVAL
     return _fork(task, flags, stack, parent_tid, child_tid, tls)
 
@@ -183,6 +184,9 @@ def execveat(task: Task, directory: int, path: int, argv: int, environment: int,
     if not name and not flags & _AT_EMPTY_PATH:
         return -ENOENT
     if not name.startswith(b"/") and directory != _AT_FDCWD:
+        if task.process.descriptors.is_private(directory):
+            return -EBADF
+        host.check(host.call(HOST["fcntl"], directory, 1, 0))  # F_GETFD
         name = b"/proc/self/fd/%d" % directory + (b"/" + name if name else b"")
     return _execve(task, name, argv, environment)
 

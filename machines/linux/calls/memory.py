@@ -24,6 +24,7 @@ _PROTECTION = 7
 _MREMAP_MAYMOVE, _MREMAP_FIXED, _MREMAP_DONTUNMAP = 1, 2, 4
 
 _MADV_DONTNEED, _MADV_FREE = 4, 8
+_MCL_ONFAULT, _MCL_ALL = 4, 7
 #: Hints without a meaning for the contents; passed on where harmless, otherwise agreed with.
 _MADV_HINTS = {0, 1, 2, 3, 12, 13, 14, 15, 16, 17, 20, 21, 25}
 #: DONTFORK, DOFORK, WIPEONFORK, KEEPONFORK, POPULATE_READ, POPULATE_WRITE: the host does them.
@@ -184,6 +185,8 @@ def madvise(task: Task, address: int, length: int, advice: int) -> int:
 @syscall("msync")
 def msync(task: Task, address: int, length: int, flags: int) -> int:
     """msync(2)."""
+    if address & PAGE_MASK:
+        return -EINVAL
     refusal = _refuse_unmapped(task, address, length)
     return refusal or task.blocking_call(HOST["msync"], task.window.base + address, length, flags)
 
@@ -191,6 +194,8 @@ def msync(task: Task, address: int, length: int, flags: int) -> int:
 @syscall("mincore")
 def mincore(task: Task, address: int, length: int, vector: int) -> int:
     """mincore(2)."""
+    if address & PAGE_MASK:
+        return -EINVAL
     refusal = _refuse_unmapped(task, address, length)
     if refusal:
         return refusal
@@ -213,7 +218,8 @@ def mlock2(task: Task, address: int, length: int, flags: int) -> int:
 @syscall("mlockall")
 def mlockall(task: Task, flags: int) -> int:
     """mlockall(2)."""
-    return 0
+    flags &= 0xFFFF_FFFF
+    return 0 if flags and not flags & ~_MCL_ALL and flags != _MCL_ONFAULT else -EINVAL
 
 
 @syscall("munlockall")
