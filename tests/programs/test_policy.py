@@ -302,11 +302,20 @@ for family, near, far in addresses:
     try: socket.socket(family).listen()
     except PermissionError: continue
     raise AssertionError("everybody reaches it")
-for kind in (socket.SOCK_RAW,):
-    try: socket.socket(socket.AF_INET, kind, 1)
-    except PermissionError: continue
+import ctypes
+kernel = ctypes.CDLL(None, use_errno=True)
+datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for address in (bytes(16), bytes([0, 0, 0, 9, 10, 0, 0, 1]) + bytes(8), bytes([16]) + bytes(11)):
+    for attempt in (lambda: kernel.bind(datagrams.fileno(), address, len(address)),
+                    lambda: kernel.sendto(datagrams.fileno(), b"x", 1, 0, address, len(address))):
+        assert attempt() == -1 and ctypes.get_errno() in (errno.EACCES, errno.EAFNOSUPPORT), address
+datagrams.connect(("127.0.0.1", 9))
+assert kernel.connect(datagrams.fileno(), bytes(16), 16) == 0, "a connection is taken back"
+try:
+    socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)
     raise AssertionError("raw")
-print("good")
+except PermissionError:
+    print("good")
 """
     outcome = host.run("/usr/bin/python3", "-c", script)
     assert outcome.stdout == b"good\n", outcome.stderr

@@ -31,7 +31,7 @@ from metaphrase.machines.linux.policy import Reach
 if TYPE_CHECKING:
     from metaphrase.machines.linux.task import Task
 
-_AF_UNIX, _AF_INET, _AF_INET6, _AF_NETLINK = 1, 2, 10, 16
+_AF_UNSPEC, _AF_UNIX, _AF_INET, _AF_INET6, _AF_NETLINK = 0, 1, 2, 10, 16
 _LONGEST_ADDRESS, _LONGEST_UNIX_PATH = 128, 107
 _SOL_SOCKET, _SCM_RIGHTS = 1, 1
 _LARGEST_CONTROL = 1 << 20
@@ -63,8 +63,11 @@ class Address:
             self.walk.close()
 
 
-def _address(task: Task, pointer: int, length: int, *, binds: bool = False) -> Address:
-    """An address that the guest names, if its policy lets it."""
+def _address(task: Task, pointer: int, length: int, *, binds: bool = False, connects: bool = False) -> Address:
+    """An address that the guest names, if its policy lets it.
+
+    One without a family takes a connection back, and elsewhere is one of IPv4.
+    """
     length = signed32(length)
     if not pointer or length == 0:
         return Address(b"")
@@ -74,15 +77,18 @@ def _address(task: Task, pointer: int, length: int, *, binds: bool = False) -> A
     family = int.from_bytes(data[:2], "little")
     if family == _AF_UNIX:
         return _unix_address(task, data, binds=binds)
-    _require_reach(task, family, data)
+    if family != _AF_UNSPEC or not connects:
+        _require_reach(task, family or _AF_INET, data)
     return Address(data)
 
 
 def _require_reach(task: Task, family: int, data: bytes) -> None:
     """Refuse an address of the network that is too far away."""
     reach = of(task).policy.network
-    if reach is Reach.ALL or family not in (_AF_INET, _AF_INET6):
+    if reach is Reach.ALL:
         return
+    if family not in (_AF_INET, _AF_INET6):
+        raise refused(EAFNOSUPPORT)
     raw = data[4:8] if family == _AF_INET else data[8:24]
     if len(raw) in (4, 16):
         number = ipaddress.ip_address(raw)
@@ -174,7 +180,7 @@ def bind(task: Task, descriptor: int, address: int, length: int) -> int:
 def connect(task: Task, descriptor: int, address: int, length: int) -> int:
     """connect(2)."""
     of(task).descriptors.require(descriptor)
-    with _address(task, address, length) as (pointer, size):
+    with _address(task, address, length, connects=True) as (pointer, size):
         return task.blocking_call(HOST["connect"], descriptor, pointer, size)
 
 
@@ -182,10 +188,12 @@ def connect(task: Task, descriptor: int, address: int, length: int) -> int:
 def listen(task: Task, descriptor: int, backlog: int) -> int:
     """listen(2). A socket without an address would get one that everybody reaches."""
     number = of(task).descriptors.require(descriptor)
-    if of(task).policy.network is Reach.LOOPBACK:
+    if of(task).policy.network is not Reach.ALL:
         area, size = ctypes.create_string_buffer(_LONGEST_ADDRESS), ctypes.c_uint32(_LONGEST_ADDRESS)
         host.check(host.call(HOST["getsockname"], number, ctypes.addressof(area), ctypes.addressof(size)))
-        _require_reach(task, int.from_bytes(area.raw[:2], "little"), area.raw[: size.value])
+        family = int.from_bytes(area.raw[:2], "little")
+        if family != _AF_UNIX:
+            _require_reach(task, family, area.raw[: size.value])
     return host.call(HOST["listen"], descriptor, backlog)
 
 
