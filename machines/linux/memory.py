@@ -131,6 +131,11 @@ class Window:
         self.regions = RegionMap()
         self._writable_code = False
 
+    def unmap_uninherited(self) -> None:
+        """In the child of a fork: forget what is not for it."""
+        for region in [region for region in self.regions if not region.inherited]:
+            self.unmap(region.start, region.end - region.start)
+
     def protect(self, start: int, length: int, protection: int) -> None:
         """Change the protection of mapped pages; ENOMEM when some are not mapped."""
         self._check_range(start, length)

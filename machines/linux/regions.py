@@ -13,7 +13,8 @@ class Region:
 
     `name` is what /proc/self/maps shows: a file's path, or "[stack]" and the like. `offset`, `device` and `inode`
     belong to files. `stable` says that the host can touch readable pages without SIGBUS: true of anonymous memory and
-    of what the loader mapped; a file that the guest mapped may have been cut short since.
+    of what the loader mapped; a file that the guest mapped may have been cut short since. `inherited` says that a
+    forked child has it too.
     """
 
     start: int
@@ -25,6 +26,7 @@ class Region:
     device: int = 0
     inode: int = 0
     stable: bool = True
+    inherited: bool = True
 
     def part(self, start: int, end: int) -> Region:
         """The piece [start, end) of this region."""
@@ -41,6 +43,7 @@ class Region:
             and self.device == other.device
             and self.stable == other.stable
             and self.shared == other.shared
+            and self.inherited == other.inherited
             # Two shared anonymous mappings are different objects even when they touch.
             and (self.offset + (self.end - self.start) == other.offset if self.inode else not self.shared)
         )
@@ -114,6 +117,13 @@ class RegionMap:
         low, high = self._carve(start, end)
         for region in self._regions[low:high]:
             region.protection = protection
+        self._merge(low, high)
+
+    def inherit(self, start: int, end: int, inherited: bool) -> None:
+        """Say whether the child of a fork has whatever is mapped in [start, end)."""
+        low, high = self._carve(start, end)
+        for region in self._regions[low:high]:
+            region.inherited = inherited
         self._merge(low, high)
 
     def gap_below(self, high: int, size: int, low: int) -> int | None:

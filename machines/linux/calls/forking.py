@@ -125,6 +125,8 @@ def _fork(task: Task, flags: int, stack: int, parent_tid: int, child_tid: int, t
         if child == 0:
             cpu.after_fork()
     if child == 0:
+        if not flags & CLONE_VM:
+            window.unmap_uninherited()
         process.become_child(task)
         if flags & CLONE_VFORK:
             os.close(wait_read)

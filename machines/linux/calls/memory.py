@@ -25,10 +25,11 @@ _MREMAP_MAYMOVE, _MREMAP_FIXED, _MREMAP_DONTUNMAP = 1, 2, 4
 
 _MADV_DONTNEED, _MADV_FREE = 4, 8
 _MCL_ONFAULT, _MCL_ALL = 4, 7
+_MADV_DONTFORK, _MADV_DOFORK = 10, 11
 #: Hints without a meaning for the contents; passed on where harmless, otherwise agreed with.
 _MADV_HINTS = {0, 1, 2, 3, 12, 13, 14, 15, 16, 17, 20, 21, 25}
-#: DONTFORK, DOFORK, WIPEONFORK, KEEPONFORK, POPULATE_READ, POPULATE_WRITE: the host does them.
-_MADV_PASSED = {10, 11, 18, 19, 22, 23}
+#: WIPEONFORK, KEEPONFORK, POPULATE_READ, POPULATE_WRITE: the host does them.
+_MADV_PASSED = {18, 19, 22, 23}
 
 
 @syscall("brk")
@@ -176,6 +177,10 @@ def madvise(task: Task, address: int, length: int, advice: int) -> int:
     refusal = _refuse_unmapped(task, address, length)
     if advice in _MADV_HINTS or refusal:
         return refusal
+    if advice in (_MADV_DONTFORK, _MADV_DOFORK):
+        # Done here: what the host left out would be a hole in the child's window.
+        task.window.regions.inherit(address, address + page_up(length), advice == _MADV_DOFORK)
+        return 0
     if advice in (_MADV_DONTNEED, _MADV_FREE) or advice in _MADV_PASSED:
         task.window.contents_change(address, page_up(length))
         return host.call(HOST["madvise"], task.window.base + address, length, advice)
