@@ -76,9 +76,19 @@ class MakesFaultsExact(Protocol):
 
 @runtime_checkable
 class KeepsTranslations(Protocol):
-    """Optional: a CPU that keeps on disk what it has translated, when its process is about to end."""
+    """Optional: a CPU that keeps on disk what it has translated."""
 
-    def save_translations(self) -> None: ...
+    def save_translations(self) -> None:
+        """Called when the process is about to end."""
+
+    def need_no_files(self) -> None:
+        """Do now for which files other than translations are needed: they may be out of reach from now on."""
+
+    def rights_changed(self) -> None:
+        """What may be read and written may be other files than before."""
+
+    def leave_cache(self) -> None:
+        """The names of files will mean others: no translation is looked for or put there any more."""
 
 
 @runtime_checkable

@@ -8,11 +8,6 @@ import os
 from metaphrase.machines.linux import host
 
 
-def _open_descriptors() -> list[int]:
-    """All open descriptors but our private ones."""
-    return [number for number in map(int, os.listdir("/proc/self/fd")) if number not in host.PRIVATE]
-
-
 def _flags(descriptor: int) -> int | None:
     try:
         return fcntl.fcntl(descriptor, fcntl.F_GETFD)
@@ -29,13 +24,13 @@ class Descriptors:
 
     def start(self) -> None:
         """A native program would not see what closes on execve, so neither does the guest."""
-        numbers = _open_descriptors()
+        numbers = host.open_descriptors()
         self._before = frozenset(numbers)
         self._private = frozenset(number for number in numbers if (_flags(number) or 0) & fcntl.FD_CLOEXEC)
 
     def stop(self) -> None:
         """Close what the guest left open. What it opened to be closed on execve may be another thread's, and stays."""
-        for number in _open_descriptors():
+        for number in host.open_descriptors():
             if number not in self._before and _flags(number) == 0:
                 os.close(number)
 
@@ -49,12 +44,11 @@ class Descriptors:
 
     def close_on_execve(self) -> None:
         """What execve closes."""
-        for number in _open_descriptors():
+        for number in host.open_descriptors():
             if number not in self._private and (_flags(number) or 0) & fcntl.FD_CLOEXEC:
                 os.close(number)
 
     def guests_in(self, first: int, last: int) -> list[int]:
         """The guest's open descriptors in [first, last]."""
-        return [
-            n for n in _open_descriptors() if first <= n <= last and n not in self._private and _flags(n) is not None
-        ]
+        among = (number for number in host.open_descriptors() if first <= number <= last)
+        return [number for number in among if number not in self._private and _flags(number) is not None]

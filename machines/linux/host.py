@@ -158,6 +158,36 @@ def close_private(descriptor: int) -> None:
     os.close(descriptor)
 
 
+_proc: int | None = None
+
+
+def keep_proc() -> None:
+    """Hold on to /proc, which may be out of reach soon."""
+    global _proc
+    if _proc is None:
+        _proc = private_descriptor(os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
+
+
+def open_descriptors() -> list[int]:
+    """The numbers of all open descriptors but our private ones."""
+    if _proc is None:
+        names = os.listdir("/proc/self/fd")
+    else:
+        descriptor = os.open("self/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=_proc)
+        try:
+            names = os.listdir(descriptor)
+        finally:
+            os.close(descriptor)
+    return [number for number in map(int, names) if number not in PRIVATE]
+
+
+def link_of(descriptor: int) -> str:
+    """What /proc says that a descriptor is open to."""
+    if _proc is None:
+        return os.readlink(f"/proc/self/fd/{descriptor}")
+    return os.readlink(f"self/fd/{descriptor}", dir_fd=_proc)
+
+
 #: The longest path the kernel takes, with its NUL.
 PATH_MAX = 4096
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from errno import EACCES
 from typing import TYPE_CHECKING
 
+from metaphrase.machines.linux import host
 from metaphrase.machines.linux.cpu import HasCapabilities
 from metaphrase.machines.linux.host import PROT_EXEC, PROT_READ, PROT_WRITE
 
@@ -34,7 +35,7 @@ def guest_view(task: Task, descriptor: int, flags: int) -> int:
     """
     if os.fstat(descriptor).st_dev != proc_device():
         return descriptor
-    path = os.readlink(f"/proc/self/fd/{descriptor}")
+    path = host.link_of(descriptor)
     if path == "/proc/cpuinfo":
         lines = task.cpu.linux_description() if isinstance(task.cpu, HasCapabilities) else {}
         return _shown(descriptor, "cpuinfo", _cpuinfo(lines), flags) if lines else descriptor

@@ -80,6 +80,7 @@ class Cache:
         self.folder: Path | None = None
         self.installed: Path | None = None
         self.hits = self.misses = self.stored = 0
+        self._reads = True
         self._stores = False
         limit = size_limit()
         if folder is None:
@@ -97,17 +98,25 @@ class Cache:
         self._stores = True
         self._upkeep = Upkeep(folder, name, limit)
 
+    def check_rights(self) -> None:
+        """Store nothing more where that is not allowed now."""
+        self._stores = self._stores and os.access(self.folder or "", os.W_OK, effective_ids=True)
+
+    def leave(self) -> None:
+        """Hold nothing from now on."""
+        self._stores = self._reads = False
+
     def names(self, kind: str) -> list[str]:
         """Names of the entries in the folder of a kind."""
         found: set[str] = set()
-        for folder in filter(None, (self.folder, self.installed)):
+        for folder in filter(None, (self.folder, self.installed) if self._reads else ()):
             with contextlib.suppress(OSError):
                 found.update(os.listdir(folder / kind))
         return sorted(f"{kind}/{name[: -len(ENTRY)]}" for name in found if name.endswith(ENTRY))
 
     def load(self, name: str) -> tuple[dict[str, Any], int, bytes] | None:
         """An entry's header, the offset of its code in the file, and the code; None if absent or damaged."""
-        if self.folder is None and self.installed is None:
+        if not self._reads or (self.folder is None and self.installed is None):
             return None
         path = self.path(name)
         try:

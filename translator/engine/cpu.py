@@ -11,6 +11,7 @@ from pathlib import Path
 
 from metaphrase.backends.llvm import context as c
 from metaphrase.backends.llvm.codecache import CodeCacheFull
+from metaphrase.backends.llvm.compile import load
 from metaphrase.backends.llvm.context import Reasons
 from metaphrase.ir import record
 from metaphrase.ir.passes.environment import ENVIRONMENT_SLOT
@@ -390,6 +391,20 @@ class NativeCpu:
     def save_translations(self) -> None:
         """Put into the persistent cache what waits to be put there."""
         self.handlers.save()
+
+    def need_no_files(self) -> None:
+        """The package's own files and LLVM's may be out of reach from now on."""
+        load()
+
+    def rights_changed(self) -> None:
+        """The process may write to other files than before; what it cannot store, it does without."""
+        for cache in self.translations.caches:
+            cache.check_rights()
+
+    def leave_cache(self) -> None:
+        """The names of files will mean others: nothing there is to be trusted, or written to."""
+        for cache in self.translations.caches:
+            cache.leave()
 
     def after_fork(self) -> None:
         """In the child of a fork: this is the only thread."""

@@ -204,6 +204,11 @@ class Translations:
             self.flush()
             self.statistics.flushes = 0
 
+    @property
+    def caches(self) -> tuple[Cache, Cache]:
+        """Where regions, and handlers are kept."""
+        return self.cache, self.handlers.cache
+
     def after_fork(self) -> None:
         """In the child of a fork: there is only the thread that calls this."""
         self.handlers.after_fork()

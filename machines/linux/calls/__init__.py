@@ -13,6 +13,7 @@ from metaphrase.machines.linux.calls import (
     memory,
     polling,
     process,
+    reach,
     signals,
     sockets,
     system,
@@ -22,8 +23,8 @@ from metaphrase.machines.linux.calls import (
 from metaphrase.machines.linux.calls.table import COMPAT_ALIASES, COMPAT_CALLS, SYSTEM_CALLS
 
 TOPICS = (
-    clock, descriptors, directories, files, forking, identity, memory, polling, process, signals, sockets, system,
-    threads, transfer, compat,
+    clock, descriptors, directories, files, forking, identity, memory, polling, process, reach, signals, sockets,
+    system, threads, transfer, compat,
 )  # fmt: skip
 
 #: Calls that programs try and do without: answered with ENOSYS and no word in the log.

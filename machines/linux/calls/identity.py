@@ -16,12 +16,9 @@ _GROUP_SIZE = 4
 
 for _name in ("getuid", "geteuid", "getgid", "getegid", "getppid", "getpgrp", "setsid"):
     passthrough(_name)
-for _name in ("setuid", "setgid", "setfsuid", "setfsgid", "getpgid", "getsid"):
+for _name in ("getpgid", "getsid"):
     passthrough(_name, VALUE)
-for _name in ("setreuid", "setregid", "setpgid"):
-    passthrough(_name, VALUE, VALUE)
-for _name in ("setresuid", "setresgid"):
-    passthrough(_name, VALUE, VALUE, VALUE)
+passthrough("setpgid", VALUE, VALUE)
 for _name in ("getresuid", "getresgid"):
     passthrough(_name, out(4), out(4), out(4))
 passthrough("setgroups", VALUE, IN)

@@ -75,7 +75,7 @@ def mmap(
 def _name_of(descriptor: int) -> str:
     """What /proc/self/maps calls a mapped file."""
     try:
-        return os.readlink(f"/proc/self/fd/{descriptor}")
+        return host.link_of(descriptor)
     except OSError:
         return ""
 
