@@ -139,17 +139,45 @@ def signal_action(number: int, new: bytes | None = None) -> bytes:
 PRIVATE: set[int] = set()
 
 
+#: A limit up to which descriptors are moved beyond it: what a fork copies of the table grows with the highest number.
+_SMALL_TABLE, _BEYOND = 1 << 16, 64
+
+
+def _beyond(limit: int, descriptor: int) -> int | None:
+    """A copy of a descriptor with a number that no guest looks at, beyond its limit; None if it may have none."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit + _BEYOND, max(hard, limit + _BEYOND)))
+    except (OSError, ValueError):
+        return None
+    try:
+        return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, limit)
+    except OSError:
+        return None
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 def private_descriptor(descriptor: int) -> int:
     """Move a descriptor of ours out of the guest's way, and keep it from the guest: the new number."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    moved = _beyond(soft, descriptor) if 3 <= soft <= _SMALL_TABLE else None
     try:
-        moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, max(min(soft, 1 << 20) - 32, 3))
-    except OSError:
-        # The guest has taken all of the high numbers, or lowered its limit.
-        moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
-    os.close(descriptor)
+        if moved is None:
+            moved = _among(soft, descriptor)
+    finally:
+        os.close(descriptor)
     PRIVATE.add(moved)
     return moved
+
+
+def _among(soft: int, descriptor: int) -> int:
+    """A copy of a descriptor with a number that the guest may have, if it insists."""
+    try:
+        return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, max(min(soft, 1 << 20) - 32, 3))
+    except OSError:
+        # The guest has taken all of the high numbers, or lowered its limit.
+        return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
 
 
 def close_private(descriptor: int) -> None:

@@ -55,6 +55,20 @@ def guest_view(task: Task, descriptor: int, flags: int) -> int:
     return _shown(descriptor, entry, show(task.process.find_task(thread) or task), flags)
 
 
+def hidden(task: Task, descriptor: int) -> Callable[[bytes], bool] | None:
+    """Which entries of a directory a guest does not see, if there may be any: our descriptors, and our threads."""
+    if os.fstat(descriptor).st_dev != _proc_device():
+        return None
+    match = _ENTRY.match(host.link_of(descriptor))
+    if match is None or int(match[1]) != os.getpid():
+        return None
+    if match[3] in ("fd", "fdinfo"):
+        return lambda name: name.isdigit() and task.process.descriptors.is_private(int(name))
+    if match[3] == "task":
+        return lambda name: name.isdigit() and task.process.find_task(int(name)) is None
+    return None
+
+
 def _shown(descriptor: int, entry: str, contents: bytes, flags: int) -> int:
     """The descriptor, with other contents."""
     view = os.memfd_create(f"proc-{entry}", os.MFD_CLOEXEC)

@@ -232,6 +232,9 @@ def test_private_descriptors_are_out_of_reach(run: Callable[..., int]) -> None:
             assert (yield "close", private) == -EBADF
             assert (yield "dup2", 1, private) == -EBADF
             assert (yield "dup3", 1, private, 0) == -EBADF
+            assert (yield "fcntl", private, 1) == -EBADF
+            assert (yield "fstat", private, area.room(144)) == -EBADF
+            assert (yield "newfstatat", private, area.put(b""), area.room(144), 0x1000) == -EBADF
         copy = yield "dup", 1
         assert (yield "close_range", copy, 0xFFFF_FFFF, 0) == 0
         assert (yield "close", copy) == -EBADF

@@ -100,6 +100,8 @@ def dup3(task: Task, old: int, new: int, flags: int) -> int:
 @syscall("fcntl")
 def fcntl(task: Task, descriptor: int, command: int, argument: int) -> int:
     """fcntl(2), for the commands whose arguments are known."""
+    if task.process.descriptors.is_private(signed32(descriptor)):
+        return -EBADF
     command = signed32(command)
     if command in _FCNTL_POINTERS:
         window = task.window

@@ -5,7 +5,19 @@ The sysroot is for looking things up, not for changing them.
 
 from __future__ import annotations
 
-from metaphrase.machines.linux.calls.table import IN, OUT, SIZE, VALUE, passthrough
+import struct
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from metaphrase.machines.linux import host, procfs
+from metaphrase.machines.linux.abi.numbers import HOST
+from metaphrase.machines.linux.calls.table import IN, OUT, SIZE, VALUE, declare, passthrough, signed32
+
+if TYPE_CHECKING:
+    from metaphrase.machines.linux.task import Task
+
+#: d_reclen of struct linux_dirent and struct linux_dirent64.
+_ENTRY_LENGTH = struct.Struct("<16xH")
 
 passthrough("mkdir", IN, VALUE)
 passthrough("mkdirat", VALUE, IN, VALUE)
@@ -37,5 +49,40 @@ passthrough("chdir", IN)
 passthrough("fchdir", VALUE)
 passthrough("getcwd", OUT, SIZE)
 passthrough("umask", VALUE)
-passthrough("getdents", VALUE, OUT, SIZE)
-passthrough("getdents64", VALUE, OUT, SIZE)
+
+
+def _reads_directory(name: str, head: int) -> None:
+    """Declare getdents(2) or getdents64(2), whose entries have so many bytes before the name."""
+    number = HOST[name]
+
+    def read(task: Task, descriptor: int, buffer: int, size: int) -> int:
+        window = task.window
+        pointer, size = window.host_pointer(buffer), min(size & 0xFFFF_FFFF, host.MAX_TRANSFER)
+        hidden = procfs.hidden(task, signed32(descriptor))
+        window.will_write(buffer, size)
+        while True:
+            result = host.call(number, descriptor, pointer, size)
+            if hidden is None or result <= 0:
+                return result
+            shown = _without(hidden, window.read(buffer, result), head)
+            if shown:
+                window.write(buffer, shown)
+                return len(shown)
+
+    declare(name, read, 3, restart=True)
+
+
+def _without(hidden: Callable[[bytes], bool], entries: bytes, head: int) -> bytes:
+    """Directory entries but for hidden ones."""
+    shown, at = [], 0
+    while at < len(entries):
+        (length,) = _ENTRY_LENGTH.unpack_from(entries, at)
+        entry = entries[at : at + length]
+        if not hidden(entry[head:].split(b"\0", 1)[0]):
+            shown.append(entry)
+        at += length
+    return b"".join(shown)
+
+
+_reads_directory("getdents", 18)
+_reads_directory("getdents64", 19)

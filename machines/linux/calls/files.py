@@ -5,17 +5,29 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Sequence
-from errno import EINVAL
+from errno import EBADF, EINVAL
 from typing import TYPE_CHECKING
 
 from metaphrase.machines.linux import host, procfs
 from metaphrase.machines.linux.abi.numbers import HOST
-from metaphrase.machines.linux.calls.table import IN, OUT, PATH, SIZE, VALUE, host_path, out, passthrough, syscall
+from metaphrase.machines.linux.calls.table import (
+    IN,
+    OUT,
+    PATH,
+    SIZE,
+    VALUE,
+    host_path,
+    out,
+    passthrough,
+    signed32,
+    syscall,
+)
 
 if TYPE_CHECKING:
     from metaphrase.machines.linux.task import Task
 
 _AT_FDCWD = -100
+AT_EMPTY_PATH = 0x1000
 _STAT_SIZE = 144
 _STATFS_SIZE = 120
 _STATX_SIZE = 256
@@ -24,7 +36,6 @@ _O_CREAT_WRONLY_TRUNC = os.O_CREAT | os.O_WRONLY | os.O_TRUNC
 passthrough("access", PATH, VALUE)
 passthrough("faccessat", VALUE, PATH, VALUE)
 passthrough("faccessat2", VALUE, PATH, VALUE, VALUE)
-passthrough("statx", VALUE, PATH, VALUE, VALUE, out(_STATX_SIZE))
 passthrough("statfs", PATH, out(_STATFS_SIZE))
 passthrough("fstatfs", VALUE, out(_STATFS_SIZE))
 passthrough("getxattr", PATH, IN, OUT, SIZE)
@@ -89,15 +100,29 @@ def lstat(task: Task, path: int, buffer: int) -> int:
 
 @syscall("fstat")
 def fstat(task: Task, descriptor: int, buffer: int) -> int:
-    """fstat(2)."""
+    """fstat(2), by which some programs look for what is open."""
+    if task.process.descriptors.is_private(signed32(descriptor)):
+        return -EBADF
     return _status_call(task, buffer, HOST["fstat"], (descriptor,), ())
 
 
 @syscall("newfstatat")
 def newfstatat(task: Task, directory: int, path: int, buffer: int, flags: int) -> int:
     """fstatat(2)."""
+    if flags & AT_EMPTY_PATH and task.process.descriptors.is_private(signed32(directory)):
+        return -EBADF
     pointer, _keep = host_path(task, path) if path else (0, None)
     return _status_call(task, buffer, HOST["newfstatat"], (directory, pointer), (flags,))
+
+
+@syscall("statx")
+def statx(task: Task, directory: int, path: int, flags: int, mask: int, buffer: int) -> int:
+    """statx(2)."""
+    if flags & AT_EMPTY_PATH and task.process.descriptors.is_private(signed32(directory)):
+        return -EBADF
+    pointer, _keep = host_path(task, path) if path else (0, None)
+    task.window.will_write(buffer, _STATX_SIZE)
+    return host.call(HOST["statx"], directory, pointer, flags, mask, task.window.host_pointer(buffer))
 
 
 @syscall("readlink")

@@ -7,10 +7,10 @@ import os
 import stat
 import struct
 from collections.abc import Callable
-from errno import EFAULT, EINVAL, EOVERFLOW
+from errno import EBADF, EFAULT, EINVAL, EOVERFLOW
 from typing import TYPE_CHECKING
 
-from metaphrase.machines.linux import host
+from metaphrase.machines.linux import host, procfs
 from metaphrase.machines.linux.abi.numbers import HOST
 from metaphrase.machines.linux.calls import descriptors
 from metaphrase.machines.linux.calls.compat.layouts import (
@@ -27,6 +27,7 @@ from metaphrase.machines.linux.calls.compat.layouts import (
     taken,
     wide,
 )
+from metaphrase.machines.linux.calls.files import AT_EMPTY_PATH
 from metaphrase.machines.linux.calls.table import host_path, signed32, syscall
 
 if TYPE_CHECKING:
@@ -101,8 +102,12 @@ def _status(task: Task, pack: _Packer, directory: int, path: int, buffer: int, f
     area = ctypes.create_string_buffer(HOST_STAT.size)
     if path:
         pointer, _keep = host_path(task, path)
+        if flags & AT_EMPTY_PATH and task.process.descriptors.is_private(signed32(directory)):
+            return -EBADF
         result = host.call(HOST["newfstatat"], directory, pointer, ctypes.addressof(area), flags)
     else:
+        if task.process.descriptors.is_private(signed32(directory)):
+            return -EBADF
         result = host.call(HOST["fstat"], directory, ctypes.addressof(area))
     if result >= 0:
         task.window.write(buffer, pack(HOST_STAT.unpack(area.raw)))
@@ -216,11 +221,13 @@ def _entries(task: Task, descriptor: int, size: int) -> tuple[int, list[tuple[in
     """
     area = ctypes.create_string_buffer(min(size, _LARGEST_BUFFER))
     count = host.call(HOST["getdents64"], descriptor, ctypes.addressof(area), len(area))
+    hidden = procfs.hidden(task, signed32(descriptor))
     entries, at = [], 0
     while at < count:
         inode, offset, length, kind = _DIRENT_HEAD.unpack_from(area, at)
         name = area.raw[at + _DIRENT_HEAD.size : at + length].split(b"\0", 1)[0]
-        entries.append((inode, task.process.directory_places.number(offset), name, kind))
+        if hidden is None or not hidden(name):
+            entries.append((inode, task.process.directory_places.number(offset), name, kind))
         at += length
     return count, entries
 
@@ -235,7 +242,7 @@ def getdents64(task: Task, descriptor: int, buffer: int, size: int) -> int:
         packed += (_DIRENT_HEAD.pack(inode, place, room, kind) + name).ljust(room, b"\0")
     if packed:
         task.window.write(buffer, bytes(packed))
-    return count
+    return len(packed) if count >= 0 else count
 
 
 @syscall("getdents", compat=True)
