@@ -146,8 +146,9 @@ class Window:
         self.regions.protect(start, start + length, protection)
         self._writable_code |= protection & (PROT_WRITE | PROT_EXEC) == PROT_WRITE | PROT_EXEC
 
-    def move(self, old: int, length: int, new: int) -> None:
-        """Move the pages of one region to another place, over whatever is there; the old place is unmapped."""
+    def move(self, old: int, length: int, new: int, *, stays: bool = False) -> None:
+        """Move the pages of one region to another place, over whatever is there; the old place is unmapped, or stays
+        mapped, with nothing in it."""
         region = self.regions.find(old)
         if region is None or region.end < old + length:
             raise GuestFault(old)
@@ -159,8 +160,9 @@ class Window:
         host.mremap(self.base + old, length, length, flags, self.base + new)
         moved = region.part(old, old + length)
         moved.start, moved.end = new, new + length
-        host.mmap(self.base + old, length, PROT_NONE, _RESERVED | MAP_FIXED)
-        self.regions.remove(old, old + length)
+        if not stays:
+            host.mmap(self.base + old, length, PROT_NONE, _RESERVED | MAP_FIXED)
+            self.regions.remove(old, old + length)
         self._record(moved)
 
     def move_shared(self, old: int, length: int, new: int, new_length: int) -> None:

@@ -10,7 +10,7 @@ from metaphrase.machines.linux import host
 from metaphrase.machines.linux.abi.numbers import HOST
 from metaphrase.machines.linux.calls.table import signed32, syscall
 from metaphrase.machines.linux.host import MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, MAP_SHARED
-from metaphrase.machines.linux.memory import PAGE_MASK, page_up
+from metaphrase.machines.linux.memory import PAGE_MASK, Window, page_up
 from metaphrase.machines.linux.regions import Region
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ _MAP_32BIT, _MAP_FIXED_NOREPLACE = 0x40, 0x10_0000
 _MAP_PASSED = 0x2000 | 0x8000 | 0x1_0000
 _PROTECTION = 7
 _MREMAP_MAYMOVE, _MREMAP_FIXED, _MREMAP_DONTUNMAP = 1, 2, 4
+_MREMAP_FLAGS = _MREMAP_MAYMOVE | _MREMAP_FIXED | _MREMAP_DONTUNMAP
 
 _MADV_DONTNEED, _MADV_FREE = 4, 8
 _MCL_ONFAULT, _MCL_ALL = 4, 7
@@ -106,7 +107,10 @@ def mprotect(task: Task, address: int, length: int, protection: int) -> int:
 def mremap(task: Task, old: int, old_length: int, new_length: int, flags: int, target: int) -> int:
     """mremap(2)."""
     window, space = task.window, task.process.space
-    if old & PAGE_MASK or not new_length or flags & ~(_MREMAP_MAYMOVE | _MREMAP_FIXED) or not old_length:
+    if old & PAGE_MASK or not new_length or flags & ~_MREMAP_FLAGS or not old_length:
+        return -EINVAL
+    stays = bool(flags & _MREMAP_DONTUNMAP)
+    if stays and not (flags & _MREMAP_MAYMOVE and old_length == new_length):
         return -EINVAL
     if max(old_length, new_length) > window.size:
         return -ENOMEM
@@ -127,10 +131,10 @@ def mremap(task: Task, old: int, old_length: int, new_length: int, flags: int, t
     end = old + old_length
     grown = new_length - old_length
     if not fixed:
-        if not grown:
+        if not grown and not stays:
             return old
         free = end + grown <= window.size and not window.regions.overlapping(end, end + grown)
-        if free and region.end == end and not region.shared:
+        if grown and free and region.end == end and not region.shared:
             _extend(task, region.part(old, end), end, grown)
             return old
         if not flags & _MREMAP_MAYMOVE:
@@ -142,7 +146,7 @@ def mremap(task: Task, old: int, old_length: int, new_length: int, flags: int, t
     if grown:
         # Growth first: when it cannot be had, nothing has changed yet.
         _extend(task, region.part(old, end), target + old_length, grown)
-    window.move(old, old_length, target)
+    window.move(old, old_length, target, stays=stays)
     return target
 
 
@@ -151,7 +155,13 @@ def _extend(task: Task, region: Region, at: int, length: int) -> None:
     window = task.window
     if not region.inode:
         window.map_anonymous(at, length, region.protection, name=region.name)
-        return
+    else:
+        _map_more_of_file(window, region, at, length)
+    if not region.inherited:
+        window.regions.inherit(at, at + length, False)
+
+
+def _map_more_of_file(window: Window, region: Region, at: int, length: int) -> None:
     descriptor = os.open(region.name, os.O_RDONLY | os.O_CLOEXEC)
     try:
         status = os.fstat(descriptor)

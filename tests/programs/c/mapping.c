@@ -42,6 +42,18 @@ int main(void) {
     grown[5000] = 9;
     madvise(grown, 8192, MADV_DONTNEED);
     printf("%d %d\n", grown[5000], grown[8192]);
+    char *left = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    memset(left, 5, 3 * 4096);
+    char *taken = mremap(left + 4096, 4096, 4096, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+    printf("%d %d %d %d\n", left[0], left[4096], left[8192], taken[100]);
+    left[4096] = 6;
+    char *placed = mremap(left, 4096, 4096, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, taken);
+    printf("%d %d %d\n", placed == taken, taken[0], left[0] + left[4096]);
+    refused = mremap(left, 4096, 8192, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+    printf("%d %d\n", refused == MAP_FAILED, errno == EINVAL);
+    madvise(taken, 4096, MADV_DONTFORK);
+    for (size_t size = 4096; size < 1 << 20; size *= 2) taken = mremap(taken, size, 2 * size, MREMAP_MAYMOVE);
+    printf("%d %d\n", taken[4095], taken[4096]);
     int ok = munmap(area, 65536) + munmap(shared, 16384);
     printf("%d %d\n", ok, munmap((char *)private + 1, 10) ? errno : 0);
     char *brk_before = sbrk(0);
