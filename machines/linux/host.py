@@ -39,6 +39,7 @@ _strnlen.restype = _LONG
 _get_errno = ctypes.get_errno
 
 _NR_MPROTECT, _NR_MREMAP, _NR_PROCESS_VM_READV, _NR_PROCESS_VM_WRITEV = 10, 25, 310, 311
+_NR_SHMAT, _SHM_REMAP = 30, 0o40000
 _NR_RT_SIGACTION, _NR_RT_SIGPROCMASK, _SIG_SETMASK = 13, 14, 2
 
 
@@ -78,6 +79,11 @@ def mprotect(address: int, length: int, protection: int) -> None:
 def mremap(old: int, old_length: int, new_length: int, flags: int, new: int) -> int:
     """Move or resize a host mapping; raises OSError."""
     return check(call(_NR_MREMAP, old, old_length, new_length, flags, new))
+
+
+def shmat(identifier: int, address: int, flags: int) -> None:
+    """Map a segment of shared memory over whatever is at a host address; raises OSError."""
+    check(call(_NR_SHMAT, identifier, address, flags | _SHM_REMAP))
 
 
 def string_length(address: int, limit: int) -> int:

@@ -117,6 +117,13 @@ class Window:
                   kind | MAP_FIXED | flags, descriptor, offset)  # fmt: skip
         self._record(Region(start, start + length, protection, shared, name, offset, device, inode, stable))
 
+    def map_segment(self, start: int, length: int, protection: int, identifier: int, flags: int, name: str) -> None:
+        """Map a segment of System V's shared memory over whatever is there."""
+        self._check_range(start, length)
+        self._code_lost(start, start + length)
+        host.shmat(identifier, self.base + start, flags)
+        self._record(Region(start, start + length, protection, True, name))
+
     def unmap(self, start: int, length: int) -> None:
         """Forget pages; what was not mapped stays so."""
         self._check_range(start, length)

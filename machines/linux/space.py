@@ -45,6 +45,8 @@ class AddressSpace:
         thirds = 2 if self.window.size > 1 << 32 else 1
         self.program_base = (self.window.size // 3 * thirds & -(2 << 20)) + self._slide(28)
         self.break_start = self.break_end = 0
+        #: Segments of System V's shared memory by where they are mapped: their lengths.
+        self.segments: dict[int, int] = {}
 
     def _slide(self, pages_bits: int) -> int:
         return self._random.getrandbits(pages_bits) * PAGE_SIZE if self._random and self.window.size >= 1 << 46 else 0

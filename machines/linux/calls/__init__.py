@@ -10,6 +10,7 @@ from metaphrase.machines.linux.calls import (
     files,
     forking,
     identity,
+    ipc,
     memory,
     polling,
     process,
@@ -23,8 +24,8 @@ from metaphrase.machines.linux.calls import (
 from metaphrase.machines.linux.calls.table import COMPAT_ALIASES, COMPAT_CALLS, SYSTEM_CALLS
 
 TOPICS = (
-    clock, descriptors, directories, files, forking, identity, memory, polling, process, reach, signals, sockets,
-    system, threads, transfer, compat,
+    clock, descriptors, directories, files, forking, identity, ipc, memory, polling, process, reach, signals,
+    sockets, system, threads, transfer, compat,
 )  # fmt: skip
 
 #: Calls that programs try and do without: answered with ENOSYS and no word in the log.
@@ -56,6 +57,13 @@ ABSENT = frozenset(
         "pkey_free",
         "pkey_mprotect",
         "io_setup",
+        "_sysctl",
+        "lookup_dcookie",
+        "modify_ldt",
+        "remap_file_pages",
+        "process_madvise",
+        "memfd_secret",
+        "ipc",
     ]
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from errno import EINTR
+from errno import EINTR, ENOSYS
 from typing import TYPE_CHECKING
 
 from metaphrase.machines.linux.abi.numbers import HOST
@@ -18,6 +18,8 @@ _CLOCK_MONOTONIC = 1
 passthrough("clock_gettime", VALUE, out(16))
 passthrough("clock_getres", VALUE, out(16))
 passthrough("clock_settime", VALUE, IN)
+passthrough("adjtimex", out(208))
+passthrough("clock_adjtime", VALUE, out(208))
 passthrough("gettimeofday", out(16), out(8))
 passthrough("time", out(8))
 passthrough("times", out(32))
@@ -54,3 +56,9 @@ def clock_nanosleep(task: Task, clock: int, flags: int, request: int, remaining:
     if remaining and not flags & _TIMER_ABSTIME:
         window.write(remaining, time.raw)
     return -EINTR
+
+
+@syscall("adjtimex", "clock_adjtime", compat=True)
+def adjust(task: Task) -> int:
+    """adjtimex(2), whose structure has another layout with 32-bit words."""
+    return -ENOSYS

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import struct
 from errno import EBADF, EFAULT, EINVAL, ENOTTY
 from typing import TYPE_CHECKING
 
@@ -53,10 +55,16 @@ _IOCTL_POINTERS = {
     0x80045430: 4, 0x40045431: 4, 0x80045432: 4, 0x80045438: 4, 0x80045439: 4, 0x80045440: 4,  # TIOCGPTN, TIOCSPTLCK
     0x80086601: 8, 0x40086602: 8, 0x801C581F: 28, 0x401C5820: 28,  # FS_IOC_GETFLAGS, ... FSGETXATTR
     0x1260: 8, 0x1268: 4, 0x80081272: 8, 0x127B: 4,  # BLKGETSIZE, BLKSSZGET, BLKGETSIZE64, BLKPBSZGET
-    0x8905: 4, 0x8906: 16, 0x8907: 16, 0x8913: 40, 0x8915: 40, 0x891B: 40, 0x8927: 40, 0x8933: 40, 0x8921: 40,  # SIOC*
+    0x5456: 36, 0x5457: 36,  # TIOCGLCKTRMIOS, TIOCSLCKTRMIOS
+    0x8905: 4, 0x8906: 16, 0x8907: 16,  # SIOCATMARK, SIOCGSTAMP, SIOCGSTAMPNS
+    # SIOCGIFNAME, FLAGS, ADDR, DSTADDR, BRDADDR, NETMASK, METRIC, MTU, HWADDR, INDEX, TXQLEN, MAP
+    0x8910: 40, 0x8913: 40, 0x8915: 40, 0x8917: 40, 0x8919: 40, 0x891B: 40, 0x891D: 40, 0x8921: 40, 0x8927: 40,
+    0x8933: 40, 0x8942: 40, 0x8970: 40,
     0x4020940D: 32,  # FICLONERANGE
 }  # fmt: skip
 _TIOCGPTPEER = 0x5441
+#: Fills a list that struct ifconf points to: its length and where it is.
+_SIOCGIFCONF, _IFCONF = 0x8912, struct.Struct("<i4xQ")
 
 
 @syscall("close", restart=False)
@@ -129,6 +137,19 @@ def ioctl(task: Task, descriptor: int, request: int, argument: int) -> int:
         return task.blocking_call(HOST["ioctl"], descriptor, request, pointer)
     if request in _IOCTL_NUMBERS or request == _TIOCGPTPEER:
         return task.blocking_call(HOST["ioctl"], descriptor, request, argument)
+    if request == _SIOCGIFCONF and task.abi.word == 8:
+        return _list_interfaces(task, descriptor, argument)
     # A bad descriptor is still the first thing to complain about.
     flags = host.call(HOST["fcntl"], descriptor, 1)  # F_GETFD
     return flags if flags < 0 else -ENOTTY
+
+
+def _list_interfaces(task: Task, socket: int, argument: int) -> int:
+    window = task.window
+    length, pointer = _IFCONF.unpack(window.read(argument, _IFCONF.size))
+    window.will_write(pointer, length)
+    area = ctypes.create_string_buffer(_IFCONF.pack(length, window.host_pointer(pointer)), _IFCONF.size)
+    result = host.call(HOST["ioctl"], socket, _SIOCGIFCONF, ctypes.addressof(area))
+    if result >= 0:
+        window.write(argument, area.raw[:4])
+    return result

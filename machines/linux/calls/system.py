@@ -34,7 +34,8 @@ def personality(task: Task, value: int) -> int:
     return 0
 
 
-@syscall("syslog", "ptrace", "kcmp", "mount", "umount2", "reboot", "sethostname", "setdomainname", "unshare")
+@syscall("syslog", "ptrace", "kcmp", "mount", "umount2", "reboot", "sethostname", "setdomainname", "unshare",
+         "setns", "vhangup")  # fmt: skip
 def refuse(task: Task) -> int:
     """What takes a privilege that a guest is never given."""
     return -EPERM

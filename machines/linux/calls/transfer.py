@@ -80,6 +80,13 @@ def _vectored(name: str, *, fills: bool, extra: int) -> None:
     syscall(name)(shapes[extra])
 
 
+@syscall("vmsplice")
+def vmsplice(task: Task, descriptor: int, vector: int, count: int, flags: int) -> int:
+    """vmsplice(2), in either direction."""
+    address, _keep = host_iovec(task, vector, count & 0xFFFF_FFFF, fills=True)
+    return task.blocking_call(HOST["vmsplice"], descriptor, address, count, flags)
+
+
 _vectored("readv", fills=True, extra=0)
 _vectored("writev", fills=False, extra=0)
 _vectored("preadv", fills=True, extra=2)
