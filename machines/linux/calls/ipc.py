@@ -150,7 +150,7 @@ def mq_notify(task: Task, queue: int, event: int) -> int:
 
 
 @syscall(
-    "shmget", "shmat", "shmdt", "shmctl", "semget", "semop", "semtimedop", "semctl", "msgget", "msgsnd", "msgrcv",
+    "shmget", "shmat", "shmdt", "shmctl", "semget", "semctl", "msgget", "msgsnd", "msgrcv",
     "msgctl", "mq_open", "mq_unlink", "mq_timedsend", "mq_timedreceive", "mq_notify", "mq_getsetattr", compat=True,
 )  # fmt: skip
 def absent(task: Task) -> int:

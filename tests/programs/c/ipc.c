@@ -106,8 +106,11 @@ static void queues(void) {
     printf("%d", mq_getattr(queue, &attributes));
     printf(" %ld of %ld\n", attributes.mq_curmsgs, attributes.mq_maxmsg);
     unsigned priority;
-    printf("%d %s %u\n", (int)mq_receive(queue, text, 64, &priority), text, priority);
-    printf("%d %s %u\n", (int)mq_receive(queue, text, 64, &priority), text, priority);
+    int length;
+    length = (int)mq_receive(queue, text, 64, &priority);
+    printf("%d %s %u\n", length, text, priority);
+    length = (int)mq_receive(queue, text, 64, &priority);
+    printf("%d %s %u\n", length, text, priority);
     printf("%d\n", mq_receive(queue, text, 64, &priority) < 0 ? errno : 0);
     printf("%d %d\n", mq_close(queue), mq_unlink(name));
 }
