@@ -41,10 +41,13 @@ static void shared_memory(void) {
     printf("%d %d\n", high == (char *)-1, errno);
     high = shmat(id, area, 0);
     printf("%d %d\n", high == (char *)-1, errno);
-    printf("%d %d", shmdt(area), shmctl(id, IPC_RMID, NULL));
+    printf("%d", shmdt(area));
+    printf(" %d", shmctl(id, IPC_RMID, NULL));
     high = shmat(id, area, 0);
     printf(" %d\n", high == area && !strcmp(high, "from the parent"));
-    printf("%d %d %d\n", shmdt(high), shmdt(readable), shmat(id, NULL, 0) == (void *)-1);
+    printf("%d", shmdt(high));
+    printf(" %d", shmdt(readable));
+    printf(" %d\n", shmat(id, NULL, 0) == (void *)-1);
     printf("%d\n", fork() ? (wait(&id), WTERMSIG(id)) : *(volatile char *)area);
 }
 
@@ -52,7 +55,8 @@ static void semaphores(void) {
     int id = semget(IPC_PRIVATE, 3, IPC_CREAT | 0600);
     unsigned short values[3] = {1, 0, 5};
     union semun argument = {.array = values};
-    printf("%d %d\n", semctl(id, 0, SETALL, argument), semctl(id, 2, GETVAL));
+    printf("%d", semctl(id, 0, SETALL, argument));
+    printf(" %d\n", semctl(id, 2, GETVAL));
     pid_t child = fork();
     if (!child) {
         struct sembuf wait_then_post[2] = {{1, -1, 0}, {2, 3, 0}};
@@ -76,14 +80,17 @@ static void semaphores(void) {
     printf(" %d semaphores, mode %o, %d\n", (int)state.sem_nsems, state.sem_perm.mode, state.sem_otime > 1000000000);
     state.sem_perm.mode = 0400;
     printf("%d", semctl(id, 0, IPC_SET, argument));
-    printf(" %d %o\n", semctl(id, 0, IPC_STAT, argument), state.sem_perm.mode);
-    printf("%d %d\n", semctl(id, 0, IPC_RMID), semctl(id, 0, GETVAL) < 0 ? errno : 0);
+    printf(" %d", semctl(id, 0, IPC_STAT, argument));
+    printf(" %o\n", state.sem_perm.mode);
+    printf("%d", semctl(id, 0, IPC_RMID));
+    printf(" %d\n", semctl(id, 0, GETVAL) < 0 ? errno : 0);
 }
 
 static void messages(void) {
     struct { long kind; char text[32]; } message = {7, "seven"}, other = {3, "three"}, received;
     int id = msgget(IPC_PRIVATE, IPC_CREAT | 0600);
-    printf("%d %d\n", msgsnd(id, &message, 6, 0), msgsnd(id, &other, 6, 0));
+    printf("%d", msgsnd(id, &message, 6, 0));
+    printf(" %d\n", msgsnd(id, &other, 6, 0));
     struct msqid_ds state;
     printf("%d", msgctl(id, IPC_STAT, &state));
     printf(" %d messages\n", (int)state.msg_qnum);
@@ -102,7 +109,8 @@ static void queues(void) {
         printf("no queues: %d\n", errno);
         return;
     }
-    printf("%d %d\n", mq_send(queue, "low", 4, 1), mq_send(queue, "high", 5, 9));
+    printf("%d", mq_send(queue, "low", 4, 1));
+    printf(" %d\n", mq_send(queue, "high", 5, 9));
     printf("%d", mq_getattr(queue, &attributes));
     printf(" %ld of %ld\n", attributes.mq_curmsgs, attributes.mq_maxmsg);
     unsigned priority;
@@ -112,7 +120,8 @@ static void queues(void) {
     length = (int)mq_receive(queue, text, 64, &priority);
     printf("%d %s %u\n", length, text, priority);
     printf("%d\n", mq_receive(queue, text, 64, &priority) < 0 ? errno : 0);
-    printf("%d %d\n", mq_close(queue), mq_unlink(name));
+    printf("%d", mq_close(queue));
+    printf(" %d\n", mq_unlink(name));
 }
 
 int main(void) {
