@@ -27,6 +27,10 @@ _SCHED_YIELD = 24
 """The number of the host's system call."""
 
 
+_SIGNAL_MASK = 296
+"""Where struct ucontext has the mask that comes back with the return from a handler."""
+
+
 _FOLDER = Path(__file__).parent / "native"
 
 
@@ -112,6 +116,11 @@ def source(layout: Layout) -> str:
             next=c.ARENA_NEXT, immediate=r.IMMEDIATE, size=r.SIZE, record_pc=r.PC, next_pc=r.NEXT_PC,
             page_shift=_PAGE_SHIFT, region=c.HEADER_REGION, table=c.LOOKUP_TABLE, shift=c.LOOKUP_SHIFT,
             hash=c.LOOKUP_HASH - (1 << 64),
+        ),
+        _text(
+            "arrival",
+            mark=c.ROOTS_MARK, notes=c.ROOT_NOTES, noted=c.ROOT_NOTED, note_shift=c.NOTE_SHIFT,
+            note_mask=c.NOTE_COUNT - 1, information=c.NOTE_INFORMATION, holds=c.ROOT_HOLDS, held=c.ROOT_HELD, action=c.ROOT_ACTION, blocked=_SIGNAL_MASK,
         ),
         _text(
             "signal",

@@ -91,6 +91,33 @@ class KeepsTranslations(Protocol):
         """The names of files will mean others: no translation is looked for or put there any more."""
 
 
+class Arrivals(Protocol):
+    """Native code that notes what comes with a signal from outside; as `handler`, it can be the signal's action.
+
+    It then calls an action that was there before. If signals are held, it blocks them on its way back: they are to be
+    released, and unblocked. `take` gives the siginfo_t of all that were noted since the last time.
+    """
+
+    handler: int
+
+    def begin(self, action: int) -> None: ...
+
+    def hold(self, holds: bool) -> None: ...
+
+    def held(self) -> int: ...
+
+    def release(self, number: int) -> None: ...
+
+    def take(self) -> list[bytes]: ...
+
+
+@runtime_checkable
+class NotesArrivals(Protocol):
+    """Optional: a CPU that comes with such code."""
+
+    def arrivals(self) -> Arrivals: ...
+
+
 @runtime_checkable
 class HasCapabilities(Protocol):
     """Optional: a CPU that announces what it implements, as AT_HWCAP and AT_HWCAP2, or None for what its ABI says; and

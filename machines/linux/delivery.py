@@ -39,6 +39,7 @@ def deliver_pending(task: Task) -> None:
             break
         signals.remove(pending)
         _deliver(task, pending)
+        task.process.host_signals.taken(task, pending.signal)
     if signals.mask_to_restore is not None:
         # A call had put in another mask and no handler runs under it any more.
         mask, signals.mask_to_restore = signals.mask_to_restore, None

@@ -15,6 +15,7 @@ import ctypes
 import os
 import select
 import signal
+import struct
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -24,8 +25,10 @@ from typing import TYPE_CHECKING, Any
 
 from metaphrase.machines.linux import host
 from metaphrase.machines.linux.abi.numbers import HOST
+from metaphrase.machines.linux.cpu import NotesArrivals
 from metaphrase.machines.linux.signals import (
     HARMLESS,
+    SA_SIGINFO,
     SIG_DFL,
     SIG_IGN,
     STOPPING,
@@ -44,6 +47,8 @@ if TYPE_CHECKING:
 _ENDING = frozenset(range(1, SIGRTMAX + 1)) - HARMLESS - STOPPING - SYNCHRONOUS
 #: Sent to a thread to end a blocking call. The guest keeps all others.
 _NUDGE = SIGRTMAX - 1
+#: How the kernel's struct sigaction begins: handler, flags.
+_ACTION = struct.Struct("<QQ")
 #: glibc keeps these two for itself and refuses them.
 _RESERVED = frozenset({32, 33})
 _NEVER_BLOCKED = sum(bit(number) for number in SYNCHRONOUS) | bit(_NUDGE)
@@ -69,6 +74,10 @@ class HostSignals:
         #: How the host has Python's handlers called, by signal, once there have been threads: only the main thread can
         #: ask Python for one, and any may want it.
         self._armed: dict[int, bytes] = {}
+        #: Signals that have come are held until they are delivered, or a fast timer would leave time for nothing else:
+        #: only while there is one thread, which is the one to unblock them.
+        cpu = process.main.cpu
+        self._arrivals = cpu.arrivals() if isinstance(cpu, NotesArrivals) else None
 
     @property
     def is_active(self) -> bool:
@@ -83,6 +92,7 @@ class HostSignals:
         if threading.current_thread() is not threading.main_thread():
             return
         self._active = True
+        self._hold(True)
         self._saved_mask = host.signal_mask()
         if again:
             self.apply_mask(self._process.main.signals.mask)
@@ -115,6 +125,8 @@ class HostSignals:
         """The guest is about to have more than one thread; called by the only one."""
         if self._wake_write < 0:
             self._start_watcher()
+        self._hold(False)
+        self.apply_mask(self._process.main.signals.mask)
         if self._armed:
             return
         before = host.signal_mask()
@@ -123,7 +135,7 @@ class HostSignals:
             for number in filter(self._is_ours, range(1, SIGRTMAX + 1)):
                 now = host.signal_action(number)
                 self._saved.setdefault(number, signal.signal(number, self._receive))
-                self._armed[number] = host.signal_action(number, now)
+                self._armed[number] = self._noting(host.signal_action(number, now))
         finally:
             host.set_signal_mask(before)
 
@@ -133,6 +145,7 @@ class HostSignals:
             return
         self._active = False
         self._armed.clear()
+        self._hold(False)
         signal.set_wakeup_fd(self._saved_wakeup)
         host.set_signal_mask(self._saved_mask)
         for number, handler in self._saved.items():
@@ -168,7 +181,28 @@ class HostSignals:
     def apply_mask(self, mask: int) -> None:
         """Make the host's mask of this thread the guest's."""
         if self._active:
-            host.set_signal_mask(self.host_mask(mask))
+            host.set_signal_mask(self.host_mask(mask) | self._held())
+
+    def taken(self, task: Task, number: int) -> None:
+        """A signal has been delivered or forgotten: the next one may come."""
+        if self._arrivals is not None and self._held() & bit(number):
+            self._arrivals.release(number)
+            self.apply_mask(task.signals.mask)
+
+    def _held(self) -> int:
+        return self._arrivals.held() if self._arrivals is not None else 0
+
+    def _hold(self, holds: bool) -> None:
+        if self._arrivals is not None:
+            self._arrivals.hold(holds)
+
+    def _noting(self, action: bytes) -> bytes:
+        """An action of the host's, with what notes a signal before it."""
+        if self._arrivals is None:
+            return action
+        handler, flags = _ACTION.unpack_from(action)
+        self._arrivals.begin(handler)
+        return _ACTION.pack(self._arrivals.handler, flags | SA_SIGINFO) + action[_ACTION.size :]
 
     def take_held_back(self, task: Task, mask: int) -> None:
         """Make pending here what the host has held back for a thread, each as often as it was sent, with what it tells.
@@ -176,7 +210,7 @@ class HostSignals:
         A handler of Python's would be called once for several.
         """
         mask = self.host_mask(mask)
-        if not self._active or not mask:
+        if not self._active or not mask or self._arrivals is not None:  # which note each of them
             return
         wanted, at_once = ctypes.c_uint64(mask), (ctypes.c_int64 * 2)()
         info = ctypes.create_string_buffer(_SIGINFO_SIZE)
@@ -203,6 +237,10 @@ class HostSignals:
             child = os.fork()
             if child == 0:
                 task.signals.forget_pending()
+                before = before & ~self._held() | self.host_mask(task.signals.mask)
+                if self._arrivals is not None:
+                    self._arrivals.take()
+                self._hold(self._active)
                 self._after_fork()
             return child
         finally:
@@ -236,13 +274,19 @@ class HostSignals:
         else:
             previous = signal.signal(number, handler)
             self._saved.setdefault(number, previous)
+            if handler == self._receive and self._arrivals is not None:
+                host.signal_action(number, self._noting(host.signal_action(number)))
         if handler == self._receive and self._wake_write < 0 and self._is_child:
             self._start_watcher()
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         """The Python-level handler: it may not wait for the process's lock, and leaves the signal for who has it."""
-        info = _child_information() if number == SIGCHLD else information(number, 0)
-        self._shared.arrived.append(Pending(number, info))
+        if self._arrivals is None:
+            info = _child_information() if number == SIGCHLD else information(number, 0)
+            self._shared.arrived.append(Pending(number, info))
+        else:  # Python calls this once for several of a kind
+            for info in self._arrivals.take():
+                self._shared.arrived.append(Pending(int.from_bytes(info[:4], "little"), info))
         self._process.main.signals.attention = True
 
     def _start_watcher(self) -> None:

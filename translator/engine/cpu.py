@@ -16,6 +16,7 @@ from metaphrase.backends.llvm.context import Reasons
 from metaphrase.ir import record
 from metaphrase.ir.passes.environment import ENVIRONMENT_SLOT
 from metaphrase.ir.types import I64
+from metaphrase.translator.engine.arrivals import Arrivals
 from metaphrase.translator.engine.block_table import JumpCache
 from metaphrase.translator.engine.code_pages import PAGE
 from metaphrase.translator.engine.host_memory import GuestMemory, HostBlock, set_gs_base
@@ -391,6 +392,10 @@ class NativeCpu:
     def save_translations(self) -> None:
         """Put into the persistent cache what waits to be put there."""
         self.handlers.save()
+
+    def arrivals(self) -> Arrivals:
+        """What notes signals from outside, for whoever makes its `handler` their action."""
+        return Arrivals(roots().block, self.runtime.symbols["on_arrival"])
 
     def need_no_files(self) -> None:
         """The package's own files and LLVM's may be out of reach from now on."""

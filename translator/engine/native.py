@@ -18,7 +18,9 @@ from metaphrase.translator.engine.cache import Cache
 from metaphrase.translator.engine.host_memory import HostBlock
 from metaphrase.translator.guest import Guest
 
-_MAX_THREADS = (context.ROOTS_SIZE - context.ROOT_ENTRIES) // 16
+_MAX_THREADS = (context.ROOT_ACTION - context.ROOT_ENTRIES) // 16
+_MARKS = 2
+"""Functions of the runtime that know the roots' address."""
 _SA_SIGINFO, _SA_ONSTACK, _SA_RESTORER = 4, 0x08000000, 0x04000000
 
 
@@ -112,8 +114,8 @@ class Runtime:
             image = _compile_runtime(guest)
             cache.store_image("runtime", image)
         mark = context.ROOTS_MARK.to_bytes(8, "little")
-        if image.code.count(mark) != 1:
-            raise MetaphraseError("the native runtime does not hold the mark of its roots exactly once")
+        if image.code.count(mark) != _MARKS:
+            raise MetaphraseError(f"the native runtime does not hold the mark of its roots exactly {_MARKS} times")
         placed = image.code.replace(mark, roots().block.address.to_bytes(8, "little"))
         self.base = code.add(Image(placed, image.symbols, image.alignment))
         self.size = len(placed)

@@ -75,6 +75,7 @@ def set_action(task: Task, number: int, action: Action) -> int:
         task.cpu.make_exact()
     if action.handler == SIG_IGN or (action.handler == SIG_DFL and is_ignored_by_default(number)):
         task.process.signals.discard(number)
+        task.process.host_signals.taken(task, number)
     task.process.host_signals.follow(number, action)
     return 0
 
@@ -156,6 +157,7 @@ def wait_for_signal(task: Task, mask: int, info: ctypes.Array[ctypes.c_char], ti
         pending = signals.take(mask)
         if pending is not None:
             info.raw = pending.info
+            task.process.host_signals.taken(task, pending.signal)
             return pending.signal
         if signals.deliverable() is not None or not task.goes_on():
             return -EINTR

@@ -1,0 +1,39 @@
+; The action of a signal from outside that the guest handles: notes what came with it, and blocks it on the way back,
+; if nobody else is to take it meanwhile, until it has been delivered. What else there is to do, `action` does.
+define void @on_arrival(i32 %signal, ptr %info, ptr %ucontext) nounwind {
+  ; the mark must stand in the code as it is, not added to offsets
+  %roots = call ptr asm "movabsq $$$$${mark}, $$0", "=r"()
+  %number = zext i32 %signal to i64
+  ; other threads may be noting something too
+  %noted.p = getelementptr i8, ptr %roots, i64 ${noted}
+  %noted = atomicrmw add ptr %noted.p, i64 1 seq_cst
+  %place = and i64 %noted, ${note_mask}
+  %note.at = shl i64 %place, ${note_shift}
+  %notes = getelementptr i8, ptr %roots, i64 ${notes}
+  %note = getelementptr i8, ptr %notes, i64 %note.at
+  call void @llvm.memcpy.inline.p0.p0.i64(ptr %note, ptr %info, i64 ${information}, i1 false)
+  %noted.now = add i64 %noted, 1
+  %done.p = getelementptr i8, ptr %note, i64 ${information}
+  store atomic i64 %noted.now, ptr %done.p release, align 8
+  %holds.p = getelementptr i8, ptr %roots, i64 ${holds}
+  %holds = load i64, ptr %holds.p
+  %is.free = icmp eq i64 %holds, 0
+  br i1 %is.free, label %go.on, label %hold
+hold:
+  %all.held = getelementptr i8, ptr %roots, i64 ${held}
+  %held.p = getelementptr i8, ptr %all.held, i64 %number
+  store i8 1, ptr %held.p
+  %mask.p = getelementptr i8, ptr %ucontext, i64 ${blocked}
+  %mask = load i64, ptr %mask.p
+  %bit.number = sub i64 %number, 1
+  %bit = shl i64 1, %bit.number
+  %mask.new = or i64 %mask, %bit
+  store i64 %mask.new, ptr %mask.p
+  br label %go.on
+go.on:
+  %action.p = getelementptr i8, ptr %roots, i64 ${action}
+  %action = load ptr, ptr %action.p
+  call void %action(i32 %signal, ptr %info, ptr %ucontext)
+  ret void
+}
+declare void @llvm.memcpy.inline.p0.p0.i64(ptr, ptr, i64, i1)
