@@ -129,7 +129,7 @@ def _fork(task: Task, flags: int, stack: int, parent_tid: int, child_tid: int, t
             window.unmap_uninherited()
         process.become_child(task)
         if flags & CLONE_VFORK:
-            os.close(wait_read)
+            host.close_private(wait_read)
             process.release_parent = lambda: _release_parent(task, wait_write, parent_stack)
         if stack:
             cpu.set(abi.stack_pointer, stack)
@@ -149,7 +149,7 @@ def _fork(task: Task, flags: int, stack: int, parent_tid: int, child_tid: int, t
         descriptor = host.check(host.call(HOST["pidfd_open"], child, 0))
         window.write_u32(parent_tid, process.descriptors.opened(descriptor))
     if flags & CLONE_VFORK:
-        os.close(wait_write)
+        host.close_private(wait_write)
         _wait_for_release(task, wait_read, parent_stack)
     return child
 
@@ -162,12 +162,13 @@ def _release_parent(task: Task, descriptor: int, parent_stack: int) -> None:
     except (OSError, GuestFault):
         pass
     finally:
-        os.close(descriptor)
+        host.close_private(descriptor)
 
 
 def _wait_for_release(task: Task, descriptor: int, parent_stack: int) -> None:
-    with task.unlocked(), os.fdopen(descriptor, "rb", buffering=0) as pipe:
+    with task.unlocked(), os.fdopen(descriptor, "rb", buffering=0, closefd=False) as pipe:
         frame = pipe.readall()
+    host.close_private(descriptor)
     if frame:
         task.window.write(parent_stack, frame)
 

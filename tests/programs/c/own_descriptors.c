@@ -76,5 +76,16 @@ int main(void) {
     waitpid(child, NULL, 0);
     close(11);
     show("under a limit");
+    for (int i = 0; i < 3; i++) {
+        child = vfork();
+        if (!child) _exit(0);
+        waitpid(child, NULL, 0);
+    }
+    limit.rlim_cur = 70;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    while (open("/dev/null", O_RDONLY) >= 0) opened++;
+    int closed = 0;
+    for (int number = 3; number < 70; number++) closed += !close(number);
+    printf("%d more, %d closed\n", opened, closed);
     return 0;
 }
