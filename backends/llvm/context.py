@@ -157,8 +157,8 @@ ROOTS_MARK: Final = 0x4D50_526F_6F74_7321
 ROOT_PREVIOUS, ROOT_THREADS, ROOT_ENTRIES = 0, 8, 16
 """In the roots: the action that SIGSEGV had before, the number of entries, and the entries (thread pointer, state)."""
 ROOTS_SIZE: Final = 1 << 20
-#: Signals from outside: a ring of notes, each a siginfo_t and the number of notes until then; how many there were ever; a
-#: byte for each number, if it is held; whether they are held at all; which action follows.
+#: Signals from outside: a ring of notes, each a siginfo_t and the number of notes until then; how many there were ever;
+#: a byte for each number, if it is held; whether they are held at all; which action follows.
 NOTE_SHIFT, NOTE_COUNT = 8, 256
 NOTE_INFORMATION: Final = 128
 ROOT_NOTES: Final = ROOTS_SIZE - (NOTE_COUNT << NOTE_SHIFT)

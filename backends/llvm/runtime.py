@@ -120,7 +120,8 @@ def source(layout: Layout) -> str:
         _text(
             "arrival",
             mark=c.ROOTS_MARK, notes=c.ROOT_NOTES, noted=c.ROOT_NOTED, note_shift=c.NOTE_SHIFT,
-            note_mask=c.NOTE_COUNT - 1, information=c.NOTE_INFORMATION, holds=c.ROOT_HOLDS, held=c.ROOT_HELD, action=c.ROOT_ACTION, blocked=_SIGNAL_MASK,
+            note_mask=c.NOTE_COUNT - 1, information=c.NOTE_INFORMATION, holds=c.ROOT_HOLDS, held=c.ROOT_HELD,
+            action=c.ROOT_ACTION, blocked=_SIGNAL_MASK,
         ),
         _text(
             "signal",
