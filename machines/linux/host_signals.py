@@ -189,6 +189,11 @@ class HostSignals:
             self._arrivals.release(number)
             self.apply_mask(task.signals.mask)
 
+    def begin_program(self) -> None:
+        """Another program takes the process's place, in its first thread."""
+        self._hold(self._active)
+        self.apply_mask(self._process.main.signals.mask)
+
     def _held(self) -> int:
         return self._arrivals.held() if self._arrivals is not None else 0
 

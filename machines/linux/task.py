@@ -75,6 +75,10 @@ class Task:
         """A host system call that may block; a signal for this thread ends it with -EINTR. Others go on meanwhile."""
         lock = self.process.lock
         self.call_sequence += 1
+        if self.process.signals.arrived:
+            # Whoever noticed the signal may have looked at the sequence just before.
+            self.call_sequence += 1
+            return -EINTR
         lock.release()
         try:
             return host.blocking_call(number, *arguments)

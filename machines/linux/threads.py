@@ -158,6 +158,7 @@ def replace(process: LinuxProcess, program: Program, environment: Sequence[bytes
     process.main.signals.reset_for_execve()
     for number in range(1, 65):
         process.host_signals.follow(number, process.signals.actions[number])
+    process.host_signals.begin_program()
     process.descriptors.close_on_execve()
     try:
         process.start(program, environment)

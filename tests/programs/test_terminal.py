@@ -8,6 +8,7 @@ import re
 import select
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +53,15 @@ class Terminal:
             assert time.monotonic() < end, "no job comes to the foreground"
             time.sleep(0.05)
 
+    def wait_until_idle(self) -> None:
+        """Until the shell sleeps: between its prompt and that, it looks at an interruption only with the next key."""
+        end, looks = time.monotonic() + TIMEOUT, 0
+        while looks < 5:
+            assert time.monotonic() < end, "the shell does not wait for keys"
+            time.sleep(0.05)
+            state = Path(f"/proc/{self.process}/stat").read_text().rsplit(")", 1)[1].split()[0]
+            looks = looks + 1 if state == "S" else 0
+
 
 @pytest.mark.parametrize(
     "command",
@@ -77,6 +87,7 @@ def test_jobs(command: list[str]) -> None:
         time.sleep(0.3)
         assert "^C" in terminal.say("\x03")
         terminal.say("trap 'echo caught' INT\n")
+        terminal.wait_until_idle()
         assert "caught" in terminal.say("\x03", r"caught(.|\n)*\$ \Z")
         terminal.say("x line\x01\x1bdecho changed\x05\n", r"\nchanged line\n\$ \Z")
         assert re.search(r"\[1\] \d+\n", terminal.say("(exit 3) &\n"))
