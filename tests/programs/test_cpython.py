@@ -1,7 +1,7 @@
 """CPython's own tests have translated the results that they have natively: with METAPHRASE_TEST_FULL=1, for hours.
 
-Left out are test_subprocess and test_asyncio, which start hundreds of programs, and of test_time the test that a process
-takes no processor time while it sleeps: translation does.
+Left out are test_subprocess and test_asyncio, which start hundreds of programs, and of test_time the test that a
+process takes no processor time while it sleeps: translation does.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MODULES = (
     "sched", "popen", "posixpath", "locale", "datetime", "memoryio", "memoryview", "codecs", "binascii", "socket",
 )  # fmt: skip
 IGNORED = ("-i", "test_process_time")
-RESULT = re.compile(r"^(test\w+) \((\S+)\)(?:\n.*)? \.\.\. (?:.*\n)*?.*?\b(ok|FAIL|ERROR|skipped)\b", re.MULTILINE)
+RESULT = re.compile(r"^(test\w*) \((\S+)\)(?:\n.*)? \.\.\. (?:.*\n)*?.*?\b(ok|FAIL|ERROR|skipped)\b", re.MULTILINE)
 LONG = 1800.0
 
 
