@@ -57,7 +57,7 @@ def guest_view(task: Task, descriptor: int, flags: int) -> int:
 
 def hidden(task: Task, descriptor: int) -> Callable[[bytes], bool] | None:
     """Which entries of a directory a guest does not see, if there may be any: our descriptors, and our threads."""
-    if os.fstat(descriptor).st_dev != _proc_device():
+    if os.fstat(descriptor).st_dev != proc_device():
         return None
     match = _ENTRY.match(host.link_of(descriptor))
     if match is None or int(match[1]) != os.getpid():
