@@ -24,17 +24,19 @@ NOTHING: Final = _names(
     rt_sigpending rt_sigprocmask rt_sigreturn rt_sigsuspend rt_sigtimedwait sched_get_priority_max
     sched_get_priority_min sched_yield select set_robust_list set_tid_address setitimer setsid sigaltstack sync
     sysinfo time timer_create timer_delete timer_getoverrun timer_gettime timer_settime times umask uname wait4
-    waitid syslog ptrace kcmp chroot mount umount2 reboot sethostname setdomainname unshare
+    waitid syslog ptrace kcmp mount umount2 reboot sethostname setdomainname unshare setns vhangup
     """
 )
 """Calls that reach nothing beyond the process, or are refused to all guests."""
 
 REFUSED: Final = _names(
     """
-    capset clock_settime setgroups ioprio_set
+    adjtimex capset chroot clock_adjtime clock_settime ioprio_set mq_getsetattr mq_notify mq_open mq_timedreceive
+    mq_timedsend mq_unlink msgctl msgget msgrcv msgsnd semctl semget semop semtimedop setgroups shmat shmctl shmdt
+    shmget
     """
 )
-"""Calls that change what belongs to others: EPERM."""
+"""Calls that change what belongs to others, or share what has no owner among processes: EPERM."""
 
 NAMES: Final[Mapping[str, str]] = {
     "copy_file_range": "fd . fd . . .", "dup": "fd -> fd", "epoll_create": ". -> fd",
@@ -50,7 +52,8 @@ NAMES: Final[Mapping[str, str]] = {
     "sched_getscheduler": "pid", "sched_rr_get_interval": "pid .", "sched_setaffinity": "pid . .",
     "sched_setparam": "pid .", "sendfile": "fd fd . .", "setpgid": "pid pid", "signalfd": "fd? . . -> fd",
     "signalfd4": "fd? . . . -> fd", "splice": "fd . fd . . .", "sync_file_range": "fd . . .", "syncfs": "fd",
-    "tee": "fd fd . .", "timerfd_create": ". . -> fd", "timerfd_gettime": "fd .", "timerfd_settime": "fd . . .",
+    "tee": "fd fd . .", "vmsplice": "fd . . .",
+    "timerfd_create": ". . -> fd", "timerfd_gettime": "fd .", "timerfd_settime": "fd . . .",
     "write": "fd . .", "writev": "fd . .",
     "accept": "fd . . -> fd", "accept4": "fd . . . -> fd", "getsockopt": "fd . . . .",
     "recvfrom": "fd . . . . .", "setsockopt": "fd . . . .", "shutdown": "fd .",
@@ -68,7 +71,8 @@ COMPAT_NOTHING: Final = _names(
 )
 COMPAT_REFUSED: Final = _names(
     """
-    clock_settime clock_settime64 nice
+    adjtimex clock_adjtime clock_settime clock_settime64 mq_getsetattr mq_notify mq_open mq_timedreceive mq_timedsend
+    mq_unlink msgctl msgget msgrcv msgsnd nice semctl semget shmat shmctl shmdt shmget
     """
 )
 COMPAT_NAMES: Final[Mapping[str, str]] = {
