@@ -26,7 +26,7 @@ class Terminal:
     def __init__(self, command: list[str]) -> None:
         self.process, self.descriptor = pty.fork()
         if not self.process:
-            os.execvpe(command[0], command, environment(PS1="$ ", TERM="dumb", HISTFILE="", HOME="/nonexistent"))
+            os.execvpe(command[0], command, environment(PS1="$ ", TERM="dumb", HISTFILE=""))
         self.seen = ""
 
     def expect(self, pattern: str) -> str:
