@@ -74,7 +74,8 @@ def far_target(drawn: Drawn) -> None:
         drawn.poke(drawn.encoded.memory.target, pointer)
 
 
-_SELECTORS = (0x2B, 0x2A, 0x23, 0x33, 0x63, 0x60, 0x7B, 0, 3, 0x10, 0x18, 0x80, 0x6B, 0x67, 0xFFFF)
+_SELECTORS = (0x2B, 0x2A, 0x23, 0x33, 0x63, 0x60, 0x7B, 0, 3, 0x10, 0x18, 0x80, 0x6B, selector_of(len(LOCAL)), 0xFFFF)
+"""Those of flat modes: a program of theirs has no local segments, so the one of these is behind the host's last."""
 _SELECTORS_16 = (*map(selector_of, (*range(STACK_32 >> 3), len(LOCAL))), 0, 3, 4, 0x0C, 0x80, 0xFFFF)
 """Those of 16-bit segments, and some that cannot be loaded; none that changes the mode."""
 
