@@ -11,6 +11,7 @@ blocking call, the call. It also sees to it that calls of other threads end whic
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import select
@@ -227,7 +228,12 @@ class HostSignals:
         """Have a thread leave the blocking call that it is in, or about to enter."""
         if self._active:
             self._nudge(task)
-            self._nudged.append((task, task.call_sequence))
+            self._nudge_until_it_ends(task)
+
+    def _nudge_until_it_ends(self, task: Task) -> None:
+        """Have the watcher see to it that the call ends that a thread is in or about to enter."""
+        self._nudged.append((task, task.call_sequence))
+        with contextlib.suppress(BlockingIOError):  # there is so much news that it will look anyway
             os.write(self._wake_write, bytes(1))
 
     @staticmethod
@@ -292,7 +298,10 @@ class HostSignals:
         else:  # Python calls this once for several of a kind
             for info in self._arrivals.take():
                 self._shared.arrived.append(Pending(int.from_bytes(info[:4], "little"), info))
-        self._process.main.signals.attention = True
+        main = self._process.main
+        main.signals.attention = True
+        if main.call_sequence & 1:  # perhaps not in its call yet, when the watcher has looked already
+            self._nudge_until_it_ends(main)
 
     def _start_watcher(self) -> None:
         read_end, write_end = os.pipe()

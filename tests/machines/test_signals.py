@@ -6,12 +6,13 @@ import os
 import signal
 import struct
 import threading
+import time
 from collections.abc import Generator
 from signal import SIGALRM, SIGCHLD, SIGINT, SIGPIPE, SIGSEGV, SIGUSR1, SIGUSR2
 
 import pytest
 
-from metaphrase.machines.linux import Exit, host_signals
+from metaphrase.machines.linux import Exit, host, host_signals
 from metaphrase.machines.linux.signals import (
     SA_NODEFER,
     SA_ONSTACK,
@@ -361,6 +362,36 @@ def test_a_call_entered_just_after_a_signal_is_nudged(
     due = Pending(SIGALRM, information(SIGALRM, 0))
     monkeypatch.setattr(host_signals, "_nothing", lambda number, frame: process.signals.queue(due))
     assert process.run() == 0
+
+
+def test_a_signal_handled_on_the_way_into_a_call_ends_it(
+    make_process: ProcessMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other gap: its handler runs behind the last look at what has arrived, and the watcher has looked before."""
+    enter = host.blocking_call
+    calls: list[int] = []
+
+    def enter_late(number: int, *arguments: int) -> int:
+        if not calls:
+            watched = signal.set_wakeup_fd(-1)
+            signal.raise_signal(SIGALRM)
+            signal.set_wakeup_fd(watched, warn_on_full_buffer=False)
+        calls.append(number)
+        return enter(number, *arguments)
+
+    def script(cpu: ScriptedCpu) -> Steps:
+        yield from handle(cpu, SIGALRM)
+        yield ("pause",)
+        assert in_handler(cpu)
+
+    monkeypatch.setattr(host, "blocking_call", enter_late)
+    process = make_process(script)
+    watchdog = threading.Timer(10, os.kill, (os.getpid(), SIGALRM))
+    watchdog.start()
+    begin = time.monotonic()
+    assert process.run() == 0
+    watchdog.cancel()
+    assert calls and time.monotonic() - begin < 5
 
 
 def test_children(make_process: ProcessMaker) -> None:
