@@ -18,7 +18,8 @@ PC: Final = 8
 IMMEDIATE: Final = 16
 """Immediate operand, or the absolute target of a direct branch."""
 DISPLACEMENT: Final = 24
-"""Displacement of a memory operand; in a record that branches, the record that is chained to instead."""
+"""Displacement of a memory operand; in a record that branches, the record that is chained to instead; in one that a
+region is left through, where the region has that."""
 REGISTERS: Final = 32
 """`REGISTER_FIELDS` u16: state offsets."""
 NEXT_PC: Final = 48

@@ -72,7 +72,7 @@ class CodeCache:
 
         Raises CodeCacheFull when there is no room.
         """
-        length = _pages(len(image.code)) if image.faults else size_of(len(image.code))
+        length = room_for(image)
         with _lock:
             address = self._take(length, PAGE if image.faults else max(image.alignment, LINE))
             try:
@@ -114,8 +114,10 @@ class CodeCache:
         finally:
             os.close(descriptor)
 
-    def release(self, handle: int) -> None:
-        """Unmap an image. The caller makes sure that nothing runs in it or will jump to it.
+    def release(self, handle: int) -> int:
+        """Give up an image, whose pages are unmapped if no other has a part of them; gives how many bytes it took.
+
+        The caller makes sure that nothing runs in it or will jump to it.
 
         Raises CodeCacheError if the handle is not one of this cache's.
         """
@@ -126,6 +128,7 @@ class CodeCache:
             self._note_faults(handle, length, 0)
             self._vacate(handle, length)
             self._give_back(handle, length)
+            return length
 
     def contains(self, address: int) -> bool:
         """Whether the address lies in the reservation, used or not."""
@@ -199,9 +202,10 @@ class CodeCache:
         self._free.insert(index, (address, length))
 
 
-def size_of(length: int) -> int:
-    """Bytes that an image of a length takes."""
-    return max(LINE, (length + LINE - 1) & -LINE)
+def room_for(image: Image) -> int:
+    """Bytes that an image takes."""
+    length = len(image.code)
+    return _pages(length) if image.faults else max(LINE, (length + LINE - 1) & -LINE)
 
 
 def _pages_of(address: int, length: int) -> range:

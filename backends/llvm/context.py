@@ -28,8 +28,8 @@ def _word() -> int:
 EXIT_REASON: Final = _word()
 """Why `enter` returned: a number of `Reasons`."""
 EXIT_RECORD: Final = _word()
-"""The record that was being executed, where the exit has one; in an exact region, that of the last checkpoint; null in
-other regions."""
+"""The record that handlers are executing, if it may stop; in an exact region, that of the last checkpoint; null in all
+others."""
 FAULT_ADDRESS: Final = _word()
 FAULT_HOST_PC: Final = _word()
 FAULT_WRITE: Final = _word()
@@ -157,14 +157,16 @@ ROOTS_MARK: Final = 0x4D50_526F_6F74_7321
 ROOT_PREVIOUS, ROOT_THREADS, ROOT_ENTRIES = 0, 8, 16
 """In the roots: the action that SIGSEGV had before, the number of entries, and the entries (thread pointer, state)."""
 ROOTS_SIZE: Final = 1 << 20
-#: Signals from outside: a ring of notes, each a siginfo_t and the number of notes until then; how many there were ever;
-#: a byte for each number, if it is held; whether they are held at all; which action follows.
 NOTE_SHIFT, NOTE_COUNT = 8, 256
 NOTE_INFORMATION: Final = 128
 ROOT_NOTES: Final = ROOTS_SIZE - (NOTE_COUNT << NOTE_SHIFT)
+"""Signals from outside: a ring of notes, each a siginfo_t and the number of notes until then."""
 ROOT_NOTED: Final = ROOT_NOTES - 8
+"""How many there ever were."""
 ROOT_HELD: Final = ROOT_NOTED - 128
+"""A byte for each number of a signal: whether it is held."""
 ROOT_ACTION, ROOT_HOLDS = ROOT_HELD - 16, ROOT_HELD - 8
+"""Which action follows, and whether signals are held at all."""
 
 
 class Reasons:

@@ -2,10 +2,10 @@
 
 A region is entered through its entry record, and left through exit records, which follow that one. What the code needs
 of them stands right before it, where no register is needed to find it: the guest address that it is relative to
-(`%base`), the address of the entry record, and for each exit record the one it is chained to (`place`). Every slot of
-the state that the region touches becomes a stack cell that LLVM turns into SSA values; cells that may have changed are
-written back where the region is left, but for the carried registers of the guest, which go on to the next region as
-arguments.
+(`%base`), the address of the entry record, and for each exit record the one it is chained to (see
+`before_code`). Every slot of the state that the region touches becomes a stack cell that LLVM turns into SSA values;
+cells that may have changed are written back where the region is left, but for the carried registers of the guest, which
+go on to the next region as arguments.
 
 In an exact region, each cell has a shadow: what it held at the last checkpoint. Only faults read the shadows, each in a
 block of its own that writes them back (see `guarded`); what cannot be guarded is preceded by writing them back.
@@ -17,6 +17,7 @@ import re
 
 from metaphrase.backends.llvm import context
 from metaphrase.backends.llvm.before_code import BASE, RECORDS, SLOTS, slot_of
+from metaphrase.backends.llvm.dirty import dirty_cells, last_checkpoints
 from metaphrase.backends.llvm.guarded import Form, form_of, guarded_load, guarded_store
 from metaphrase.backends.llvm.lower import (
     CONVENTION,
@@ -31,9 +32,7 @@ from metaphrase.backends.llvm.pure import Lines, llvm_type, operand
 from metaphrase.ir import record
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.ir.graph import Block, Function, Terminator, Value
-from metaphrase.ir.layout import Slot
-from metaphrase.ir.ops import MAY_FAULT
-from metaphrase.ir.passes.checkpoints import CHECKPOINT, register_slots
+from metaphrase.ir.passes.checkpoints import register_slots
 from metaphrase.ir.passes.dead_state import needs_present, visible_at_checkpoints, visible_outside
 from metaphrase.ir.schedule import Dominators
 from metaphrase.ir.types import Type
@@ -72,8 +71,8 @@ class RegionLowering(FunctionLowering):
         for effect in (effect for block in function.blocks for effect in block.effects):
             if effect.op.name in ("get", "put") and effect.imm in self.carried.keys() - self.cells.keys():
                 raise MetaphraseError(f"{name}: a carried register is accessed in part: {effect!r}")
-        self.dirty_before, self.dirty = _dirty(function, self.cells)
-        self.last_checkpoint = _last_checkpoints(function) if exact else {}
+        self.dirty_before, self.dirty = dirty_cells(function, self.cells)
+        self.last_checkpoint = last_checkpoints(function) if exact else {}
         self.guards: dict[object, tuple[str, frozenset[int]]] = {}
         """Blocks that faults of an exact region go on at, and the cells whose shadows may have been written there: one
         for all accesses that have the same checkpoint before them."""
@@ -134,7 +133,7 @@ class RegionLowering(FunctionLowering):
     def begin_block(self, block: Block, out: Lines) -> None:
         self.block = block
         above = self.dominators.idom[self.dominators.index[block]]
-        self.checked = set(self.checked_at.get(self.dominators.order[above], ()))
+        self.checked = set(self.checked_at.get(self.dominators.order[above], self.stack.reads))
         self.checked_at[block] = self.checked
 
     def end_block(self, lines: Lines) -> Lines:
@@ -173,10 +172,10 @@ class RegionLowering(FunctionLowering):
         """A pointer into the window, checked unless it is near an address that was checked on every way here, near the
         region's own code, or near the stack."""
         root = large_part(value.args[0])
-        if root is None or root.op.name == "base" or root in self.stack.reads:
+        known = root is None or root.op.name == "base" or root in self.checked
+        if known or value.op.name in ("near_load", "near_store"):
             return self.unchecked_pointer(address, result, out)
-        if root in self.checked or value.op.name in ("near_load", "near_store"):
-            return self.unchecked_pointer(address, result, out)
+        assert root is not None
         self.checked.add(root)
         if not self.exact:
             return self.checked_pointer(value, address, result, write, out)
@@ -459,52 +458,3 @@ class RegionLowering(FunctionLowering):
 def _is_rare(terminator: Terminator) -> bool:
     """Whether a way out of a region is one that is seldom taken."""
     return terminator.op.name == "leave" or (terminator.op.name == "goto" and terminator.imm in _RARELY)
-
-
-def _dirty(function: Function, cells: dict[int, Slot]) -> tuple[dict[int, frozenset[int]], dict[Block, frozenset[int]]]:
-    """The cells that may have been written: at each checkpoint and at blocks' ends, and before accesses, which are of
-    the state at the last checkpoint, as of that. By ids of effects, and by blocks."""
-    nothing = frozenset[int]()
-    at_start = dict.fromkeys(function.blocks, (nothing, nothing))
-    at_end: dict[Block, frozenset[int]] = {}
-    before: dict[int, frozenset[int]] = {}
-    work = list(function.blocks)
-    while work:
-        block = work.pop()
-        dirty, noted = (set(one) for one in at_start[block])
-        for effect in block.effects:
-            if effect.op is CHECKPOINT:
-                noted |= dirty
-                before[effect.id] = frozenset(dirty)
-            elif effect.op in MAY_FAULT:
-                before[effect.id] = frozenset(noted)
-            elif effect.op.name == "put" and effect.imm in cells:
-                dirty.add(effect.imm)
-        at_end[block] = frozenset(dirty)
-        for successor in block.successors:
-            more = (at_start[successor][0] | dirty, at_start[successor][1] | noted)
-            if more != at_start[successor]:
-                at_start[successor] = more
-                work.append(successor)
-    return before, at_end
-
-
-def _last_checkpoints(function: Function) -> dict[int, object]:
-    """For each access by its id: the last checkpoint before it, or the block where several come together."""
-    at_start: dict[Block, object] = {function.blocks[0]: function.blocks[0]}
-    found: dict[int, object] = {}
-    work = [function.blocks[0]]
-    while work:
-        block = work.pop()
-        last = at_start[block]
-        for effect in block.effects:
-            if effect.op is CHECKPOINT:
-                last = effect
-            elif effect.op in MAY_FAULT:
-                found[effect.id] = last
-        for successor in block.successors:
-            before = at_start.get(successor)
-            if before is not last and before is not successor:
-                at_start[successor] = last if before is None else successor
-                work.append(successor)
-    return found

@@ -25,11 +25,8 @@ _TURNS = 1 << 10
 """How often the lock is looked at before the core is given to somebody else."""
 _SCHED_YIELD = 24
 """The number of the host's system call."""
-
-
 _SIGNAL_MASK = 296
 """Where struct ucontext has the mask that comes back with the return from a handler."""
-
 
 _FOLDER = Path(__file__).parent / "native"
 
@@ -94,8 +91,7 @@ def source(layout: Layout) -> str:
             stack=_text("stack", offset=stack.offset, bits=WINDOW_BITS) if stack else "  %far = add i64 0, 0\n",
             only_tier_0=c.ONLY_TIER_0, interrupt=c.INTERRUPT, INTERRUPT=c.Reasons.INTERRUPT,
             jump_cache=c.jump_cache(layout), jump_mask=(1 << c.JUMP_CACHE_BITS) - 1, jump_entry=c.JUMP_ENTRY,
-            jump_code=c.JUMP_CODE,
-            exit_record=c.EXIT_RECORD,
+            jump_code=c.JUMP_CODE, exit_record=c.EXIT_RECORD,
         ),
         _text(
             "translate", code=c.CODE,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from metaphrase.backends.llvm import context as c
 from metaphrase.backends.llvm.before_code import place, slot_of
-from metaphrase.backends.llvm.codecache import CodeCacheFull, size_of
+from metaphrase.backends.llvm.codecache import LINE, CodeCacheFull, room_for
 from metaphrase.backends.llvm.compile import REGION_LEVEL, REGION_PASSES, compile_text, host, is_loaded, load
 from metaphrase.backends.llvm.lower import ModuleWriter
 from metaphrase.backends.llvm.objects import Image, link
@@ -367,14 +367,15 @@ class Tier1:
     def _place(self, compiled: Compiled, origin: int) -> Installed:
         """Put a region's code, its entry record and its exit records in place. Raises CodeCacheFull."""
         size = record.SIZE * (1 + len(compiled.exits))
-        room = size_of(len(compiled.code))
+        code = bytearray(compiled.code)
+        place(code, compiled.entry, origin, self.records.address + self.next_record, len(compiled.exits))
+        image = Image(bytes(code), {}, LINE, compiled.faults)
+        room = room_for(image)
         sizes = self.owner.sizes
         if self.next_record + size > sizes.records or self.code_bytes + room > sizes.regions:
             raise CodeCacheFull(f"no room for a region with {room} bytes of code and {size} of records")
         at = self.next_record
-        code = bytearray(compiled.code)
-        place(code, compiled.entry, origin, self.records.address + at, len(compiled.exits))
-        base = code_cache().add(Image(bytes(code), {}, 64, compiled.faults))
+        base = code_cache().add(image)
         self.code_bytes += room
         self.next_record += size
         self.records.put_u64(at + c.CODE, base + compiled.entry)
@@ -440,8 +441,7 @@ class Tier1:
             self.exits[target].remove(exit_at)
             if not self.exits[target]:
                 del self.exits[target]
-        code_cache().release(one.base)
-        self.code_bytes -= size_of(one.end - one.base)
+        self.code_bytes -= code_cache().release(one.base)
 
     def flush(self) -> None:
         """Drop all regions; called while no guest code runs."""

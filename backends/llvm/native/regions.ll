@@ -110,7 +110,8 @@ leave:
   ret void
 }
 
-; An exit record that is not chained yet: find or translate its target and chain it, by the slot before the region's code.
+; An exit record that is not chained yet: find or translate its target and chain it, in the slot before the region's
+; code.
 define ${convention} void @region_resolve(ptr %state, ptr %op${carried}) noinline nounwind {
   %pc.p = getelementptr i8, ptr %op, i64 ${immediate}
   %pc = load i64, ptr %pc.p
