@@ -12,7 +12,6 @@ blocking call, the call. It also sees to it that calls of other threads end whic
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import select
 import signal
@@ -54,7 +53,6 @@ _ACTION = struct.Struct("<QQ")
 _RESERVED = frozenset({32, 33})
 _NEVER_BLOCKED = sum(bit(number) for number in SYNCHRONOUS) | bit(_NUDGE)
 EVERYTHING = (1 << 64) - 1 & ~_NEVER_BLOCKED
-_SIGINFO_SIZE = 128
 _FIRST_DELAY, _LONGEST_DELAY = 0.001, 0.1
 
 
@@ -209,20 +207,6 @@ class HostSignals:
         handler, flags = _ACTION.unpack_from(action)
         self._arrivals.begin(handler)
         return _ACTION.pack(self._arrivals.handler, flags | SA_SIGINFO) + action[_ACTION.size :]
-
-    def take_held_back(self, task: Task, mask: int) -> None:
-        """Make pending here what the host has held back for a thread, each as often as it was sent, with what it tells.
-
-        A handler of Python's would be called once for several.
-        """
-        mask = self.host_mask(mask)
-        if not self._active or not mask or self._arrivals is not None:  # which note each of them
-            return
-        wanted, at_once = ctypes.c_uint64(mask), (ctypes.c_int64 * 2)()
-        info = ctypes.create_string_buffer(_SIGINFO_SIZE)
-        arguments = ctypes.addressof(wanted), ctypes.addressof(info), ctypes.addressof(at_once), 8
-        while (number := host.call(HOST["rt_sigtimedwait"], *arguments)) > 0:
-            task.signals.queue(Pending(number, info.raw))
 
     def nudge(self, task: Task) -> None:
         """Have a thread leave the blocking call that it is in, or about to enter."""

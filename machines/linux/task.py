@@ -100,9 +100,6 @@ class Task:
 
     def set_signal_mask(self, mask: int) -> None:
         """Change the thread's signal mask, and the host's with it."""
-        allowed = self.signals.mask & ~mask
-        if allowed:
-            self.process.host_signals.take_held_back(self, allowed)
         self.signals.set_mask(mask)
         self.process.host_signals.apply_mask(self.signals.mask)
 
