@@ -62,7 +62,7 @@ static void *read_until_told(void *argument) {
     char byte = 0;
     sem_post(&ready);
     long result = read(ends[0], &byte, 1);
-    printf("read: %ld %s, handled %d\n", result, result < 0 ? strerror(errno) : "ok", handled);
+    printf("read: %ld %s, handled %d\n", result, result < 0 ? strerror(errno) : "ok", handled > 0);
     return (void *)(intptr_t)handled;
 }
 
@@ -91,11 +91,21 @@ static void *leave_unblocked(void *argument) {
 
 static void *take_alarm(void *argument) {
     number = (int)(intptr_t)argument;
-    mask(SIG_UNBLOCK, SIGALRM);
+    sigset_t set;
+    pthread_sigmask(SIG_SETMASK, NULL, &set);
+    sigdelset(&set, SIGALRM);
     sem_post(&ready);
     while (!handled)
-        pause();
+        sigsuspend(&set);
     return NULL;
+}
+
+/* Signals to a thread that is on its way into a call, until it has left it: one that came too early is not the last. */
+static void interrupt(pthread_t thread, void **result) {
+    do {
+        pthread_kill(thread, SIGUSR1);
+        usleep(5000);
+    } while (pthread_tryjoin_np(thread, result));
 }
 
 /* --- faults -------------------------------------------------------------------------------------------------------- */
@@ -152,9 +162,8 @@ int main(void) {
     pthread_create(&thread, NULL, sleep_until_told, (void *)2);
     sem_wait(&ready);
     usleep(5000);
-    pthread_kill(thread, SIGUSR1);
-    pthread_join(thread, &result);
-    printf("sleeping: taken by %d, %ld times\n", taken_by[SIGUSR1], (long)(intptr_t)result);
+    interrupt(thread, &result);
+    printf("sleeping: taken by %d, %d\n", taken_by[SIGUSR1], result != 0);
 
     for (int restart = 0; restart < 2; restart++) {
         handle(SIGUSR1, restart ? SA_RESTART : 0);
@@ -163,11 +172,15 @@ int main(void) {
         pthread_create(&thread, NULL, read_until_told, (void *)3);
         sem_wait(&ready);
         usleep(5000);
-        pthread_kill(thread, SIGUSR1);
-        usleep(5000);
-        if (restart && write(ends[1], "x", 1) != 1)
-            return 1;
-        pthread_join(thread, &result);
+        if (restart) {
+            pthread_kill(thread, SIGUSR1);
+            usleep(5000);
+            if (write(ends[1], "x", 1) != 1)
+                return 1;
+            pthread_join(thread, &result);
+        } else {
+            interrupt(thread, &result);
+        }
         close(ends[0]);
         close(ends[1]);
     }
