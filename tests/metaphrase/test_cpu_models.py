@@ -94,7 +94,7 @@ def test_regions_of_other_models_are_not_taken(tmp_path: Path) -> None:
 
 def test_a_death_by_what_the_model_lacks() -> None:
     program = build(GUESTS / "leading_zeros.c", ["-O1", "-static", "-mavx2", "-DVECTORS"], folder=CACHE)
-    for tier in ("0", "1", "auto", "reference"):
+    for tier in ("0", "1", "auto"):  # the reference takes a minute to get there
         assert mp.run(program, cpu="sandybridge", tier=tier).status == 128 + 4, tier
     assert mp.run(program, cpu="haswell", check=True).status == 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from typing import Any, Final
 
 from metaphrase.translator.x86 import state as s
@@ -127,8 +128,10 @@ def load_fp(cpu: Any, image: bytes) -> None:
 def _serve_cpuid(processor: Processor) -> Service:
     """CPUID: leaf in EAX, subleaf in ECX (SDM volume 2A, CPUID)."""
 
+    answer = lru_cache(maxsize=64)(partial(cpuid, processor))  # programs that change code ask to serialize, often
+
     def serve(cpu: Any) -> None:
-        values = cpuid(processor, cpu.get_slot("rax") & 0xFFFF_FFFF, cpu.get_slot("rcx") & 0xFFFF_FFFF)
+        values = answer(cpu.get_slot("rax") & 0xFFFF_FFFF, cpu.get_slot("rcx") & 0xFFFF_FFFF)
         for name, value in zip(("rax", "rbx", "rcx", "rdx"), values, strict=True):
             cpu.set_slot(name, value)
 
