@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from metaphrase.translator.guest import Guest, register
-from metaphrase.translator.x86.modes import FLAT, LONG, MODES
+from metaphrase.translator.x86.modes import FLAT, LONG, MODES, Mode
 
 
 def _make_x86_64() -> Guest:
@@ -20,14 +20,14 @@ def _make_i386() -> Guest:
     return I386Guest()
 
 
-def _make_segmented(name: str) -> Guest:
-    from metaphrase.translator.x86.guest import SEGMENTED, SegmentedGuest
+def _make_segmented(mode: Mode) -> Guest:
+    from metaphrase.translator.x86.segmented import SegmentedGuest
 
-    return SegmentedGuest(SEGMENTED[name])
+    return SegmentedGuest(mode)
 
 
 register(LONG.name, _make_x86_64)
 register(FLAT.name, _make_i386)
 for _mode in MODES:
     if not _mode.flat:
-        register(_mode.name, partial(_make_segmented, _mode.name))
+        register(_mode.name, partial(_make_segmented, _mode))

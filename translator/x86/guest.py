@@ -1,4 +1,4 @@
-"""The x86 guests, one a mode: what the engine asks of them."""
+"""The x86 guests that have programs, in flat modes: what the engine asks of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from metaphrase.translator.x86.emitter import Memory, MmxRegister, Register, Vex
 from metaphrase.translator.x86.features import BASELINE, needed_by
 from metaphrase.translator.x86.instructions import ROWS
 from metaphrase.translator.x86.models import DEFAULT, MODELS, processor
-from metaphrase.translator.x86.modes import FLAT, LONG, MODES, Mode
+from metaphrase.translator.x86.modes import FLAT, LONG, Mode
 from metaphrase.translator.x86.settle import settler
 from metaphrase.translator.x86.table import Encoding, OperandKind, Row
 
@@ -64,7 +64,7 @@ class X86Guest(Guest):
     def __init__(self, cpu: str = DEFAULT) -> None:
         self.processor = processor(cpu)
         self.dialect = self.processor.digest
-        self.services = services.services(self.processor, self.mode)
+        self.services = services.services(self.processor)
         self.reset_values = {**s.RESET, "xcr0": self.processor.xcr0, "last_xcr": self.processor.last_xcr}
 
     def with_cpu(self, cpu: str) -> X86Guest:
@@ -217,40 +217,3 @@ class I386Guest(X86Guest):
     def hardware_capabilities(self) -> tuple[int, int]:
         """As the base class; FSGSBASE is not for 32-bit programs."""
         return super().hardware_capabilities()[0], 0
-
-
-class SegmentedGuest(X86Guest):
-    """x86 in a mode whose segments have bases and limits (`modes.MODES`), for machines that are systems.
-
-    A machine finds the linear address in `pc`, and does what translated code leaves to it: "privileged" for an
-    instruction of the highest privilege level, "halt", "far_transfer" for what changes the mode, the privilege level or
-    the task, and exceptions. Descriptors are read from the tables that the slots of `gdt` and `ldt` tell of.
-    """
-
-    common_forms = None
-    has_programs = False
-    bare_stack = 0x9_0000
-    hidden = s.HIDDEN | s.UNUSED_32
-    special_registers = services.REGISTERS_SEGMENTED
-    shown_registers = services.GENERAL_32
-
-    def __init__(self, mode: Mode, cpu: str = DEFAULT) -> None:
-        self.mode, self.name = mode, mode.name
-        super().__init__(cpu)
-        self.reset_values = {**self.reset_values, **s.RESET_SEGMENTS}
-
-    def with_cpu(self, cpu: str) -> X86Guest:
-        return type(self)(self.mode, cpu)
-
-    def begin(self, cpu: Any, pc: int, stack: int) -> None:
-        """CS and SS begin at multiples of 64 KiB below; the others stay where they are after a reset, at 0."""
-        for name, address in (("cs", pc), ("ss", stack - 1)):
-            cpu.set_slot(f"{name}_base", address & ~0xFFFF)
-            if not self.mode.protected:
-                cpu.set_slot(name, (address & ~0xFFFF) >> 4)
-        cpu.set_slot("rsp", stack - (stack - 1 & ~0xFFFF))
-        cpu.pc = pc
-
-
-SEGMENTED = {mode.name: mode for mode in MODES if not mode.flat}
-"""The modes of `SegmentedGuest`, by the guest's name."""

@@ -9,9 +9,7 @@ from typing import Any, Final
 
 from metaphrase.translator.x86 import state as s
 from metaphrase.translator.x86.cpuid import cpuid
-from metaphrase.translator.x86.descriptors import serve_descriptor
 from metaphrase.translator.x86.models import Processor
-from metaphrase.translator.x86.modes import Mode
 
 Service = Callable[[Any], None]
 _FLAG_SLOTS = ("cf", "parity", "adjust", "zf", "sf", "of", "df", "eflags_rest")
@@ -66,18 +64,6 @@ REGISTERS_32: Final[Mapping[str, tuple[Callable[[Any], int], Callable[[Any, int]
     **{name: access for name, access in REGISTERS.items() if name not in s.UNUSED_32},
 }
 """Those outside 64-bit mode."""
-
-
-def _get_instruction_pointer(cpu: Any) -> int:
-    return int(cpu.get_slot("rip") - cpu.get_slot("cs_base")) & 0xFFFF_FFFF
-
-
-def _set_instruction_pointer(cpu: Any, value: int) -> None:
-    cpu.pc = cpu.get_slot("cs_base") + value & 0xFFFF_FFFF
-
-
-REGISTERS_SEGMENTED: Final = {**REGISTERS_32, "eip": (_get_instruction_pointer, _set_instruction_pointer)}
-"""Those where CS has a base, which EIP is without."""
 _PENDING: Final = 0x8080
 
 
@@ -142,7 +128,6 @@ def _serve_environment(cpu: Any) -> None:
     """Exceptions of MXCSR were masked or unmasked: the CPU looks at that whenever guest code is entered."""
 
 
-def services(processor: Processor, mode: Mode) -> Mapping[str, Service]:
+def services(processor: Processor) -> Mapping[str, Service]:
     """What a CPU asks for by leaving guest code."""
-    served = {"cpuid": _serve_cpuid(processor), "environment": _serve_environment}
-    return served if mode.flat else {**served, "descriptor": serve_descriptor(mode)}
+    return {"cpuid": _serve_cpuid(processor), "environment": _serve_environment}

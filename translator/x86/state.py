@@ -125,10 +125,6 @@ UNUSED_32: Final = frozenset(
 )
 """Slots that programs have no use for outside 64-bit mode, or know by other names."""
 
-_WHOLE_SEGMENTS: Final = {f"{name}_{limit}": 0xFFFF for name in SEGMENT_NAMES for limit in ("readable", "writable")}
-RESET_SEGMENTS: Final = {**_WHOLE_SEGMENTS, "code_limit": 0xFFFF}
-"""Further slots that do not start at zero where segments have limits: all are of 64 KiB, from address 0 (as the
-processor has them behind a reset, volume 3, table 10-1, but for CS)."""
 RESET_32: Final = {"cs": USER_CS_32, "ss": USER_DS, "ds": USER_DS, "es": USER_DS}
 """Further slots that do not start at zero in a new process of a 32-bit mode."""
 RESET: Final = {"eflags_rest": 0x202, "fenv": 0x1F80, "fcw": 0x37F, "xcr0": XCR0, "last_xcr": 1}
