@@ -17,7 +17,7 @@ from metaphrase.ir.errors import MetaphraseError
 from metaphrase.translator.guest import Decoded, DecodeError, Description
 from metaphrase.translator.x86 import state as s
 from metaphrase.translator.x86.modes import Mode
-from metaphrase.translator.x86.table import IMMEDIATES, Encoding
+from metaphrase.translator.x86.table import IMMEDIATES, SIZE_RULES, Encoding
 
 MAP_COUNT: Final = 7
 BY_PREFIX, BY_REG, BY_FORM, BY_RM, BY_W, BY_L = 1, 2, 4, 8, 16, 64
@@ -312,7 +312,9 @@ def _vex(reader: _Reader, first: int) -> tuple[int, int, int, int, int, int]:
 
 def _operand_size(rule: int, wide: int, narrow: bool, mode: Mode) -> int:
     if not mode.is_long:
-        return {0: 0, 4: 32, 5: 0 if mode.flat else 16 if narrow else 32}.get(rule, 16 if narrow else 32)
+        if rule == SIZE_RULES["none"] or (rule == SIZE_RULES["branch"] and mode.flat):
+            return 0
+        return 16 if narrow and rule != SIZE_RULES["y"] else 32
     match rule:
         case 1:
             return 64 if wide else 16 if narrow else 32

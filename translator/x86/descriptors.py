@@ -13,7 +13,6 @@ from typing import Any, Final
 from metaphrase.translator.x86 import state as s
 from metaphrase.translator.x86.modes import Mode
 
-_CS, _SS = 1, 2
 _ACCESSED: Final = 1
 GENERAL, NOT_PRESENT, STACK, FAR_TRANSFER = range(1, len(s.FAULTS) + 1)
 """What `described_fault` says, other than 0."""
@@ -91,7 +90,7 @@ def serve_descriptor(mode: Mode) -> Callable[[Any], None]:
         number, selector = wanted >> 16 & 7, wanted & 0xFFFF
         place, found = _look_up(cpu, selector)
         level = cpu.get_slot("cs") & 3
-        if number == _CS:
+        if number == s.CS:
             fault = _check_code(mode, found, selector, level, bool(wanted & s.DESCRIBED_RETURN))
         else:
             fault = _check_data(mode, found, selector, level, number)
@@ -101,7 +100,7 @@ def serve_descriptor(mode: Mode) -> Callable[[Any], None]:
         if found is not None and not found.type & _ACCESSED:
             cpu.memory.write(place + 5, bytes([found.bits >> 40 & 0xFF | _ACCESSED]))
         bounds = found.bounds() if found is not None else NULL
-        for name, value in zip(("lowest", "readable", "writable"), bounds, strict=True):
+        for name, value in zip(s.LIMITS, bounds, strict=True):
             cpu.set_slot(f"described_{name}", value)
         cpu.set_slot("described_base", found.base if found is not None else 0)
         cpu.set_slot("described_limit", found.limit if found is not None else 0)
@@ -123,8 +122,8 @@ def _check_data(mode: Mode, found: Descriptor | None, selector: int, level: int,
     """SDM volume 3, 5.6 and 5.7, and volume 2B, MOV."""
     asked = selector & 3
     if found is None:
-        return GENERAL if number == _SS or selector & ~3 else 0
-    if number == _SS:
+        return GENERAL if number == s.SS or selector & ~3 else 0
+    if number == s.SS:
         writable = found.is_segment and not found.is_code and found.type & 2
         if not writable or asked != level or found.privilege != level:
             return GENERAL

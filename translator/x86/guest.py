@@ -111,7 +111,7 @@ class X86Guest(Guest):
         """Text in Intel's syntax of the instruction at the start of `code`; raises DecodeError as `decode` does."""
         from metaphrase.translator.x86.text import disassemble  # for people: not imported to run a program
 
-        return disassemble(self.rows, self.decode(code, pc), self.mode.size)
+        return disassemble(self.rows, self.decode(code, pc), self.mode)
 
     def decoder(self) -> Function:
         return native_decoder.build(self.tables)

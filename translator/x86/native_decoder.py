@@ -109,9 +109,8 @@ def build(tables: Tables) -> Function:
         m.fail()
     facts = m.variable(m.peek_table((row - 1 << 3) + tables.facts_offset, I64))
 
-    narrow = operand16.get().ne(0) if m.mode.size != 16 else operand16.get().eq(0)
+    narrow, short_address = (_is_smaller(m, prefix) for prefix in (operand16, resized))
     size = _operand_size(m, _fact(facts, 1), narrow, wide)
-    short_address = resized.get().ne(0) if m.mode.size != 16 else resized.get().eq(0)
     wide_rex = (rex.get() & 4) << 1
     reg = m.variable((modrm.get().lshr(3) & 7) | wide_rex)
     with m.if_(_fact(facts, 5).ne(0)):
@@ -278,6 +277,11 @@ def _select_row(m: _Writer, cell: Value, operand16: Local, repeat: Local, modrm:
         with m.if_((cell & flag).ne(0)):
             index.set((index.get() << bits) + field)
     return m.peek_table((cell.lshr(8) + index.get() << 1) + LEVEL_TWO, I16)
+
+
+def _is_smaller(m: _Writer, prefix: Local) -> Value:
+    """Whether operands or addresses are of the smaller of two sizes: behind the prefix, or in 16-bit code without."""
+    return prefix.get().eq(0) if m.mode.size == 16 else prefix.get().ne(0)
 
 
 def _operand_size(m: _Writer, rule: Value, narrow: Value, w: Local) -> Local:

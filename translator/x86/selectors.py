@@ -14,14 +14,14 @@ from dataclasses import dataclass
 
 from metaphrase.ir.graph import Value
 from metaphrase.ir.types import I16, I64
+from metaphrase.translator.emitter import Offset
 from metaphrase.translator.x86 import state as s
 from metaphrase.translator.x86.emitter import Register, X86Emitter
-
-ES, CS, SS, DS, FS, GS = range(6)
+from metaphrase.translator.x86.state import CS, FS, GS, SS
 
 
 def segment_number(m: X86Emitter, operand: Register) -> Value:
-    """The number of a segment register as it is encoded (0 ES, 1 CS, 2 SS, 3 DS, 4 FS, 5 GS), i64."""
+    """The number of a segment register (`state.SEGMENT_NAMES`), i64; 6 and 7 are none."""
     number = operand.offset if isinstance(operand.offset, Value) else m.const(operand.offset, 64)
     return number & 7
 
@@ -31,8 +31,7 @@ def selector_in(m: X86Emitter, number: Value) -> Value:
     if m.mode.is_long:
         code, stack = m.const(s.USER_CS_64, 16), m.const(s.USER_DS, 16)
         return number.eq(CS).select(code, number.eq(SS).select(stack, 0))
-    at = number * 2 + s.SELECTORS[0]
-    return m.get_state(int(at.imm) if at.is_const else at, I16)
+    return m.get_state(_place(number * 2 + s.SELECTORS[0]), I16)
 
 
 def load_segment(m: X86Emitter, number: Value, selector: Value) -> None:
@@ -50,14 +49,17 @@ def load_segment(m: X86Emitter, number: Value, selector: Value) -> None:
 
 
 def _put_selector(m: X86Emitter, number: Value, selector: Value) -> None:
-    at = number * 2 + s.SELECTORS[0]
-    m.put_state(int(at.imm) if at.is_const else at, selector)
+    m.put_state(_place(number * 2 + s.SELECTORS[0]), selector)
 
 
-def _put(m: X86Emitter, number: Value, at: int, value: Value) -> None:
-    """Set what lies `at` so many bytes behind a segment's base."""
-    place = number * 8 + (s.SEGMENT_BASES[0] + at)
-    m.put_state(int(place.imm) if place.is_const else place, value)
+def _put(m: X86Emitter, number: Value, behind: int, value: Value) -> None:
+    """Set what lies so many bytes behind a segment's base."""
+    m.put_state(_place(number * 8 + (s.SEGMENT_BASES[0] + behind)), value)
+
+
+def _place(offset: Value) -> Offset:
+    """An offset in the state, as a number where it is one: of those the emitter knows what they hold."""
+    return int(offset.imm) if offset.is_const else offset
 
 
 def _describe(m: X86Emitter, number: Value, selector: Value, returns: bool = False) -> None:

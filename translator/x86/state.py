@@ -20,7 +20,8 @@ LAYOUT: Final = Layout("x86_64")
 GPR: Final = [LAYOUT.add(name, I64) for name in GPR_NAMES]
 RIP: Final = LAYOUT.add("rip", I64)
 SEGMENT_NAMES: Final = ("es", "cs", "ss", "ds", "fs", "gs")
-"""The segment registers by their number."""
+"""The segment registers by their number, as they are encoded."""
+ES, CS, SS, DS, FS, GS = range(6)
 SEGMENT_BASES: Final = [LAYOUT.add(f"{name}_base", I64) for name in SEGMENT_NAMES]
 """Where segments begin. In flat modes only FS and GS have bases, and those of the others are not looked at."""
 ES_BASE, CS_BASE, SS_BASE, DS_BASE, FS_BASE, GS_BASE = SEGMENT_BASES
@@ -79,11 +80,11 @@ TLS_FIRST: Final = 12
 """Index in the descriptor table of the first of them, as Linux on x86-64 has it (arch/x86/include/asm/segment.h)."""
 USER_CS_32, USER_DS, USER_CS_64, CPU_NUMBER = 0x23, 0x2B, 0x33, 0x7B
 """The selectors of the other descriptors of user mode there."""
-_LIMITS: Final = ("lowest", "readable", "writable")
-for _limit in _LIMITS:
+LIMITS: Final = ("lowest", "readable", "writable")
+for _limit in LIMITS:
     for _name in SEGMENT_NAMES:
         LAYOUT.add(f"{_name}_{_limit}", I64, group="segments")
-LOWEST, READABLE, WRITABLE = (LAYOUT[f"es_{_limit}"].offset - ES_BASE for _limit in _LIMITS)
+LOWEST, READABLE, WRITABLE = (LAYOUT[f"es_{_limit}"].offset - ES_BASE for _limit in LIMITS)
 """How far behind a segment's base lies what else modes that are not flat look at: the first offset in the segment, the
 last one that may be read, and the last one that may be written; -1 where there is none, as in a null segment."""
 CODE_LIMIT: Final = LAYOUT.add("code_limit", I64, group="segments")
@@ -95,7 +96,7 @@ here what it wants, and leaves for the service "descriptor"; it is executed agai
 DESCRIBED_VALID, DESCRIBED_RETURN = 1 << 19, 1 << 20
 LAYOUT.add("described_fault", I32, group="segments")
 """0, or what the load ends with: an index in FAULTS, from 1."""
-for _part in ("base", *_LIMITS, "limit"):
+for _part in ("base", *LIMITS, "limit"):
     LAYOUT.add(f"described_{_part}", I64, group="segments")
 FAULTS: Final = ("general_protection", "not_present", "stack_fault", "far_transfer")
 """Exceptions of loads of segment registers; and "far_transfer" for one that is not only that, but changes the mode or

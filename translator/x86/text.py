@@ -27,6 +27,7 @@ from metaphrase.translator.x86.addresses import (
     Statics,
 )
 from metaphrase.translator.x86.decoder import encoding_of
+from metaphrase.translator.x86.modes import Mode
 from metaphrase.translator.x86.table import OperandKind
 
 _LEGACY: Final = ("ax", "cx", "dx", "bx", "sp", "bp", "si", "di")
@@ -64,8 +65,8 @@ def _mmx(offset: int) -> str:
     return f"mm{s.X87.index(offset)}"
 
 
-def disassemble(rows: Sequence[Description], decoded: Decoded, mode: int) -> str:
-    """The text of an instruction as it was decoded in code of a size."""
+def disassemble(rows: Sequence[Description], decoded: Decoded, mode: Mode) -> str:
+    """The text of an instruction as it was decoded in a mode."""
     row = rows[decoded.row]
     if _is_nop(row, decoded):
         return "nop"
@@ -83,12 +84,11 @@ def _is_nop(row: Description, decoded: Decoded) -> bool:
     return row.pattern == "90+r" and decoded.registers[REG] == s.GPR[0]
 
 
-def _address_width(statics: Statics, mode: int) -> int:
-    resized = statics.memory == MEMORY_RESIZED
-    return (16 if mode == 32 else 32) if resized else mode
+def _address_width(statics: Statics, mode: Mode) -> int:
+    return mode.other_address_size if statics.memory == MEMORY_RESIZED else mode.size
 
 
-def mnemonic(row: Description, statics: Statics, mode: int) -> str:
+def mnemonic(row: Description, statics: Statics, mode: Mode) -> str:
     """The mnemonic of a form in a mode."""
     text = row.asm
     if "/" in text:
@@ -107,11 +107,11 @@ def _width(kind: OperandKind, statics: Statics, row: Description) -> int:
     return named or _WIDTHS.get(kind.size) or statics.size
 
 
-def _operand(decoded: Decoded, statics: Statics, kind: OperandKind, row: Description, mode: int) -> str:
+def _operand(decoded: Decoded, statics: Statics, kind: OperandKind, row: Description, mode: Mode) -> str:
     width = _width(kind, statics, row)
     letter = kind.letter
     if letter in "GEZBR":
-        width = min(width, 64 if mode == 64 else 32)
+        width = min(width, 64 if mode.is_long else 32)
     match letter:
         case "AL" | "CL" | "AX" | "DX":
             return letter.lower()
@@ -162,7 +162,7 @@ def _segment(decoded: Decoded) -> str:
     return "" if implied else f"{s.SEGMENT_NAMES[s.SEGMENT_BASES.index(segment)]}:"
 
 
-def _address(decoded: Decoded, statics: Statics, mode: int, vector: int = 0) -> str:
+def _address(decoded: Decoded, statics: Statics, mode: Mode, vector: int = 0) -> str:
     """A memory operand in brackets; `vector` is the width of a vector register that is its index."""
     width = _address_width(statics, mode)
     base, index = decoded.registers[BASE], decoded.registers[INDEX]
@@ -179,7 +179,7 @@ def _address(decoded: Decoded, statics: Statics, mode: int, vector: int = 0) -> 
     signed = displacement - (1 << 64) if displacement >> 63 else displacement
     text = " + ".join(parts)
     if not parts:
-        text = hex(displacement & (1 << width) - 1 if mode != 64 else displacement)
+        text = hex(displacement & (1 << width) - 1 if not mode.is_long else displacement)
     elif signed:
         text += f" {'-' if signed < 0 else '+'} {abs(signed):#x}"
     return f"{_segment(decoded)}[{text}]"

@@ -12,20 +12,20 @@ from metaphrase.translator.guest import Decoded, Description
 from tests.oracle.native import ARENA, ARENA_SIZE, REGISTERS, Case, Oracle
 from tests.translator.x86 import (
     gather_setups,
+    host,
     integer_setups,
     lane_setups,
     mmx_setups,
     vector_setups,
-    vendors,
     x87_setups,
     xsave_setups,
 )
 from tests.translator.x86.differential import Drawn, guest_of
+from tests.translator.x86.execution import Execution
 from tests.translator.x86.interpreted import RUNNERS, Expected, Seen, run_constants
 from tests.translator.x86.lines import show_case
 from tests.translator.x86.native_tiers import NativeTier
 from tests.translator.x86.observed import X87_NEIGHBOUR, differences, x87_registers
-from tests.translator.x86.vendors import Execution
 
 SETUPS: Final = (
     gather_setups, integer_setups, lane_setups, mmx_setups, vector_setups, x87_setups, xsave_setups,
@@ -100,7 +100,7 @@ class Executors:
     def _expected(self, drawn: Sequence[Drawn]) -> list[Expected | None]:
         if drawn[0].row.name in WITHOUT_HARDWARE:
             return [Expected(run_constants(one.case, one.decoded).observed) for one in drawn]
-        observed = vendors.observe_host(self.oracle, [Execution(one.case, one.decoded) for one in drawn])
+        observed = host.observe_host(self.oracle, [Execution(one.case, one.decoded) for one in drawn])
         return [None if one is None else Expected(one) for one in observed]
 
     def _differences(self, drawn: Drawn, wanted: Expected | None, name: str) -> list[str]:
@@ -108,7 +108,7 @@ class Executors:
             return []
         seen = self.runners[name](drawn.case, drawn.decoded)
         native = drawn.row.name in x87_setups.ELEMENTARY and name in NATIVE
-        undefined = drawn.undefined | vendors.undefined(Execution(drawn.case, drawn.decoded))
+        undefined = drawn.undefined | host.undefined(Execution(drawn.case, drawn.decoded))
         if native:
             undefined &= ~X87_NEIGHBOUR
         if drawn.row.name in UNREPEATABLE:

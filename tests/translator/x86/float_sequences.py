@@ -18,8 +18,8 @@ from metaphrase.translator.x86.instructions import conversions, sse4_float, sse_
 from tests.oracle.native import ARENA, ARENA_SIZE, ENTRY, FLAGS, REGISTERS, State
 from tests.translator.x86.differential import GUEST, SEED, Drawn, rows_of
 from tests.translator.x86.encodings import Encoded, draw_encoding, edge
+from tests.translator.x86.host import NOT_IN_SEQUENCES
 from tests.translator.x86.vector_setups import ESTIMATES, environment, vector
-from tests.translator.x86.vendors import NOT_IN_SEQUENCES
 from tests.translator.x86.x87_setups import image
 
 SSE_ROWS: Final = [

@@ -24,7 +24,6 @@ from tests.translator.x86.forms import lift_form
 from tests.translator.x86.observed import Observed, differences, significant
 
 LAYOUT: Layout = s.LAYOUT
-SELECTOR_NAMES: Final = s.SEGMENT_NAMES
 PAGE = 4096
 TABLES: Final = 0x3000_0000
 """Where the descriptor tables of 16-bit mode lie, a page of them, which the host's kernel keeps to itself."""
@@ -110,7 +109,7 @@ def pack_state(case: Case) -> bytearray:
     state = case.state
     values: dict[str, int] = dict(s.RESET)
     if case.mode != 64:
-        values |= dict(zip(SELECTOR_NAMES, case.selectors, strict=True))
+        values |= dict(zip(s.SEGMENT_NAMES, case.selectors, strict=True))
         values |= {"tls0": s.TLS_PRESENT}
     if case.segmented:
         values |= _segment_slots(case.selectors)
@@ -129,11 +128,11 @@ def _segment_slots(selectors: tuple[int, ...]) -> dict[str, int]:
     """What the segment registers hold besides selectors, and where the tables are."""
     values = {"gdt_base": TABLES, "gdt_limit": _LOCAL_AT - 1}
     values |= {"ldt_base": TABLES + _LOCAL_AT, "ldt_limit": 8 * len(LOCAL) - 1}
-    for name, chosen in zip(SELECTOR_NAMES, selectors, strict=True):
+    for name, chosen in zip(s.SEGMENT_NAMES, selectors, strict=True):
         at = (_LOCAL_AT if chosen & 4 else 0) + (chosen & ~7)
         found = Descriptor(int.from_bytes(_TABLES[at : at + 8], "little"))
         bounds = found.bounds() if chosen & ~3 else NULL
-        parts = zip(("base", "lowest", "readable", "writable"), (found.base, *bounds), strict=True)
+        parts = zip(("base", *s.LIMITS), (found.base, *bounds), strict=True)
         values |= {f"{name}_{part}": value & (1 << 64) - 1 for part, value in parts}
         if name == "cs":
             values["code_limit"] = found.limit
@@ -275,7 +274,7 @@ def observe(
     return Observed(
         {name: read[name] for name in REGISTERS}, rip, s.rflags(read) & FLAGS, (read["fs_base"], read["gs_base"]),
         ymm, mxcsr, x87_image(read), arena, event, address,
-        tuple(read[name] for name in SELECTOR_NAMES) if mode != 64 else (),
+        tuple(read[name] for name in s.SEGMENT_NAMES) if mode != 64 else (),
     )  # fmt: skip
 
 

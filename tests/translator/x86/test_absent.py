@@ -10,9 +10,10 @@ import pytest
 
 from metaphrase.translator.x86.absent import ABSENT, why_absent
 from tests.oracle.native import ARENA, MODES, REGISTERS, SUPPORTED, WITHOUT_MODE, Case, Oracle, State
+from tests.translator.x86.accepted import ACCEPTED, Accepted
 from tests.translator.x86.differential import GUESTS, ROWS, SEED
+from tests.translator.x86.host import ACCEPTED_HERE, accepted_here
 from tests.translator.x86.test_decode import capstone_text, cell_codes, decode_plainly
-from tests.translator.x86.vendors import ACCEPTED, ACCEPTED_HERE, Accepted, accepted_here
 
 RANDOM_CODES = {64: 100_000, 32: 30_000, 16: 20_000}
 EVEX = 0x62

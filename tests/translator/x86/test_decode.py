@@ -23,7 +23,8 @@ from metaphrase.translator.x86.text import disassemble
 from tests.oracle.native import ARENA, ENTRY, MODES, REGISTERS, SUPPORTED, WITHOUT_MODE, Case, Oracle, State
 from tests.translator.x86.differential import CASES, GUEST, GUESTS, ROWS, SEED, draw_plain, row_id
 from tests.translator.x86.encodings import Encoded
-from tests.translator.x86.vendors import Execution, case_to_run
+from tests.translator.x86.execution import Execution
+from tests.translator.x86.host import case_to_run
 
 _CAPSTONE = {
     64: capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64),
@@ -150,7 +151,7 @@ def test_text_and_length(row: Description, mode: int) -> None:
             continue  # capstone takes 67 before a REX prefix for 66
         if encoded.address_width == 16:  # capstone extends signs
             text = re.sub(r"\[0xffff(?=[0-9a-f]{4}\])", "[0x", text)
-        ours, theirs = normal(disassemble(GUEST.rows, decoded, mode)), normal(text)
+        ours, theirs = normal(disassemble(GUEST.rows, decoded, GUESTS[mode].mode)), normal(text)
         assert same(ours, theirs, _width(row, decoded)), f"{shown}: {ours} | {theirs}"
 
 
@@ -277,6 +278,15 @@ def test_prefixes_in_any_order(prefixes: str) -> None:
     assert decoded is not None and decode_natively(code) == decoded
 
 
+def check_faces(code: str, text: str, mode: int) -> Decoded:
+    """Both faces take the whole of some code for an instruction of that text."""
+    data = bytes.fromhex(code)
+    decoded = decode_plainly(data, mode)
+    assert decoded is not None and decode_natively(data, mode) == decoded
+    assert decoded.length == len(data) and disassemble(GUEST.rows, decoded, GUESTS[mode].mode) == text
+    return decoded
+
+
 @pytest.mark.parametrize(
     ("code", "text"),
     [
@@ -294,18 +304,8 @@ def test_prefixes_in_any_order(prefixes: str) -> None:
     ],
 )  # fmt: skip
 def test_what_is_different_in_32_bit_mode(code: str, text: str) -> None:
-    """Both faces, on what 64-bit mode has not or has otherwise (at 0x20008000)."""
-    data = bytes.fromhex(code)
-    decoded = decode_plainly(data, 32)
-    assert decoded is not None and decode_natively(data, 32) == decoded
-    assert decoded.length == len(data) and disassemble(GUEST.rows, decoded, 32) == text
-
-
-@pytest.mark.parametrize("code", ["62 c0", "62 f1 7c 48 58 c1", "67 c4e26192 04 47", "c4 c0 7c 58 c1", "0f 05"])
-def test_what_32_bit_mode_refuses(code: str) -> None:
-    """EVEX, gathers with 16-bit addresses, a map that does not exist, SYSCALL."""
-    data = bytes.fromhex(code) + bytes(8)
-    assert decode_plainly(data, 32) is None and decode_natively(data, 32) is None
+    """What 64-bit mode has not or has otherwise (at 0x20008000)."""
+    check_faces(code, text, 32)
 
 
 @pytest.mark.parametrize(
@@ -328,11 +328,9 @@ def test_what_32_bit_mode_refuses(code: str) -> None:
     ],
 )  # fmt: skip
 def test_what_is_different_in_16_bit_mode(code: str, text: str) -> None:
-    """Both faces (at 0x20008000); real-address mode decodes as protected mode does, but for what it does not have."""
+    """Also in real-address mode, which decodes as protected mode does, but for what it does not have."""
+    decoded = check_faces(code, text, 16)
     data = bytes.fromhex(code)
-    decoded = decode_plainly(data, 16)
-    assert decoded is not None and decode_natively(data, 16) == decoded
-    assert decoded.length == len(data) and disassemble(GUEST.rows, decoded, 16) == text
     real = guest("i8086")
     assert isinstance(real, X86Guest)
     if code in NOT_IN_REAL_MODE:
@@ -346,11 +344,15 @@ def test_what_is_different_in_16_bit_mode(code: str, text: str) -> None:
 NOT_IN_REAL_MODE = ("c5fc58c1", "63c8")
 
 
-@pytest.mark.parametrize("code", ["c4e26192 0447", "0f05", "62c0", "c4c0 7c58c1"])
-def test_what_16_bit_mode_refuses(code: str) -> None:
-    """Gathers with 16-bit addresses, SYSCALL, EVEX, a map that does not exist."""
+@pytest.mark.parametrize(
+    ("code", "mode"),
+    [*((code, mode) for mode in (32, 16) for code in ("62 c0", "62 f1 7c 48 58 c1", "c4 c0 7c 58 c1", "0f 05")),
+     ("67 c4e26192 04 47", 32), ("c4e26192 04 47", 16)],
+)  # fmt: skip
+def test_what_is_refused_outside_64_bit_mode(code: str, mode: int) -> None:
+    """EVEX, a map that does not exist, SYSCALL, gathers with 16-bit addresses."""
     data = bytes.fromhex(code) + bytes(8)
-    assert decode_plainly(data, 16) is None and decode_natively(data, 16) is None
+    assert decode_plainly(data, mode) is None and decode_natively(data, mode) is None
 
 
 def test_at_most_fifteen_bytes() -> None:

@@ -8,17 +8,18 @@ from dataclasses import replace
 import pytest
 
 from metaphrase.translator.guest import Description, guest
+from metaphrase.translator.x86 import state as s
 from metaphrase.translator.x86.guest import X86Guest
 from metaphrase.translator.x86.instructions.stack import push_segment
 from tests.oracle.native import ARENA_SIZE, CODE, FLAGS, Case
 from tests.oracle.real_mode import HANDLERS, VECTORS, Ended, RealMode, is_there
-from tests.translator.x86 import vendors
+from tests.translator.x86 import host
 from tests.translator.x86.differential import CASES, draw, row_id
+from tests.translator.x86.execution import Execution
 from tests.translator.x86.executors import NATIVE, Executors
 from tests.translator.x86.integer_setups import ROWS as INTEGER_ROWS
 from tests.translator.x86.interpreted import Seen, unpack_state
 from tests.translator.x86.observed import VECTOR_NAMES, Observed, differences
-from tests.translator.x86.vendors import Execution
 
 pytestmark = pytest.mark.skipif(not is_there(), reason="needs /dev/kvm")
 
@@ -61,7 +62,7 @@ def seen_there(ended: Ended, row: Description, ours: Observed) -> Observed:
     """What the machine saw, in the form of the others; what it does not tell is as ours. An exception's delivery is
     taken back."""
     registers, pc, flags, arena, event = dict(ended.registers), ended.pc, ended.flags, ended.arena, ""
-    selectors = tuple(ended.selectors[name] for name in ("es", "cs", "ss", "ds", "fs", "gs"))
+    selectors = tuple(ended.selectors[name] for name in s.SEGMENT_NAMES)
     if ended.vector is not None and row.name not in INTERRUPTS:
         event = VECTOR_NAMES.get(ended.vector, str(ended.vector))
         places = [ended.frame + at & 0xFFFF for at in range(6)]
@@ -97,7 +98,7 @@ def test_row_in_real_mode(executors: Executors, machine: RealMode, row: Descript
             code = code[:-1] + bytes([code[-1] & 0x7F])
         case = Case(code, drawn.state, drawn.case.memory, drawn.case.address, 16, "i8086")
         run = Execution(case, REAL.decode(case.code, case.address))
-        ended, undefined = machine.run(case), drawn.undefined | vendors.undefined(run)
+        ended, undefined = machine.run(case), drawn.undefined | host.undefined(run)
         if ended is None or (row.semantics is push_segment and drawn.size == 32):
             continue  # of which the upper half may be written or not
         pointer = any(kind.letter == "M" and kind.size == "p" for kind in row.operands)
@@ -110,7 +111,7 @@ def test_row_in_real_mode(executors: Executors, machine: RealMode, row: Descript
                 continue
             if pointer and ended.vector is not None and not ours.event:
                 continue  # the interpreter wants all of it before the end of the segment, the processor each part
-            expected = vendors.told(run, seen_there(ended, row, ours))
+            expected = host.told(run, seen_there(ended, row, ours))
             assert expected is not None
             found = differences(expected, ours, undefined)
             assert not found, f"{name}: {found} of {case.code.hex(' ')} from {case.state}"

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.oracle.native import MODES, SUPPORTED, WITHOUT_MODE
-from tests.translator.x86 import vendors
+from tests.translator.x86 import host
 from tests.translator.x86.differential import flag_mask, guest_of
+from tests.translator.x86.execution import Execution
 from tests.translator.x86.executors import Executors
 from tests.translator.x86.fuzz import regression_lines
 from tests.translator.x86.lines import parse_case
 from tests.translator.x86.observed import differences
-from tests.translator.x86.vendors import Execution
 
 pytestmark = pytest.mark.skipif(not SUPPORTED, reason="the oracle is an x86-64 CPU under Linux")
 
@@ -33,12 +33,12 @@ def check_line(executors: Executors, line: str, *names: str) -> None:
         pytest.skip(WITHOUT_MODE)
     decoded = guest_of(case).decode(case.code, case.address)
     run = Execution(case, decoded)
-    [expected] = vendors.observe_host(executors.oracle, [run])
+    [expected] = host.observe_host(executors.oracle, [run])
     assert expected is not None, "the host cannot tell"
     undefined = undefined or flag_mask(run.row.detail.undefined)
     for name in names:
         actual = executors.runners[name](case, decoded)
-        found = differences(expected, actual.observed, undefined | vendors.undefined(run))
+        found = differences(expected, actual.observed, undefined | host.undefined(run))
         assert not found, f"{name}: {found}"
 
 

@@ -14,17 +14,15 @@ import pytest
 from metaphrase.assembler import assemble
 from tests.oracle._segments import LOCAL, selector
 from tests.oracle.native import ARENA, ARENA_SIZE, CODE, ENTRY, FLAGS, MODES, REGISTERS, WITHOUT_MODE, Case, State
-from tests.translator.x86 import vendors
+from tests.translator.x86 import host
 from tests.translator.x86.differential import SEED, guest_of
 from tests.translator.x86.encodings import edge
+from tests.translator.x86.execution import Execution
 from tests.translator.x86.executors import NATIVE, Executors
 from tests.translator.x86.interpreted import RUNNERS
 from tests.translator.x86.observed import differences
-from tests.translator.x86.vendors import Execution
 
-pytestmark = [
-    pytest.mark.skipif(not MODES[16], reason=WITHOUT_MODE),
-]
+pytestmark = pytest.mark.skipif(not MODES[16], reason=WITHOUT_MODE)
 SIZES = {"": 16, "i286_stack32": 16, "i386_segments": 32, "i386_segments_stack16": 32}
 """The size of code of the guests; "" is that of 16-bit mode, i286."""
 DATA, EXTRA, READ_ONLY, DOWNWARDS, EXECUTE_ONLY, OTHER_CODE, ABSENT = map(selector, (2, 3, 4, 5, 6, 7, 8))
@@ -92,7 +90,7 @@ def executors() -> Iterator[Executors]:
         yield shared
 
 
-def draw_state(rng: random.Random, text: str) -> State:
+def draw_state(rng: random.Random) -> State:
     """Registers that are offsets in the segments, but for now and then one; flags, bases and no vectors."""
     registers = {name: rng.randrange(0x100, 0x7000) for name in REGISTERS[:8]}
     registers["rax"], registers["rdx"] = edge(rng, 32), edge(rng, 32)
@@ -113,16 +111,15 @@ def draw_cases(name: str, text: str) -> list[Case]:
     rng = random.Random(f"{name}|{text}|{SEED}")
     cases = []
     for _ in range(CASES):
-        state = draw_state(rng, text)
-        memory = bytearray(rng.randbytes(ARENA_SIZE))
-        cases.append(Case(code, state, {ARENA: bytes(memory)}, ENTRY, size, name))
+        state, memory = draw_state(rng), rng.randbytes(ARENA_SIZE)
+        cases.append(Case(code, state, {ARENA: memory}, ENTRY, size, name))
     return cases
 
 
 def check(executors: Executors, name: str, text: str, *runners: str) -> None:
     cases = draw_cases(name, text)
     runs = [Execution(case, guest_of(case).decode(case.code, case.address)) for case in cases]
-    expected = vendors.observe_host(executors.oracle, runs)
+    expected = host.observe_host(executors.oracle, runs)
     for runner in runners:
         for run, wanted in zip(runs, expected, strict=True):
             assert wanted is not None

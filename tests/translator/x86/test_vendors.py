@@ -7,12 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests.oracle.native import MODES, SUPPORTED, WITHOUT_MODE, Oracle
-from tests.translator.x86 import vendors
+from tests.translator.x86 import host
 from tests.translator.x86.differential import flag_mask, guest_of
+from tests.translator.x86.execution import Execution
+from tests.translator.x86.host import HERE
 from tests.translator.x86.interpreted import run_constants
 from tests.translator.x86.lines import parse_case
 from tests.translator.x86.observed import differences, observe_hardware
-from tests.translator.x86.vendors import DIFFERENCES, HERE, Difference, Execution
+from tests.translator.x86.vendors import DIFFERENCES, Difference
 
 pytestmark = pytest.mark.skipif(not SUPPORTED, reason="the oracle is an x86-64 CPU under Linux")
 
@@ -37,6 +39,6 @@ def test_the_host_differs_as_the_table_says(difference: Difference, oracle: Orac
     [result] = oracle.run([case])
     found = differences(observe_hardware(result), ours, undefined)
     assert bool(found) == (difference in HERE), found
-    [expected] = vendors.observe_host(oracle, [run])
+    [expected] = host.observe_host(oracle, [run])
     assert expected is not None
-    assert not differences(expected, ours, undefined | vendors.undefined(run))
+    assert not differences(expected, ours, undefined | host.undefined(run))

@@ -1,92 +1,29 @@
 """What processors of AMD do otherwise than those of Intel, so that either can be the oracle.
 
-The guest announces itself as Intel's and behaves so. On a host of AMD's, a case to which a row of DIFFERENCES applies
-is run by another encoding of the same meaning (`stand_in`), or what was seen is told as Intel's processor would leave
-it (`told`), or the part that neither manual defines is not compared (`undefined`). All else of such a case is compared
-as ever; on a host of Intel's nothing is changed. test_vendors.py sees to it that every row is true of the host at hand.
+The guest announces itself as Intel's and behaves so. On a host of AMD's (host.py), a case to which a row of DIFFERENCES
+applies is run by another encoding of the same meaning (`stand_in`), or what was seen is told as Intel's processor would
+leave it (`told`), or the part that neither manual defines is not compared (`undefined`). All else of such a case is
+compared as ever; on a host of Intel's nothing is changed. test_vendors.py sees to it that every row is true of the host
+at hand.
 
 Sections are those of Intel's Software Developer's Manual (SDM) and AMD's Architecture Programmer's Manual (APM).
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
-from pathlib import Path
 from typing import Final
 
-from metaphrase.translator.guest import Decoded, Description
 from metaphrase.translator.x86 import state as s
-from metaphrase.translator.x86.addresses import (
-    BASE,
-    INDEX,
-    MEMORY_BASE_SEGMENT,
-    MEMORY_INDEX_SEGMENT,
-    MEMORY_RESIZED,
-    REG,
-    RM,
-    SCALE,
-    SEGMENT,
-    VVVV,
-    Statics,
-)
+from metaphrase.translator.x86.addresses import MEMORY_RESIZED, REG, RM, VVVV
 from metaphrase.translator.x86.decoder import encoding_of
 from metaphrase.translator.x86.instructions import control, gathers
-from tests.oracle.native import ARENA, ARENA_SIZE, FLAGS, REGISTERS, Case, Oracle
-from tests.translator.x86.differential import GUEST, guest_of, rows_of
-from tests.translator.x86.interpreted import ArenaMemory, observe, pack_state
-from tests.translator.x86.observed import DOUBLE_NANS, MASK64, SINGLE_NANS, Observed, observe_hardware
-
-_PREFIXES: Final = frozenset((0x26, 0x2E, 0x36, 0x3E, *range(0x40, 0x50), 0x64, 0x65, 0x66, 0x67, 0xF0, 0xF2, 0xF3))
-
-
-@dataclass(frozen=True)
-class Execution:
-    """A case, and its first instruction as it is decoded."""
-
-    case: Case
-    decoded: Decoded
-
-    @property
-    def row(self) -> Description:
-        return GUEST.rows[self.decoded.row]
-
-    @property
-    def statics(self) -> Statics:
-        return Statics.unpack(self.decoded.statics)
-
-    @cached_property
-    def prefixes(self) -> bytes:
-        """The legacy and REX prefixes of its code."""
-        code = self.case.code
-        return code[: next(at for at, byte in enumerate(code) if byte not in _PREFIXES)]
-
-    def with_prefix(self, old: int, new: int) -> bytes:
-        """Its code with another byte wherever that prefix stands."""
-        return bytes(new if byte == old else byte for byte in self.prefixes) + self.case.code[len(self.prefixes) :]
-
-    def slot(self, field: int, size: int = 8) -> int:
-        """What the state holds, before it, where a register field of the decoded record points."""
-        offset = self.decoded.registers[field]
-        return int.from_bytes(pack_state(self.case)[offset : offset + size], "little")
-
-    @cached_property
-    def address(self) -> int:
-        """The linear address of its memory operand (SDM volume 1, 3.7.5)."""
-        kind, mode = self.statics.memory, guest_of(self.case).mode
-        address = self.slot(BASE) + self.decoded.displacement + (self.slot(INDEX) << self.decoded.registers[SCALE])
-        address &= (1 << (mode.other_address_size if kind == MEMORY_RESIZED else mode.size)) - 1
-        if kind in (MEMORY_BASE_SEGMENT, MEMORY_INDEX_SEGMENT, MEMORY_RESIZED):
-            address += self.slot(SEGMENT)
-        return address & (1 << mode.linear) - 1
-
-    def refused(self, event: str = "general_protection") -> Observed:
-        """What #GP leaves: everything as it was."""
-        case = self.case
-        arena = bytes(ArenaMemory(case).arena)
-        return observe(bytes(pack_state(case)), arena, case.state.mxcsr, event, None, case.address, case.mode)
+from tests.oracle.native import ARENA, ARENA_SIZE, FLAGS, REGISTERS
+from tests.translator.x86.differential import rows_of
+from tests.translator.x86.execution import Execution
+from tests.translator.x86.interpreted import ArenaMemory
+from tests.translator.x86.observed import DOUBLE_NANS, MASK64, SINGLE_NANS, Observed
 
 
 @dataclass(frozen=True)
@@ -206,8 +143,8 @@ def _shifted_through(run: Execution, seen: Observed) -> Observed:
 
 
 # --- vectors ----------------------------------------------------------------------------------------------------------
-_DOT_SINGLES: Final = ("dpps", "vdpps")
-_DOT_DOUBLES: Final = ("dppd", "vdppd")
+DOT_SINGLES: Final = ("dpps", "vdpps")
+DOT_DOUBLES: Final = ("dppd", "vdppd")
 
 
 def _misaligned_sha(run: Execution) -> bool:
@@ -356,7 +293,7 @@ DIFFERENCES: Final = (
         what="which of several NaNs a dot product gives",
         intel="SDM volume 2A, DPPS leaves it open: in hardware each lane adds in an order of its own.",
         amd="APM volume 4, DPPS leaves it open: in hardware all lanes have the sum of the first.",
-        applies=named(*_DOT_SINGLES),
+        applies=named(*DOT_SINGLES),
         undefined=SINGLE_NANS,
         example="c4e37140c2ff | xmm1=0x3f8000003f8000007fc000027fc00001 xmm2=0x3f8000003f8000003f8000003f800000",
     ),
@@ -364,7 +301,7 @@ DIFFERENCES: Final = (
         what="which of two NaNs a dot product of doubles gives",
         intel="SDM volume 2A, DPPD leaves it open: in hardware each lane adds in an order of its own.",
         amd="APM volume 4, DPPD leaves it open: in hardware both lanes have the sum of the first.",
-        applies=named(*_DOT_DOUBLES),
+        applies=named(*DOT_DOUBLES),
         undefined=DOUBLE_NANS,
         example="c4e37141c233 | xmm1=0x7ff80000000000027ff8000000000001 xmm2=0x3ff00000000000003ff0000000000000",
     ),
@@ -401,111 +338,3 @@ DIFFERENCES: Final = (
         example="0fc721 | rax=0x5 rcx=0x400000000000",
     ),
 )
-
-
-# --- what only AMD's processors accept --------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Accepted:
-    """Encodings that are undefined on Intel's processors, as in the guest, and are not on AMD's."""
-
-    what: str
-    intel: str
-    amd: str
-    pattern: str
-    """A regular expression of the code in hexadecimal digits, as it is behind any prefixes."""
-    example: str
-    prefix: str = ""
-    """One that must be there."""
-    feature: str = ""
-    """What /proc/cpuinfo must name, if not all processors of AMD's have it."""
-
-    def matches(self, code: bytes) -> bool:
-        others = "(?:26|2e|36|3e|4.|6[4-7]|f[023])*"
-        return bool(re.match(others + (self.prefix and self.prefix + others) + self.pattern, code.hex()))
-
-
-ACCEPTED: Final = (
-    Accepted(
-        what="AVX-512's mask registers above the seventh",
-        intel="SDM volume 2, 2.8 (types K20, K21): #UD.",
-        amd="The APM leaves it open: hardware ignores the fourth bit of the number.",
-        pattern="(?:c5[0-9ab].|c4[0246]1..|c4[8ace]1[0-389ab].)(?:4[1-7ab]|9[0-389])",
-        example="c4e10c45fe",
-        feature="avx512f",
-    ),
-    Accepted(
-        what="VPERMQ, VPERMPD with VEX.W of 0",
-        intel="SDM volume 2C, VPERMQ: VEX.W is 1, or #UD.",
-        amd="APM volume 4, VPERMQ has W of 1 too: hardware ignores it.",
-        pattern="c4[02468ace]37d0[01]",
-        example="c4e37d00c01b",
-    ),
-    Accepted(
-        what="LOCK MOV of CR0",
-        intel="SDM volume 2B, MOV (control registers): #UD with a LOCK prefix.",
-        amd="APM volume 3, MOV CRn: that is CR8, and #GP for programs.",
-        prefix="f0",
-        pattern="0f2[02][048c][0-7]",
-        example="f00f20c2",
-    ),
-    Accepted(
-        what="LOCK VERW",
-        intel="SDM volume 2B, VERR/VERW: #UD with a LOCK prefix.",
-        amd="APM volume 3, VERW says nothing of LOCK: hardware ignores it.",
-        prefix="f0",
-        pattern="0f00[26a][89a-f]",
-        example="f00f0028",
-    ),
-)
-
-
-# --- the host ---------------------------------------------------------------------------------------------------------
-def _cpuinfo(field: str) -> str:
-    path = Path("/proc/cpuinfo")
-    match = re.search(rf"^{field}\s*: (.*)$", path.read_text(), re.MULTILINE) if path.exists() else None
-    return match[1] if match else ""
-
-
-IS_AMD: Final = _cpuinfo("vendor_id") in ("AuthenticAMD", "HygonGenuine")
-_FEATURES: Final = ("", *_cpuinfo("flags").split())
-HERE: Final = tuple(one for one in DIFFERENCES if IS_AMD and ("hypervisor" in _FEATURES or not one.virtual))
-ACCEPTED_HERE: Final = tuple(one for one in ACCEPTED if IS_AMD and one.feature in _FEATURES)
-"""The rows that are true of the host."""
-NOT_IN_SEQUENCES: Final = frozenset((*_DOT_SINGLES, *_DOT_DOUBLES) if IS_AMD else ())
-"""Names of rows of whose results this host cannot tell all, so that what is computed from them cannot be compared."""
-
-
-def case_to_run(run: Execution) -> Case:
-    """The case that on this host does what the execution's does on a processor of Intel's."""
-    for one in HERE:
-        if one.stand_in and one.applies(run):
-            return replace(run.case, code=one.stand_in(run))
-    return run.case
-
-
-def observe_host(oracle: Oracle, runs: Sequence[Execution]) -> list[Observed | None]:
-    """What the host CPU leaves of each case, told as one of Intel's would leave it; None if it cannot tell."""
-    results = oracle.run([case_to_run(run) for run in runs])
-    return [told(run, observe_hardware(result)) for run, result in zip(runs, results, strict=True)]
-
-
-def told(run: Execution, seen: Observed | None) -> Observed | None:
-    """What the host CPU left of a case, told as one of Intel's would leave it; None if it cannot tell."""
-    for one in HERE:
-        if seen is not None and one.told and one.applies(run):
-            seen = one.told(run, seen)
-    return seen
-
-
-def undefined(run: Execution) -> int:
-    """What of an execution this host cannot tell: bits as in observed.py."""
-    bits = 0
-    for one in HERE:
-        if one.undefined and one.applies(run):
-            bits |= one.undefined
-    return bits
-
-
-def accepted_here(code: bytes) -> bool:
-    """Whether the host takes an encoding that is undefined on Intel's processors."""
-    return any(one.matches(code) for one in ACCEPTED_HERE)

@@ -8,7 +8,8 @@ from metaphrase.ir.graph import Value
 from metaphrase.ir.types import I16
 from metaphrase.translator.x86.addresses import Address
 from metaphrase.translator.x86.emitter import Memory, Register, X86Emitter
-from metaphrase.translator.x86.selectors import CS, code_segment, far_target, put_code_segment, selector_in
+from metaphrase.translator.x86.selectors import code_segment, far_target, put_code_segment, selector_in
+from metaphrase.translator.x86.state import CS
 from metaphrase.translator.x86.table import CONDITIONS, LEGACY, LONG, insn
 
 _CLEARED = 0x40300

@@ -10,12 +10,6 @@ from metaphrase.translator.x86.addresses import Address
 from metaphrase.translator.x86.emitter import Flags, Memory, Register, X86Emitter
 from metaphrase.translator.x86.instructions.stack import put_flags
 from metaphrase.translator.x86.selectors import (
-    CS,
-    DS,
-    ES,
-    FS,
-    GS,
-    SS,
     code_segment,
     far_target,
     load_segment,
@@ -23,6 +17,7 @@ from metaphrase.translator.x86.selectors import (
     segment_number,
     selector_in,
 )
+from metaphrase.translator.x86.state import CS, DS, ES, FS, GS, SS
 from metaphrase.translator.x86.table import LEGACY, insn
 
 _NESTED_TASK = 0x4000

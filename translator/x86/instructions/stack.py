@@ -28,12 +28,12 @@ def push(m: X86Emitter, source: Any) -> None:
     m.push(m.get(source))
 
 
-@insn("06", size="v", name="push", asm="push es", static=(0,), modes=LEGACY)
-@insn("0E", size="v", name="push", asm="push cs", static=(1,), modes=LEGACY)
-@insn("16", size="v", name="push", asm="push ss", static=(2,), modes=LEGACY)
-@insn("1E", size="v", name="push", asm="push ds", static=(3,), modes=LEGACY)
-@insn("0F A0", size="d64", name="push", asm="push fs", static=(4,))
-@insn("0F A8", size="d64", name="push", asm="push gs", static=(5,))
+@insn("06", size="v", name="push", asm="push es", static=(s.ES,), modes=LEGACY)
+@insn("0E", size="v", name="push", asm="push cs", static=(s.CS,), modes=LEGACY)
+@insn("16", size="v", name="push", asm="push ss", static=(s.SS,), modes=LEGACY)
+@insn("1E", size="v", name="push", asm="push ds", static=(s.DS,), modes=LEGACY)
+@insn("0F A0", size="d64", name="push", asm="push fs", static=(s.FS,))
+@insn("0F A8", size="d64", name="push", asm="push gs", static=(s.GS,))
 def push_segment(m: X86Emitter, number: int) -> None:
     """PUSH of a segment register; in 64-bit mode those of FS and GS are null. SDM volume 2B, PUSH."""
     m.push(m.const(0, m.size) if m.mode.is_long else selector_in(m, m.const(number, 64)).zext(m.size))

@@ -1,0 +1,66 @@
+"""The processor at hand as an oracle: what is true of it among what vendors do otherwise, and cases run on it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from tests.oracle.native import Case, Oracle
+from tests.translator.x86.accepted import ACCEPTED
+from tests.translator.x86.execution import Execution
+from tests.translator.x86.observed import Observed, observe_hardware
+from tests.translator.x86.vendors import DIFFERENCES, DOT_DOUBLES, DOT_SINGLES
+
+
+def _cpuinfo(field: str) -> str:
+    path = Path("/proc/cpuinfo")
+    match = re.search(rf"^{field}\s*: (.*)$", path.read_text(), re.MULTILINE) if path.exists() else None
+    return match[1] if match else ""
+
+
+IS_AMD: Final = _cpuinfo("vendor_id") in ("AuthenticAMD", "HygonGenuine")
+_FEATURES: Final = ("", *_cpuinfo("flags").split())
+HERE: Final = tuple(one for one in DIFFERENCES if IS_AMD and ("hypervisor" in _FEATURES or not one.virtual))
+ACCEPTED_HERE: Final = tuple(one for one in ACCEPTED if IS_AMD and one.feature in _FEATURES)
+"""The rows that are true of the host."""
+NOT_IN_SEQUENCES: Final = frozenset((*DOT_SINGLES, *DOT_DOUBLES) if IS_AMD else ())
+"""Names of rows of whose results this host cannot tell all, so that what is computed from them cannot be compared."""
+
+
+def case_to_run(run: Execution) -> Case:
+    """The case that on this host does what the execution's does on a processor of Intel's."""
+    for one in HERE:
+        if one.stand_in and one.applies(run):
+            return replace(run.case, code=one.stand_in(run))
+    return run.case
+
+
+def observe_host(oracle: Oracle, runs: Sequence[Execution]) -> list[Observed | None]:
+    """What the host CPU leaves of each case, told as one of Intel's would leave it; None if it cannot tell."""
+    results = oracle.run([case_to_run(run) for run in runs])
+    return [told(run, observe_hardware(result)) for run, result in zip(runs, results, strict=True)]
+
+
+def told(run: Execution, seen: Observed | None) -> Observed | None:
+    """What the host CPU left of a case, told as one of Intel's would leave it; None if it cannot tell."""
+    for one in HERE:
+        if seen is not None and one.told and one.applies(run):
+            seen = one.told(run, seen)
+    return seen
+
+
+def undefined(run: Execution) -> int:
+    """What of an execution this host cannot tell: bits as in observed.py."""
+    bits = 0
+    for one in HERE:
+        if one.undefined and one.applies(run):
+            bits |= one.undefined
+    return bits
+
+
+def accepted_here(code: bytes) -> bool:
+    """Whether the host takes an encoding that is undefined on Intel's processors."""
+    return any(one.matches(code) for one in ACCEPTED_HERE)
