@@ -34,10 +34,10 @@ demo: packages setup  ## Run Debian's own programs translated, beside native
 	@$(BIN)/python -m metaphrase.demo
 
 test: packages setup  ## Run the tests (about ten minutes on two cores)
-	@$(BIN)/python -m pytest -q -n $(JOBS) -m "not fuzz"
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m "not fuzz"
 
 test-all: packages setup  ## Run the tests with every program on every tier, link and optimisation level
-	@METAPHRASE_TEST_FULL=1 $(BIN)/python -m pytest -q -n $(JOBS) -m "not fuzz"
+	@METAPHRASE_TEST_FULL=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m "not fuzz"
 
 check: setup  ## Lint, type-check, and see that imports run downwards only
 	@$(BIN)/ruff check .

@@ -14,12 +14,13 @@ import pytest
 
 from metaphrase.translator.guest import Decoded, Description
 from tests.oracle.native import MODES, SUPPORTED, WITHOUT_MODE, Case
-from tests.translator.x86.differential import CASES, GUEST, ROWS, draw, row_id
+from tests.translator.x86.differential import CASES, GUEST, draw, row_id
 from tests.translator.x86.executors import Executors
 from tests.translator.x86.fuzz import fuzz, keep
 from tests.translator.x86.integer_setups import ROWS as INTEGER_ROWS
 from tests.translator.x86.interpreted import Seen, run_constants
 from tests.translator.x86.lines import parse_case
+from tests.translator.x86.selection import SLICE
 
 pytestmark = pytest.mark.skipif(not SUPPORTED, reason="the oracle is an x86-64 CPU under Linux")
 
@@ -30,7 +31,7 @@ def executors() -> Iterator[Executors]:
         yield shared
 
 
-@pytest.mark.parametrize(("row", "mode"), ROWS, ids=row_id)
+@pytest.mark.parametrize(("row", "mode"), SLICE, ids=row_id)
 def test_row(executors: Executors, row: Description, mode: int) -> None:
     if not MODES[mode]:
         pytest.skip(WITHOUT_MODE)
