@@ -149,8 +149,18 @@ HOT_QUEUE_LENGTH: Final = 1024
 DIRTY_LENGTH: Final = 1024
 MAX_BLOCK: Final = 64
 """Most instructions of a tier-0 block."""
-LOOKUP_HASH: Final = 0x9E3779B97F4A7C15
+_LOOKUP_HASH: Final = 0x9E3779B97F4A7C15
+LOOKUP_HASH: Final = _LOOKUP_HASH - (1 << 64)
+GROUP_SHIFT, ALONG_SHIFT = 10, 4
+"""Blocks whose addresses agree above the first many bits have their places together in the table of blocks, in the order
+of the bits above the second many."""
+ALONG_MASK: Final = (1 << GROUP_SHIFT - ALONG_SHIFT) - 1
 
+
+def lookup_index(pc: int, bits: int) -> int:
+    """Where native code begins to look for a guest pc in a table of 2 to the power `bits` entries."""
+    start = ((pc >> GROUP_SHIFT) * _LOOKUP_HASH & (1 << 64) - 1) >> 64 - bits
+    return start + (pc >> ALONG_SHIFT & ALONG_MASK) & (1 << bits) - 1
 
 ROOTS_MARK: Final = 0x4D50_526F_6F74_7321
 """Stands in the native code for the address of the process's `roots`, which the loader puts in its place."""

@@ -73,7 +73,8 @@ def source(layout: Layout) -> str:
         _text("lock", lock=c.LOCK, turns=_TURNS - 1, sched_yield=_SCHED_YIELD),
         _text(
             "dispatch", shared=c.SHARED,
-            pc=layout.program_counter, table=c.LOOKUP_TABLE, shift=c.LOOKUP_SHIFT, hash=c.LOOKUP_HASH - (1 << 64),
+            pc=layout.program_counter, table=c.LOOKUP_TABLE, shift=c.LOOKUP_SHIFT, hash=c.LOOKUP_HASH,
+            group_shift=c.GROUP_SHIFT, along_shift=c.ALONG_SHIFT, along_mask=c.ALONG_MASK,
             immediate=r.IMMEDIATE, displacement=r.DISPLACEMENT,
         ),
         _text(
@@ -98,7 +99,7 @@ def source(layout: Layout) -> str:
             pc=layout.program_counter, next=c.ARENA_NEXT, end=c.ARENA_END, reason=c.EXIT_REASON,
             room=(c.MAX_BLOCK + 3) * r.SIZE, ARENA=c.Reasons.ARENA, LOOKUP=c.Reasons.LOOKUP,
             CODE_PAGE=c.Reasons.CODE_PAGE, fault_address=c.FAULT_ADDRESS, count=c.LOOKUP_COUNT, limit=c.LOOKUP_LIMIT,
-            table=c.LOOKUP_TABLE, shift=c.LOOKUP_SHIFT, hash=c.LOOKUP_HASH - (1 << 64), page_shift=_PAGE_SHIFT,
+            table=c.LOOKUP_TABLE, shift=c.LOOKUP_SHIFT, page_shift=_PAGE_SHIFT,
             decoding=c.DECODING_PC, decoding_block=c.DECODING_BLOCK, shared=c.SHARED,
             decoder_table=c.DECODER_TABLE, stop=c.STOP_BEFORE, rows=c.ROWS,
             record_pc=r.PC, immediate=r.IMMEDIATE, displacement=r.DISPLACEMENT, next_pc=r.NEXT_PC, form=r.FORM,
@@ -111,7 +112,6 @@ def source(layout: Layout) -> str:
             "forget", shared=c.SHARED,
             next=c.ARENA_NEXT, immediate=r.IMMEDIATE, size=r.SIZE, record_pc=r.PC, next_pc=r.NEXT_PC,
             page_shift=_PAGE_SHIFT, region=c.HEADER_REGION, table=c.LOOKUP_TABLE, shift=c.LOOKUP_SHIFT,
-            hash=c.LOOKUP_HASH - (1 << 64),
         ),
         _text(
             "arrival",

@@ -141,9 +141,9 @@ class LinuxProcess:
         """Replace whatever is in memory by a program, ready to run (the second half of execve)."""
         self._require_guest(program)
         try:
+            self.cpu.reset()  # before the memory goes, which would have it forget its translations one by one
             if len(self.window.regions):
                 self.window.clear()
-            self.cpu.reset()
             self.space.reset(self.memory_limits.get(_RLIMIT_STACK, (None, None))[0])
             self.image = load(program, self.space)
             self.trampoline = map_trampoline(self.space, self.abi.trampoline)

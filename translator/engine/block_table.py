@@ -34,7 +34,7 @@ class BlockTable:
 
     def find(self, pc: int) -> int:
         """The header of the block at a guest address, 0 if there is none."""
-        index = (pc * c.LOOKUP_HASH & (1 << 64) - 1) >> (64 - self.sizes.lookup_bits)
+        index = c.lookup_index(pc, self.sizes.lookup_bits)
         while True:
             key = self.lookup.u64(16 * index)
             if key == pc ^ (1 << 64) - 1:

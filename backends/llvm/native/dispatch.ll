@@ -7,15 +7,28 @@ define internal ${convention} void @dispatch_state(ptr %state, ptr %op${carried}
   ret void
 }
 
+; Where the search for a guest pc begins in the table of blocks. Code that lies together has its places together: programs
+; then touch few pages of the table, most of which a new process would have to make first.
+define internal i64 @first_place(ptr %state, i64 %pc) alwaysinline nounwind {
+  %shift.p = getelementptr i8, ptr %state, i64 ${shift}
+  %shift = load i64, ptr %shift.p
+  %mask = lshr i64 -1, %shift
+  %group = lshr i64 %pc, ${group_shift}
+  %product = mul i64 %group, ${hash}
+  %start = lshr i64 %product, %shift
+  %along = lshr i64 %pc, ${along_shift}
+  %within = and i64 %along, ${along_mask}
+  %place = add i64 %start, %within
+  %index = and i64 %place, %mask
+  ret i64 %index
+}
+
 ; Go on at a guest pc, which stands in the place of the record: the first probe of the lookup table is in line.
 define ${convention} void @dispatch(ptr %state, ptr %op${carried}) nounwind {
   %pc = ptrtoint ptr %op to i64
   %table.p = getelementptr i8, ptr %state, i64 ${table}
   %table = load ptr, ptr %table.p
-  %shift.p = getelementptr i8, ptr %state, i64 ${shift}
-  %shift = load i64, ptr %shift.p
-  %product = mul i64 %pc, ${hash}
-  %index = lshr i64 %product, %shift
+  %index = call i64 @first_place(ptr %state, i64 %pc)
   %entry = getelementptr {i64, ptr}, ptr %table, i64 %index
   %key = load atomic i64, ptr %entry acquire, align 8
   %wanted = xor i64 %pc, -1
@@ -98,8 +111,7 @@ define internal ptr @find(ptr %state, i64 %pc) nounwind {
   %shift.p = getelementptr i8, ptr %state, i64 ${shift}
   %shift = load i64, ptr %shift.p
   %mask = lshr i64 -1, %shift
-  %product = mul i64 %pc, ${hash}
-  %first = lshr i64 %product, %shift
+  %first = call i64 @first_place(ptr %state, i64 %pc)
   %wanted = xor i64 %pc, -1
   br label %probe
 probe:

@@ -66,8 +66,7 @@ define internal void @unremember(ptr %state, i64 %pc) nounwind {
   %shift.p = getelementptr i8, ptr %state, i64 ${shift}
   %shift = load i64, ptr %shift.p
   %mask = lshr i64 -1, %shift
-  %product = mul i64 %pc, ${hash}
-  %first = lshr i64 %product, %shift
+  %first = call i64 @first_place(ptr %state, i64 %pc)
   %complement = xor i64 %pc, -1
   br label %probe
 probe:

@@ -195,8 +195,7 @@ define internal i64 @remember(ptr %state, i64 %pc, ptr %header) nounwind {
   %shift.p = getelementptr i8, ptr %state, i64 ${shift}
   %shift = load i64, ptr %shift.p
   %mask = lshr i64 -1, %shift
-  %product = mul i64 %pc, ${hash}
-  %first = lshr i64 %product, %shift
+  %first = call i64 @first_place(ptr %state, i64 %pc)
   br label %probe
 probe:
   %index = phi i64 [%first, %0], [%next, %more]
