@@ -152,8 +152,8 @@ MAX_BLOCK: Final = 64
 _LOOKUP_HASH: Final = 0x9E3779B97F4A7C15
 LOOKUP_HASH: Final = _LOOKUP_HASH - (1 << 64)
 GROUP_SHIFT, ALONG_SHIFT = 10, 4
-"""Blocks whose addresses agree above the first many bits have their places together in the table of blocks, in the order
-of the bits above the second many."""
+"""Blocks whose addresses agree above the first many bits have their places together in the table of blocks, in the
+order of the bits above the second many."""
 ALONG_MASK: Final = (1 << GROUP_SHIFT - ALONG_SHIFT) - 1
 
 

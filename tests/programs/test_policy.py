@@ -378,3 +378,32 @@ def test_nothing_is_left_of_a_run_that_is_ended(host: Host) -> None:
     assert not left
     assert child.returncode == 128 + 15
     assert not list(host.temporary.iterdir()) and not (host.work / "kept").exists()
+
+
+def test_the_folder_of_a_killed_run_is_removed_by_a_later_one(tmp_path: Path) -> None:
+    def begin() -> tuple[subprocess.Popen[bytes], Path]:
+        known = set(tmp_path.iterdir())
+        command = metaphrase_command("run", "--policy", "sandbox", "/bin/cat")
+        started = subprocess.Popen(
+            command, env=environment(TMPDIR=str(tmp_path)), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert started.stdin is not None and started.stdout is not None
+        started.stdin.write(b"x\n")
+        started.stdin.flush()
+        assert started.stdout.readline() == b"x\n"
+        (folder,) = set(tmp_path.iterdir()) - known
+        os.utime(folder, (0, 0))
+        return started, folder
+
+    killed, abandoned = begin()
+    killed.kill()
+    killed.wait()
+    assert abandoned.is_dir()
+    running, used = begin()
+    assert not abandoned.exists()
+    another, _ = begin()
+    assert used.is_dir()
+    for process in (running, another):
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+    assert not list(tmp_path.iterdir())

@@ -12,6 +12,7 @@ import hashlib
 import os
 import stat
 import tempfile
+import time
 from contextlib import suppress
 
 from metaphrase.machines.linux import host
@@ -21,6 +22,8 @@ from metaphrase.machines.linux.policy import PolicyError
 _FOLDERS = ("upper", "gone", "work", "processes")
 _LOCK = "lock"
 _PREFIX = "metaphrase-scratch-"
+_YOUNG = 60.0
+"""Seconds in which a folder may have no lock yet."""
 
 
 class Scratch:
@@ -31,7 +34,9 @@ class Scratch:
         self._lock = -1
         try:
             if keep is None:
+                _remove_abandoned(tempfile.gettempdir())
                 self.folder = os.path.realpath(tempfile.mkdtemp(prefix=_PREFIX))
+                self._lock = _locked(f"{self.folder}/{_LOCK}")
             else:
                 os.makedirs(keep, mode=0o700, exist_ok=True)
                 self.folder = os.path.realpath(keep)
@@ -80,7 +85,7 @@ class Scratch:
         """Remove a temporary folder with all that is in it."""
         if not self.is_kept:
             remove_folder(os.fsencode(self.folder))
-        elif self._lock >= 0:
+        if self._lock >= 0:
             host.close_private(self._lock)
             self._lock = -1
 
@@ -95,6 +100,24 @@ def _locked(path: str) -> int:
         folder = os.path.dirname(path)
         raise PolicyError(f"keep = {folder!r}: another run has the folder; wait, or name another") from None
     return descriptor
+
+
+def _remove_abandoned(parent: str) -> None:
+    """Remove the temporary folders of runs that were killed, whose locks nobody holds any more."""
+    for entry in os.scandir(parent):
+        if not entry.name.startswith(_PREFIX):
+            continue
+        with suppress(OSError):  # somebody else's, or gone by now
+            about = entry.stat(follow_symlinks=False)
+            is_ours = stat.S_ISDIR(about.st_mode) and about.st_uid == os.geteuid()
+            if not is_ours or time.time() - about.st_mtime < _YOUNG:
+                continue
+            lock = os.open(f"{entry.path}/{_LOCK}", os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                remove_folder(os.fsencode(entry.path))
+            finally:
+                os.close(lock)
 
 
 def remove_folder(path: bytes) -> None:
