@@ -13,6 +13,9 @@ from metaphrase.translator.engine.host_memory import GuestMemory, HostBlock, pro
 PAGE = 4096
 _READ, _WRITE = 1, 2
 _SLOTS = 1 << 16
+_AT_ONCE = 16
+"""Pages of code that the guest may not write are added in stretches that end at multiples of this: each costs an exit
+of native code otherwise."""
 _REMOVED = (1 << 64) - 1
 """Stands in the table where a page was taken out."""
 
@@ -63,13 +66,25 @@ class CodePages:
         page = address // PAGE
         if address >= 1 << WINDOW_BITS or not self.memory.check_execute(page * PAGE):
             return False
-        writable = self.memory.check_write(page * PAGE)
-        self._pages[page] = writable
-        if writable:
+        if self.memory.check_write(page * PAGE):
             protect(self.memory.base + page * PAGE, PAGE, _READ)
+            self._put(page, True, start)
+            return True
+        behind = (page // _AT_ONCE + 1) * _AT_ONCE
+        while True:
+            self._put(page, False, start)
+            page += 1
+            if page == behind or page in self._pages or not self._is_constant(page):
+                return True
+
+    def _is_constant(self, page: int) -> bool:
+        """Whether the guest may execute a page, but not write it."""
+        return self.memory.check_execute(page * PAGE) and not self.memory.check_write(page * PAGE)
+
+    def _put(self, page: int, writable: bool, start: int) -> None:
+        self._pages[page] = writable
         self._insert(page, writable)
         self._starts[page] = start
-        return True
 
     def open(self, page: int) -> None:
         """Let the guest write to a page, whose code is forgotten; called while no guest code runs."""
