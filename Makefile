@@ -8,11 +8,12 @@ JOBS ?= 2
 SECONDS ?= 120
 MINUTES ?= 60
 CASES ?= 10000
+COUNT ?= 10000
 SEED ?=
 BENCH ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo test test-all check bench bench-quick fuzz campaign soak clean
+.PHONY: help setup packages demo test test-all check bench bench-quick fuzz campaign soak soak-processes clean
 
 help:  ## Show these targets
 	@echo "Metaphrase: a dynamic binary translator as a Python library."
@@ -58,6 +59,9 @@ campaign: packages setup  ## Run random cases until each form of x86-64 has CASE
 
 soak: setup  ## Run ever-changing code for MINUTES (60) and see that memory does not grow
 	@$(BIN)/python -m tests.soak $(MINUTES)
+
+soak-processes: setup  ## Start processes and threads COUNT (10000) times and see that nothing of them stays
+	@$(BIN)/python -m tests.soak_processes $(COUNT)
 
 clean:  ## Remove what was built (the environment too)
 	rm -rf $(VENV) .cache build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks

@@ -19,3 +19,8 @@ def steps_program() -> str:
 def changing_program() -> str:
     """Code that changes all the time, in several ways: its arguments are the way and a count (see the source)."""
     return str(build(SOURCES / "changing.c", ["-O2", "-static"], folder=CACHE))
+
+
+def starts_program() -> str:
+    """Processes and threads that come and go: its argument is how many rounds of them (see the source)."""
+    return str(build(SOURCES / "starts.c", ["-O1", "-pthread"], folder=CACHE))

@@ -42,7 +42,7 @@ obase=16
 SUMS = r'{ s[$3] += $1 } END { for (i = 0; i < 31; i++) printf "%d %d %.3f\n", i, s[i], s[i] / 7 }'
 PYTHON_LINE = "print(sum(i * i for i in range(1000)), 2**100, 'é'.encode())"
 FILES = ("text/a.txt", "text/b.txt", "text/deep/er/c.txt", "code/numbers.c", "code/run.sh", "empty")
-HEAVY = {"busybox-sh", "busybox-sed", "busybox-bc", "bzip2", "dash", "perl"}
+HEAVY = {"bash", "busybox-sh", "busybox-sed", "busybox-bc", "bzip2", "dash", "perl"}
 HEAVY |= {"sqlite3", "sqlite3-reals", "python3-c", "python3-script", "python3-threads", "7zz"}
 
 
@@ -92,6 +92,7 @@ RUNS = [
     Run("date", ("/bin/date", "-u", "-d", "@1709210096", "+%c %j %G-W%V")),
     Run("bc", ("/usr/bin/bc", "-lq"), stdin=ARITHMETIC),
     Run("dash", ("/bin/dash", "{scripts}/tour.sh", "one", "two words"), status=3, writes=True),
+    Run("bash", ("/bin/bash", "{scripts}/workshop.bash"), status=4, writes=True),
     Run("perl", ("/usr/bin/perl", "{scripts}/report.pl"), status=5, writes=True),
     Run("sqlite3", ("/usr/bin/sqlite3", "-batch", "test.db", ".read {scripts}/database.sql"), status=1, writes=True),
     Run("sqlite3-reals", ("/usr/bin/sqlite3", "-batch", "test.db", ".read {scripts}/reals.sql"), writes=True),
