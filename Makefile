@@ -25,6 +25,7 @@ $(STAMP): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV) (once)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,notebook]'
+	@$(BIN)/python -m compileall -q ir translator backends machines metaphrase benchmarks
 	@$(BIN)/metaphrase precompile
 	@touch $@
 
