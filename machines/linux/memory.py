@@ -65,6 +65,8 @@ class Window:
         self.regions = RegionMap()
         self.code_changed = _ignore_code_change
         self._writable_code = False
+        #: Whether some of a file may be written where it is mapped, and so perhaps code that is mapped elsewhere.
+        self._writes_files = False
         self._reserved = 0
         self._reserved = _reserve(self._extent)
         self.base = self._reserved + ZONE
@@ -136,7 +138,7 @@ class Window:
         self.code_changed(0, self.size)
         host.mmap(self.base, self.size, PROT_NONE, _RESERVED | MAP_FIXED)
         self.regions = RegionMap()
-        self._writable_code = False
+        self._writable_code = self._writes_files = False
 
     def unmap_uninherited(self) -> None:
         """In the child of a fork: forget what is not for it."""
@@ -151,7 +153,8 @@ class Window:
         self._code_lost(start, start + length)
         host.mprotect(self.base + start, length, protection & ~PROT_EXEC | _implied(protection))
         self.regions.protect(start, start + length, protection)
-        self._writable_code |= protection & (PROT_WRITE | PROT_EXEC) == PROT_WRITE | PROT_EXEC
+        for region in self.regions.overlapping(start, start + length):
+            self._note_writable(region)
 
     def move(self, old: int, length: int, new: int, *, stays: bool = False) -> None:
         """Move the pages of one region to another place, over whatever is there; the old place is unmapped, or stays
@@ -199,6 +202,19 @@ class Window:
         """Whether the guest may write the page at this address."""
         region = self.regions.find(page)
         return region is not None and region.protection & PROT_WRITE != 0
+
+    def writable_aliases(self, page: int) -> list[int]:
+        """Where else in its address space the guest may write the page at this address: other mappings of a file."""
+        region = self.regions.find(page) if self._writes_files else None
+        if region is None or not region.inode:
+            return []
+        place = region.offset + page - region.start
+        found = [other.start + place - other.offset for other in self.regions
+                 if other.writes_file and other.is_of(region)
+                 and other.offset <= place < other.offset + other.end - other.start]  # fmt: skip
+        others = [address for address in found if address != page]
+        self._writable_code |= bool(others)
+        return others
 
     # Data. Bad addresses raise GuestFault; nothing here can make the host fault.
 
@@ -309,11 +325,25 @@ class Window:
 
     def _record(self, region: Region) -> None:
         self.regions.insert(region)
+        self._note_writable(region)
+
+    def _note_writable(self, region: Region) -> None:
+        """What may be written from now on in a region: code there, or in other mappings of the same file."""
         self._writable_code |= region.protection & (PROT_WRITE | PROT_EXEC) == PROT_WRITE | PROT_EXEC
+        if not region.writes_file:
+            return
+        self._writes_files = True
+        last = region.offset + region.end - region.start
+        for other in self.regions:
+            if other.protection & PROT_EXEC and other.is_of(region):
+                start = other.start + max(region.offset - other.offset, 0)
+                end = min(other.start + last - other.offset, other.end)
+                if start < end:
+                    self.code_changed(start, end)
 
     def _code_lost(self, start: int, end: int) -> None:
         for region in self.regions.overlapping(start, end):
-            if region.protection & PROT_EXEC:
+            if region.protection & PROT_EXEC or region.writes_file:
                 self.code_changed(max(start, region.start), min(end, region.end))
 
     def _pieces(self, address: int, length: int, protection: int) -> list[tuple[Region, int, int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from mmap import PROT_WRITE
 
 
 @dataclass(slots=True)
@@ -32,6 +33,15 @@ class Region:
         """The piece [start, end) of this region."""
         offset = self.offset + (start - self.start) if self.inode else 0
         return replace(self, start=start, end=end, offset=offset)
+
+    @property
+    def writes_file(self) -> bool:
+        """Whether what the guest writes here is seen in other mappings of the file."""
+        return self.shared and self.inode != 0 and self.protection & PROT_WRITE != 0
+
+    def is_of(self, other: Region) -> bool:
+        """Whether both are of the same file."""
+        return self.inode == other.inode and self.device == other.device
 
     def continues(self, other: Region) -> bool:
         """Whether `other`, which starts where this ends, can be recorded as one region with it."""

@@ -1,7 +1,8 @@
 """The guest's pages that code was translated from, and their protection: writes to them must be noticed.
 
-A page that the guest may write is write-protected while there is code of it. The signal handler opens it when it is
-written, and notes it in a ring; the translations are then dropped.
+A page that the guest may write is write-protected while there is code of it, wherever the guest may write it: a file
+can be mapped for writing in one place, and as code in another. The signal handler opens such a page when it is written,
+and notes it in a ring; the translations are then dropped.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ class CodePages:
         self.written: set[int] = set()
         """Pages whose code was written to after it had been translated: they stay in tier 0, which is exact."""
         self._pages: dict[int, bool] = {}
+        """By page, whether the guest may write it; those too in which it may write what is code elsewhere."""
+        self._code_of: dict[int, set[int]] = {}
+        """The pages of code that can be written in another page."""
         self._starts: dict[int, int] = {}
         """Where in the arena the first block of a page can lie."""
         self._removed = 0
@@ -66,9 +70,13 @@ class CodePages:
         page = address // PAGE
         if address >= 1 << WINDOW_BITS or not self.memory.check_execute(page * PAGE):
             return False
-        if self.memory.check_write(page * PAGE):
-            protect(self.memory.base + page * PAGE, PAGE, _READ)
-            self._put(page, True, start)
+        aliases = self.memory.writable_aliases(page * PAGE)
+        if aliases or self.memory.check_write(page * PAGE):
+            for alias in (address // PAGE for address in aliases):
+                self._code_of.setdefault(alias, set()).add(page)
+                if alias not in self._pages:
+                    self._close(alias, start)
+            self._close(page, start)
             return True
         behind = (page // _AT_ONCE + 1) * _AT_ONCE
         while True:
@@ -79,7 +87,16 @@ class CodePages:
 
     def _is_constant(self, page: int) -> bool:
         """Whether the guest may execute a page, but not write it."""
-        return self.memory.check_execute(page * PAGE) and not self.memory.check_write(page * PAGE)
+        memory, address = self.memory, page * PAGE
+        return (
+            memory.check_execute(address) and not memory.check_write(address) and not memory.writable_aliases(address)
+        )
+
+    def _close(self, page: int, start: int) -> None:
+        """Put in a page whose code may be written."""
+        if self.memory.check_write(page * PAGE):
+            protect(self.memory.base + page * PAGE, PAGE, _READ)
+        self._put(page, True, start)
 
     def _put(self, page: int, writable: bool, start: int) -> None:
         self._pages[page] = writable
@@ -89,7 +106,7 @@ class CodePages:
     def open(self, page: int) -> None:
         """Let the guest write to a page, whose code is forgotten; called while no guest code runs."""
         self._remove(page)
-        if self._pages.pop(page, False):
+        if self._pages.pop(page, False) and self.memory.check_write(page * PAGE):
             protect(self.memory.base + page * PAGE, PAGE, _READ | _WRITE)
 
     def take_written(self, count: int) -> list[int] | None:
@@ -101,18 +118,28 @@ class CodePages:
         for page in pages:
             self._remove(page)
             self._pages.pop(page, None)
-            self.written.add(page)
+        for page in self._written_in(pages):
+            self.open(page)
+            pages.add(page)
+        self.written |= pages
         return sorted(pages) if count <= c.DIRTY_LENGTH else None
 
     def take(self, start: int, end: int) -> list[int]:
-        """Take out and open the pages of guest addresses [start, end): those that had code."""
+        """Take out and open the pages of guest addresses [start, end): those that had code, and code written there."""
         first, last = start // PAGE, (end - 1) // PAGE
         if self.written:
             self.written = {page for page in self.written if not first <= page <= last}
-        lost = [page for page in self._pages if first <= page <= last]
+        lost = {page for page in self._pages if first <= page <= last}
+        lost |= self._written_in(lost)
         for page in lost:
             self.open(page)
-        return lost
+        return sorted(lost)
+
+    def _written_in(self, aliases: set[int]) -> set[int]:
+        """The pages of code that the guest can write in some pages, which are told once."""
+        if not self._code_of:
+            return set()
+        return {page for alias in aliases for page in self._code_of.pop(alias, ()) if page in self._pages}
 
     def first_block(self, pages: list[int], otherwise: int) -> int:
         """Where in the arena the first block of pages that were taken out can lie."""
@@ -126,10 +153,12 @@ class CodePages:
         """Take out and open all pages."""
         for page in list(self._pages):
             self.open(page)
+        self._code_of.clear()
 
     def reset(self) -> None:
         """As at the start of a process, whose memory is new."""
         self._pages.clear()
+        self._code_of.clear()
         self.written.clear()
         self._rebuild()
 

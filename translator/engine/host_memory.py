@@ -29,6 +29,9 @@ class GuestMemory(Protocol):
     def check_write(self, page: int) -> bool:
         """Whether the guest may write the page at this address."""
 
+    def writable_aliases(self, page: int) -> list[int]:
+        """Where else in its address space the guest may write the page at this address."""
+
     def read(self, address: int, length: int) -> bytes:
         """Bytes of guest memory; raises an error for addresses that are not mapped."""
 

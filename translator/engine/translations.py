@@ -116,7 +116,7 @@ class Translations:
             self.flush(forget_pages=True)
         if self.pages.known(page):
             return True  # another thread has come here too
-        if not self.memory.check_write(page * PAGE):
+        if not self.memory.check_write(page * PAGE) and not self.memory.writable_aliases(page * PAGE):
             return self.pages.add(address, self.word(c.ARENA_NEXT))
         with self.threads.stopped:  # a write finds the page writable, or in the table
             return self.pages.add(address, self.word(c.ARENA_NEXT))
@@ -137,9 +137,9 @@ class Translations:
     def forget_own_page(self, page: int) -> None:
         """Open a page that an instruction in it writes to, and forget its code."""
         with self.threads.stopped:
-            self.pages.open(page)
-            self.pages.written.add(page)
-            self._forget([page])
+            for lost in self.pages.take(page * PAGE, (page + 1) * PAGE):
+                self.pages.written.add(lost)
+                self._forget([lost])
 
     def invalidate(self, start: int, end: int) -> None:
         """Forget code translated from guest addresses [start, end): it is changing, or no longer executable."""
@@ -148,8 +148,11 @@ class Translations:
                 return
             with self.threads.stopped:
                 lost = self.pages.take(start, end)
-                if lost:
-                    self._forget(lost)
+                inside = [page for page in lost if start // PAGE <= page <= (end - 1) // PAGE]
+                if inside:
+                    self._forget(inside)
+                for page in set(lost).difference(inside):
+                    self._forget([page])
 
     def _forget(self, pages: list[int]) -> None:
         """Drop what was translated from some pages, which were taken out of the set of code pages."""
