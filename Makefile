@@ -13,7 +13,7 @@ SEED ?=
 BENCH ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo test test-all check bench bench-quick fuzz campaign soak soak-processes clean
+.PHONY: help setup packages demo test test-all check bench bench-quick fuzz campaign soak soak-processes soak-server clean
 
 help:  ## Show these targets
 	@echo "Metaphrase: a dynamic binary translator as a Python library."
@@ -63,6 +63,9 @@ soak: setup  ## Run ever-changing code for MINUTES (60) and see that memory does
 
 soak-processes: setup  ## Start processes and threads COUNT (10000) times and see that nothing of them stays
 	@$(BIN)/python -m tests.soak_processes $(COUNT)
+
+soak-server: packages setup  ## Run redis under load for MINUTES (60) and see that memory does not grow
+	@$(BIN)/python -m tests.soak_server $(MINUTES)
 
 clean:  ## Remove what was built (the environment too)
 	rm -rf $(VENV) .cache build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks
