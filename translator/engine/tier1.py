@@ -188,7 +188,8 @@ class Tier1:
 
     def _leader(self, header: int) -> int:
         """Of waiting blocks that are run one after another up to this one, the first: its region has the others."""
-        before = {way.target: other for other in self.waiting for way in self._ways(other)}
+        near = self._waiting_near(self.owner.blocks.record_pc(header))
+        before = {way.target: other for other in near for way in self._ways(other)}
         while True:
             other = before.get(self.owner.blocks.record_pc(header), 0)
             forward = other != 0 and self.owner.blocks.record_pc(other) < self.owner.blocks.record_pc(header)
@@ -248,7 +249,8 @@ class Tier1:
     def _make(self, block: GuestBlock, kind: Kind, generation: int) -> tuple[Compiled, int] | None:
         """Compile the region for a block, and put it into the cache; None if there is nothing to compile any more."""
         statistics, clock = self.owner.statistics, StageClock()
-        roots = [block.pc] if kind.landing else [*reversed(self._waiting_near(block.pc)), block.pc]
+        near = [] if kind.landing else [self.waiting[header] for header in self._waiting_near(block.pc)]
+        roots = [*reversed(near), block.pc]
         selection = select(self.owner.guest, self, roots, block.pc)
         statistics.select_seconds += clock.lap()
         if selection is None:
@@ -292,8 +294,8 @@ class Tier1:
         return True
 
     def _waiting_near(self, pc: int) -> list[int]:
-        """Blocks nearby that became hot too: a region may begin at one of them."""
-        return [hot for hot in self.waiting.values() if abs(hot - pc) < _NEAR]
+        """The headers of blocks nearby that became hot too: a region may begin at one of them."""
+        return [header for header, hot in self.waiting.items() if abs(hot - pc) < _NEAR]
 
     def block(self, pc: int, *, first: bool) -> GuestBlock | None:
         """The block at a guest address if it is translated and has run (see `selection.Blocks`)."""
