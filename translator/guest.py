@@ -140,6 +140,10 @@ class Guest(ABC):
         """The lines of /proc/cpuinfo about a processor, by name; empty if this guest has none to tell."""
         return {}
 
+    def slot_of(self, register: str) -> tuple[str, int]:
+        """The slot whose lowest bits a general register is, and how many; the slot's other bits are zero."""
+        return register, 64
+
     def begin(self, cpu: Any, pc: int, stack: int) -> None:
         """Have a CPU of a bare machine begin at an address; with its stack at another, where a guest has to do that."""
         cpu.pc = pc

@@ -25,6 +25,7 @@ MECHANISMS: Final = {
     "returns": "returns compared with where the region's own calls return to",
     "landings": "regions of their own for blocks that others have, but not as their entry",
     "ends-at-entries": "regions that would be too large end where others begin",
+    "native-calls": "system calls that only pass through, made by native code",
     "forward_state": "the pass that makes reads of guest state what was written",
     "dead_state": "the pass that removes writes of guest state nobody sees",
     "hoist_checks": "the pass that moves checks of addresses before loops",

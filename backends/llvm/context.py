@@ -93,6 +93,9 @@ REGION_INSTRUCTIONS: Final = _word()
 WINDOW_SIZE: Final = _word()
 """What is no address of the window: a check compares with the word here, which takes no register."""
 
+CALLS_MADE: Final = _word()
+"""Calls of the host's kernel that native code made for the guest."""
+
 assert -_next <= SIZE
 
 LOCK: Final = 0
@@ -110,7 +113,24 @@ EXACT: Final = 56
 may write."""
 BLOCKS: Final = 64
 """Blocks translated."""
-SHARED_SIZE: Final = 72
+CALLS: Final = 72
+"""The table of the host calls that native code makes itself, see CALL_COUNT; null where it makes none."""
+SHARED_SIZE: Final = 80
+
+CALL_COUNT, CALL_LIMIT, CALL_NUMBER, CALL_RESULT, CALL_MASK, CALL_ROOTS, CALL_FILLS = range(0, 56, 8)
+"""In the table of host calls: the number of rows, the end of guest addresses, where in the state the number of the call
+is and where its result goes, the bits of that, the roots, and whether the kernel may write to guest memory unasked."""
+CALL_ARGUMENTS: Final = 56
+"""Where in the state the arguments are, six words."""
+CALL_MOST_ARGUMENTS: Final = 6
+CALL_ROWS: Final = 128
+CALL_ROW: Final = 16
+"""Bytes of a row: the host's number plus 1 (0 where there is no such call), its way, and the kind of each argument."""
+CALL_WAY, CALL_KINDS = 4, 8
+CALL_NOTHING, CALL_VALUE, CALL_READ, CALL_FILLED, CALL_SIZE = range(5)
+"""What an argument is: see `translator.host_calls.Kind`."""
+WAY_PLAIN, WAY_FILE, WAY_READ, WAY_WRITE, WAY_RECEIVE, WAY_SEND, WAY_READY_3, WAY_READY_4 = range(8)
+"""How a call is made: see `translator.host_calls.Way`."""
 
 HEADER_REGION: Final = record.REGISTERS
 """Where the header record of a block that a region took over holds the address of its entry record there."""
@@ -177,12 +197,14 @@ ROOT_HELD: Final = ROOT_NOTED - 128
 """A byte for each number of a signal: whether it is held."""
 ROOT_ACTION, ROOT_HOLDS = ROOT_HELD - 16, ROOT_HELD - 8
 """Which action follows, and whether signals are held at all."""
+ROOT_TAKEN: Final = ROOT_ACTION - 8
+"""How many of the notes were taken."""
 
 
 class Reasons:
     """Exit reasons of the engine; a guest's own follow from FIRST_GUEST in the order of `Guest.reasons`."""
 
-    NONE, FAULT, INTERRUPT, FORMS, CODE_PAGE, ARENA, LOOKUP, ILLEGAL, SYSCALL, FLUSH = range(10)
+    NONE, FAULT, INTERRUPT, FORMS, CODE_PAGE, ARENA, LOOKUP, ILLEGAL, SYSCALL, FLUSH, ATTENTION = range(11)
     FIRST_GUEST = 16
 
     @staticmethod

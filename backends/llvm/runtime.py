@@ -11,6 +11,10 @@ the branching record. The carried registers mean something only between regions.
 
 from __future__ import annotations
 
+import errno
+import os
+import select
+import stat
 from pathlib import Path
 from string import Template
 
@@ -27,6 +31,19 @@ _SCHED_YIELD = 24
 """The number of the host's system call."""
 _SIGNAL_MASK = 296
 """Where struct ucontext has the mask that comes back with the return from a handler."""
+
+_WAYS = {
+    "PLAIN": c.WAY_PLAIN, "FILE": c.WAY_FILE, "READ_WAY": c.WAY_READ, "WRITE_WAY": c.WAY_WRITE,
+    "RECEIVE": c.WAY_RECEIVE, "SEND": c.WAY_SEND, "READY_3": c.WAY_READY_3, "READY_4": c.WAY_READY_4,
+}  # fmt: skip
+_HOST = {
+    "fstat": 5, "sendto": 44, "recvfrom": 45, "fcntl": 72, "preadv2": 327, "pwritev2": 328, "F_GETFL": 3,
+    "O_NONBLOCK": os.O_NONBLOCK, "RWF_NOWAIT": os.RWF_NOWAIT, "MSG_DONTWAIT": 0x40, "MSG_WAITALL": 0x100,
+    "PIPE_BUF": select.PIPE_BUF, "S_IFMT": 0xF000, "S_IFSOCK": stat.S_IFSOCK, "S_IFIFO": stat.S_IFIFO,
+    "S_IFREG": stat.S_IFREG, "S_IFDIR": stat.S_IFDIR, "S_IFBLK": stat.S_IFBLK, "S_IFCHR": stat.S_IFCHR,
+    "EINTR": errno.EINTR, "EAGAIN": errno.EAGAIN, "EOPNOTSUPP": errno.EOPNOTSUPP, "MAX_TRANSFER": 0x7FFF_F000,
+}  # fmt: skip
+"""Numbers of the host's kernel; it moves MAX_TRANSFER bytes in one call at most."""
 
 _FOLDER = Path(__file__).parent / "native"
 
@@ -68,7 +85,15 @@ def source(layout: Layout) -> str:
             save_control=_text("save_control", offset=layout["fsw"].offset) if has_f80 else "",
             save_fenv=_text("save_fenv", offset=fenv.offset, scratch=c.SCRATCH) if fenv else "",
             host=c.HOST_MXCSR, reason=c.EXIT_REASON, slot=c.RETURN_SLOT,
-            decoding=c.DECODING_PC, preserves_nothing=PRESERVES_NOTHING, shared=c.SHARED,
+            decoding=c.DECODING_PC, preserves_nothing=PRESERVES_NOTHING, shared=c.SHARED, calls=c.CALLS,
+            SYSCALL=c.Reasons.SYSCALL, INTERRUPT=c.Reasons.INTERRUPT, ATTENTION=c.Reasons.ATTENTION,
+        ),
+        _text(
+            "calls", interrupt=c.INTERRUPT, only_tier_0=c.ONLY_TIER_0, made=c.CALLS_MADE, window=c.WINDOW_BASE,
+            roots=c.CALL_ROOTS, noted=c.ROOT_NOTED, taken=c.ROOT_TAKEN, count=c.CALL_COUNT, limit=c.CALL_LIMIT,
+            number=c.CALL_NUMBER, result=c.CALL_RESULT, mask=c.CALL_MASK, fills=c.CALL_FILLS,
+            arguments=c.CALL_ARGUMENTS, rows=c.CALL_ROWS, row=c.CALL_ROW, way=c.CALL_WAY, kinds=c.CALL_KINDS,
+            VALUE=c.CALL_VALUE, READ=c.CALL_READ, FILLED=c.CALL_FILLED, SIZE=c.CALL_SIZE, **_WAYS, **_HOST,
         ),
         _text("lock", lock=c.LOCK, turns=_TURNS - 1, sched_yield=_SCHED_YIELD),
         _text(

@@ -7,10 +7,11 @@ from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
 from metaphrase.translator.exits import Access, Exit, ExitKind
+from metaphrase.translator.host_calls import HostCalls
 
 __all__ = [
-    "Access", "CodeListener", "Cpu", "Exit", "ExitKind", "HasCapabilities", "HasSiblings", "KeepsTranslations",
-    "MakesFaultsExact", "SavesFloatingPoint",
+    "Access", "AnswersCalls", "CodeListener", "Cpu", "Exit", "ExitKind", "HasCapabilities", "HasSiblings",
+    "KeepsTranslations", "MakesFaultsExact", "SavesFloatingPoint",
 ]  # fmt: skip
 
 
@@ -143,6 +144,18 @@ class HasSiblings(Protocol):
 
     def compare_exchange(self, address: int, expected: int, new: int) -> int:
         """Atomically store a 32-bit word if memory holds another; gives what it held. The page can be written."""
+
+
+@runtime_checkable
+class AnswersCalls(Protocol):
+    """Optional: a CPU whose native code makes host calls for guest code, as far as they only pass through and do not
+    wait; the machine sees nothing of them. Whatever is in doubt, signals above all, is left to the machine."""
+
+    def answer_calls(self, described: HostCalls, *, fills: bool) -> None:
+        """Do so from now on, on all CPUs over this memory; those that fill guest memory only if `fills` says so."""
+
+    def may_fill(self, fills: bool) -> None:
+        """Whether the kernel may fill guest memory: only while there is no code there that it may write."""
 
 
 CodeListener = Callable[[int, int], None]

@@ -17,7 +17,7 @@ from metaphrase.machines.linux.abi import ABIS
 from metaphrase.machines.linux.abi.base import Abi
 from metaphrase.machines.linux.calls import ABSENT
 from metaphrase.machines.linux.calls.table import Bound, bind, find_call
-from metaphrase.machines.linux.cpu import Cpu, HasCapabilities, KeepsTranslations
+from metaphrase.machines.linux.cpu import AnswersCalls, Cpu, HasCapabilities, KeepsTranslations
 from metaphrase.machines.linux.descriptors import Descriptors
 from metaphrase.machines.linux.errors import GuestFault, LoadError
 from metaphrase.machines.linux.host_signals import HostSignals
@@ -29,6 +29,7 @@ from metaphrase.machines.linux.signals import Pending, SharedSignals
 from metaphrase.machines.linux.space import AddressSpace
 from metaphrase.machines.linux.task import Task
 from metaphrase.machines.linux.threads import Replacement
+from metaphrase.translator.host_calls import HostCalls
 
 if TYPE_CHECKING:
     from metaphrase.machines.linux.confinement import Confinement
@@ -170,9 +171,25 @@ class LinuxProcess:
 
     def run(self) -> int:
         """Run the guest to its end: its exit status, or 128 + the number of the signal that killed it."""
+        if self._tracer is None and self.confinement is None:
+            self._answer_natively()
         self.run_until(lambda: False)
         assert self.exit_status is not None
         return self.exit_status
+
+    def _answer_natively(self) -> None:
+        """Leave to native code what only passes through: nobody wants to see it, and no policy speaks of it."""
+        cpu, abi, window = self.cpu, self.abi, self.window
+        if not isinstance(cpu, AnswersCalls):
+            return
+        calls = {
+            number: declared.native
+            for number, name in abi.numbers.items()
+            if (declared := find_call(name, compat=abi.word == 4)) is not None and declared.native is not None
+        }
+        described = HostCalls(calls, abi.number_register, abi.argument_registers, abi.result_register, window.size)
+        cpu.answer_calls(described, fills=not window.may_have_writable_code())
+        window.writable_code_changed = lambda exists: cpu.may_fill(not exists)
 
     def run_until(self, pause: Callable[[], bool]) -> None:
         """Run until the guest has ended (`exit_status` tells), or `pause`, asked after each event, says so.

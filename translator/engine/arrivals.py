@@ -19,6 +19,7 @@ class Arrivals:
     def __init__(self, block: HostBlock, handler: int) -> None:
         self._block, self.handler = block, handler
         self._taken = block.u64(c.ROOT_NOTED)
+        self._tell_taken()
         self._held = block.view[c.ROOT_HELD : c.ROOT_HELD + _NUMBERS]
 
     def begin(self, action: int) -> None:
@@ -47,9 +48,14 @@ class Arrivals:
             note = c.ROOT_NOTES + (self._taken % c.NOTE_COUNT << c.NOTE_SHIFT)
             number = block.u64(note + c.NOTE_INFORMATION)
             if number <= self._taken:
+                self._tell_taken()
                 return taken
             if number == self._taken + 1:
                 taken.append(bytes(block.view[note : note + c.NOTE_INFORMATION]))
                 self._taken += 1
             else:  # there were more than the ring holds
                 self._taken = number - 1
+
+    def _tell_taken(self) -> None:
+        """Native code makes no calls for the guest while there is more to take."""
+        self._block.put_u64(c.ROOT_TAKEN, self._taken)

@@ -26,6 +26,8 @@ from metaphrase.translator.engine.statistics import Statistics
 from metaphrase.translator.engine.translations import NEVER, Translations
 from metaphrase.translator.exits import Exit
 from metaphrase.translator.guest import Guest
+from metaphrase.translator.host_calls import HostCalls
+from metaphrase.translator.mechanisms import uses
 
 _MASKS = 0x1F80
 """The bits of the floating-point environment that mask exceptions."""
@@ -195,6 +197,8 @@ class NativeCpu:
         self._come_out()
         if reason == Reasons.INTERRUPT:
             return self._interrupted()
+        if reason == Reasons.ATTENTION:
+            return Exit("interrupt", self.pc)
         name = self.guest.reasons[reason - Reasons.FIRST_GUEST] if reason >= Reasons.FIRST_GUEST else ""
         service = self.guest.services.get(name)
         if service is not None:
@@ -396,6 +400,19 @@ class NativeCpu:
     def arrivals(self) -> Arrivals:
         """What notes signals from outside, for whoever makes its `handler` their action."""
         return Arrivals(roots().block, self.runtime.symbols["on_arrival"])
+
+    def answer_calls(self, described: HostCalls, *, fills: bool) -> None:
+        """Have native code make host calls for guest code, on this and all other CPUs of the guest.
+
+        Where `fills` is false, none that fill memory, until `may_fill` says so.
+        """
+        if uses("native-calls"):
+            self.translations.answer_calls(described)
+            self.may_fill(fills)
+
+    def may_fill(self, fills: bool) -> None:
+        """Whether native code may have the kernel write to guest memory without the machine's knowing."""
+        self.translations.may_fill(fills)
 
     def need_no_files(self) -> None:
         """The package's own files and LLVM's may be out of reach from now on."""

@@ -16,6 +16,8 @@ class Statistics:
     region_instructions: int = 0
     """Those of them that tier 1 executed."""
     blocks: int = 0
+    native_calls: int = 0
+    """System calls that native code answered, without the machine."""
     forms_compiled: int = 0
     forms_cached: int = 0
     regions: int = 0

@@ -11,15 +11,17 @@ from metaphrase.ir.window import WINDOW_BITS
 from metaphrase.translator.engine import precompiled
 from metaphrase.translator.engine.block_table import BlockTable
 from metaphrase.translator.engine.cache import Cache, default_folder
+from metaphrase.translator.engine.calls import call_table
 from metaphrase.translator.engine.code_pages import PAGE, CodePages
 from metaphrase.translator.engine.handlers import Handlers
 from metaphrase.translator.engine.host_memory import GuestMemory, HostBlock
-from metaphrase.translator.engine.native import Runtime, code_cache
+from metaphrase.translator.engine.native import Runtime, code_cache, roots
 from metaphrase.translator.engine.sizes import Sizes
 from metaphrase.translator.engine.statistics import Statistics
 from metaphrase.translator.engine.threads import Threads
 from metaphrase.translator.engine.tier1 import Tier1
 from metaphrase.translator.guest import Guest
+from metaphrase.translator.host_calls import HostCalls
 
 NEVER = 1 << 62
 _STALE = 32 << 20
@@ -55,6 +57,7 @@ class Translations:
         table = guest.decoder_table()
         self._decoder_table = HostBlock(len(table))
         self._decoder_table.view[: len(table)] = table
+        self._calls: HostBlock | None = None
         self._stale = 0
         """Bytes of forgotten blocks in the arena."""
         self.put_word(c.HOT_THRESHOLD, {"0": NEVER, "1": _EAGER, "auto": _HOT}[tier])
@@ -182,6 +185,17 @@ class Translations:
         self.statistics.evictions += 1
         self.flush()
 
+    # --- calls of the host -----------------------------------------------------------------------------------------
+    def answer_calls(self, described: HostCalls) -> None:
+        """Have native code make host calls for guest code."""
+        self._calls = call_table(self.guest, described, roots().block.address)
+        self.put_word(c.CALLS, self._calls.address)
+
+    def may_fill(self, fills: bool) -> None:
+        """Whether those may fill guest memory: it holds no code that could be written to."""
+        if self._calls is not None:
+            self._calls.put_u64(c.CALL_FILLS, fills)
+
     # --- words that native code shares -----------------------------------------------------------------------------
     def word(self, offset: int) -> int:
         """A word that all hardware threads share (`backends.llvm.context`)."""
@@ -223,6 +237,7 @@ class Translations:
         statistics.region_instructions = sum(cpu.context_word(c.REGION_INSTRUCTIONS) for cpu in made)
         handled = sum(cpu.context_word(c.INSTRUCTIONS) for cpu in made)
         statistics.instructions = handled + statistics.region_instructions
+        statistics.native_calls = sum(cpu.context_word(c.CALLS_MADE) for cpu in made)
         statistics.run_seconds = sum(cpu.run_seconds for cpu in made)
         statistics.blocks = self.word(c.BLOCKS)
         statistics.forms_compiled = self.handlers.compiled

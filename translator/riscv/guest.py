@@ -50,6 +50,10 @@ class RiscvGuest(Guest):
         self.rows: list[Description] = [row for chapter in CHAPTERS for row in chapter.descriptions()]
         self.table = PatternTable(self.rows, KEYS)
 
+    def slot_of(self, register: str) -> tuple[str, int]:
+        """As the base class, by the names that the ABI has for registers too."""
+        return s.ALIASES.get(register, register), 64
+
     def save_fp(self, cpu: Any) -> bytes:
         return services.save_fp(cpu)
 

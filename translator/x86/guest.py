@@ -214,6 +214,10 @@ class I386Guest(X86Guest):
         super().__init__(cpu)
         self.reset_values = {**self.reset_values, **s.RESET_32}
 
+    def slot_of(self, register: str) -> tuple[str, int]:
+        """As the base class; registers are halves here."""
+        return f"r{register[1:]}", 32
+
     def hardware_capabilities(self) -> tuple[int, int]:
         """As the base class; FSGSBASE is not for 32-bit programs."""
         return super().hardware_capabilities()[0], 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from metaphrase.machines.linux import host
 from metaphrase.machines.linux.abi.numbers import HOST
-from metaphrase.machines.linux.calls.table import IN, VALUE, out, passthrough, signed32, syscall
+from metaphrase.machines.linux.calls.table import IN, VALUE, in_native_code, out, passthrough, signed32, syscall
 
 if TYPE_CHECKING:
     from metaphrase.machines.linux.task import Task
@@ -26,7 +26,7 @@ passthrough("capget", IN, out(24))
 passthrough("capset", IN, IN)
 
 
-@syscall("getpid")
+@syscall("getpid", native=in_native_code("getpid"))
 def getpid(task: Task) -> int:
     """getpid(2)."""
     return os.getpid()

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from metaphrase.machines.linux import host
 from metaphrase.machines.linux.abi.numbers import HOST
-from metaphrase.machines.linux.calls.table import VALUE, array, out, passthrough, signed32, syscall
+from metaphrase.machines.linux.calls.table import VALUE, array, in_native_code, out, passthrough, signed32, syscall
+from metaphrase.translator.host_calls import Way
 
 if TYPE_CHECKING:
     from metaphrase.machines.linux.task import Task
@@ -19,7 +20,7 @@ _FD_SET_SIZE = 128
 _POLLFD_SIZE = 8
 _HOST_EVENT_SIZE = 12
 
-passthrough("poll", array(_POLLFD_SIZE), VALUE, VALUE, blocking=True, restart=False)
+passthrough("poll", array(_POLLFD_SIZE), VALUE, VALUE, blocking=True, restart=False, way=Way.READY_3)
 passthrough(
     "select", VALUE, out(_FD_SET_SIZE), out(_FD_SET_SIZE), out(_FD_SET_SIZE), out(16), blocking=True, restart=False
 )
@@ -106,7 +107,10 @@ def _epoll_wait(task: Task, number: int, poll: int, events: int, count: int, tim
     return result
 
 
-@syscall("epoll_wait", restart=False)
+@syscall(
+    "epoll_wait", restart=False,
+    native=in_native_code("epoll_wait", VALUE, array(_HOST_EVENT_SIZE), VALUE, VALUE, way=Way.READY_4),
+)  # fmt: skip
 def epoll_wait(task: Task, poll: int, events: int, count: int, timeout: int) -> int:
     """epoll_wait(2)."""
     return _epoll_wait(task, HOST["epoll_pwait"], poll, events, count, timeout, 0)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from metaphrase.machines.linux import host
 from metaphrase.machines.linux.abi.numbers import HOST
 from metaphrase.machines.linux.calls.table import IN, SIZE, VALUE, out, passthrough, signed32, syscall
+from metaphrase.translator.host_calls import Way
 
 if TYPE_CHECKING:
     from metaphrase.machines.linux.task import Task
@@ -19,7 +20,7 @@ _RLIMIT_SIZE = 16
 MEMORY_LIMITS = frozenset({2, 3, 5, 8, 9})
 
 passthrough("getrusage", VALUE, out(144))
-passthrough("sched_yield", blocking=True)
+passthrough("sched_yield", blocking=True, way=Way.PLAIN)
 passthrough("sched_getaffinity", VALUE, SIZE, out(1024))
 passthrough("sched_setaffinity", VALUE, SIZE, IN)
 passthrough("sched_getparam", VALUE, out(4))

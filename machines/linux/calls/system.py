@@ -7,6 +7,7 @@ from errno import EPERM
 from typing import TYPE_CHECKING
 
 from metaphrase.machines.linux.calls.table import OUT, SIZE, VALUE, out, passthrough, syscall
+from metaphrase.translator.host_calls import Way
 
 if TYPE_CHECKING:
     from metaphrase.machines.linux.task import Task
@@ -15,7 +16,7 @@ _NAME_SIZE = 65
 _DOMAIN_UNKNOWN = b"(none)"
 
 passthrough("sysinfo", out(112))
-passthrough("getrandom", OUT, SIZE, VALUE, blocking=True)
+passthrough("getrandom", OUT, SIZE, VALUE, blocking=True, way=Way.PLAIN)  # the host has started long ago
 
 
 @syscall("uname")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from metaphrase.machines.linux import host
 from metaphrase.machines.linux.abi.numbers import HOST
+from metaphrase.translator.host_calls import HostCall, Kind, Way
 
 if TYPE_CHECKING:
     from metaphrase.machines.linux.task import Task
@@ -27,6 +28,8 @@ class SystemCall(NamedTuple):
     arity: int
     #: After a signal handler with SA_RESTART the call starts again; others report EINTR (signal(7)).
     restart: bool
+    #: How native code can make it for the guest, without Python, if it can.
+    native: HostCall | None = None
 
 
 #: Every declared system call by name.
@@ -44,22 +47,29 @@ def find_call(name: str, *, compat: bool) -> SystemCall | None:
     return COMPAT_CALLS.get(name) or SYSTEM_CALLS.get(COMPAT_ALIASES.get(name, name))
 
 
-def declare(name: str, handler: Handler, arity: int, restart: bool, *, compat: bool = False) -> None:
+def declare(
+    name: str, handler: Handler, arity: int, restart: bool, *, compat: bool = False, native: HostCall | None = None
+) -> None:
     """Enter a call into one of the tables."""
     table = COMPAT_CALLS if compat else SYSTEM_CALLS
     if name in table:
         raise ValueError(f"system call {name} is declared twice")
-    table[name] = SystemCall(name, handler, arity, restart)
+    table[name] = SystemCall(name, handler, arity, restart, native)
 
 
-def syscall(*names: str, restart: bool = True, compat: bool = False) -> Callable[[_Declared], _Declared]:
-    """Declare a handler, under more than one name where the kernel does the same for each."""
+def syscall(
+    *names: str, restart: bool = True, compat: bool = False, native: HostCall | None = None
+) -> Callable[[_Declared], _Declared]:
+    """Declare a handler, under more than one name where the kernel does the same for each.
+
+    `native` is how native code may make the call in the handler's place, where it can.
+    """
 
     def declare_handler(handler: _Declared) -> _Declared:
         # (inspect.signature would cost 2 ms for all calls together)
         arity = handler.__code__.co_argcount - 1
         for name in names:
-            declare(name, handler, arity, restart, compat=compat)
+            declare(name, handler, arity, restart, compat=compat, native=native)
         return handler
 
     return declare_handler
@@ -115,11 +125,25 @@ def array(size: int) -> Argument:
     return Argument("buffer", size)
 
 
-def passthrough(name: str, *arguments: Argument, blocking: bool = False, restart: bool = True) -> None:
+_KINDS = {
+    "value": Kind.VALUE, "size": Kind.SIZE, "pointer": Kind.READ, "buffer": Kind.FILLED, "structure": Kind.FILLED,
+}  # fmt: skip
+"""What native code takes arguments for; paths are not for it."""
+
+
+def in_native_code(name: str, *arguments: Argument, way: Way = Way.PLAIN) -> HostCall:
+    """How native code makes a call with these arguments."""
+    return HostCall(HOST[name], tuple(_KINDS[argument.kind] for argument in arguments), way)
+
+
+def passthrough(
+    name: str, *arguments: Argument, blocking: bool = False, restart: bool = True, way: Way | None = None
+) -> None:
     """Declare a call that the host answers; structures it names must be laid out alike on all guests.
 
     Pointers move into the window; null stays null. A pointer outside the window is EFAULT; one to unmapped pages is
-    the host kernel's to refuse.
+    the host kernel's to refuse. `way` is how native code makes a blocking call so that it does not wait; none that it
+    leaves all of them to Python. What never blocks, it just makes, but for calls with paths.
     """
     number = HOST[name]
     pointers = [
@@ -163,7 +187,10 @@ def passthrough(name: str, *arguments: Argument, blocking: bool = False, restart
         return host.call(number, *translation)
 
     handler = translated if pointers or sizes or paths else plain
-    declare(name, handler, len(arguments), restart)
+    if way is None and not blocking and not paths:
+        way = Way.PLAIN
+    native = in_native_code(name, *arguments, way=way) if way is not None else None
+    declare(name, handler, len(arguments), restart, native=native)
 
 
 def host_path(task: Task, address: int) -> tuple[int, Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from metaphrase.machines.linux import host, threads
 from metaphrase.machines.linux.abi.numbers import HOST
-from metaphrase.machines.linux.calls.table import VALUE, passthrough, signed32, syscall
+from metaphrase.machines.linux.calls.table import VALUE, in_native_code, passthrough, signed32, syscall
 from metaphrase.machines.linux.errors import GuestFault
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def exit_group(task: Task, status: int) -> None:
     task.process.end(status)
 
 
-@syscall("gettid")
+@syscall("gettid", native=in_native_code("gettid"))
 def gettid(task: Task) -> int:
     """gettid(2)."""
     return task.number

@@ -11,6 +11,7 @@ from metaphrase.machines.linux import host
 from metaphrase.machines.linux.abi.numbers import HOST
 from metaphrase.machines.linux.calls.table import IN, OUT, SIZE, VALUE, Handler, out, passthrough, syscall
 from metaphrase.machines.linux.errors import GuestFault
+from metaphrase.translator.host_calls import Way
 
 if TYPE_CHECKING:
     from metaphrase.machines.linux.task import Task
@@ -19,10 +20,10 @@ _IOV_MAX = 1024
 #: struct iovec, by the bytes of a word.
 _IOVEC = {8: struct.Struct("<QQ"), 4: struct.Struct("<II")}
 
-passthrough("read", VALUE, OUT, SIZE, blocking=True)
-passthrough("write", VALUE, IN, SIZE, blocking=True)
-passthrough("pread64", VALUE, OUT, SIZE, VALUE, blocking=True)
-passthrough("pwrite64", VALUE, IN, SIZE, VALUE, blocking=True)
+passthrough("read", VALUE, OUT, SIZE, blocking=True, way=Way.READ)
+passthrough("write", VALUE, IN, SIZE, blocking=True, way=Way.WRITE)
+passthrough("pread64", VALUE, OUT, SIZE, VALUE, blocking=True, way=Way.FILE)
+passthrough("pwrite64", VALUE, IN, SIZE, VALUE, blocking=True, way=Way.FILE)
 passthrough("lseek", VALUE, VALUE, VALUE)
 passthrough("sendfile", VALUE, VALUE, out(8), SIZE, blocking=True)
 passthrough("copy_file_range", VALUE, out(8), VALUE, out(8), SIZE, VALUE, blocking=True)

@@ -1,0 +1,332 @@
+; System calls of the guest that the host's kernel answers as they are: made here, without leaving to the machine, as far
+; as nobody has to wait. The table says which they are; whoever is in doubt leaves the call to the machine.
+
+; Answer the call that the state's registers tell. 0: it is the machine's, and nothing has happened; 1: the guest goes on;
+; 2: somebody wants to interrupt; 3: a signal has been noted.
+define internal i64 @answer_call(ptr %state, ptr %calls) noinline nounwind {
+  %arguments = alloca [6 x i64]
+  %interrupt.p = getelementptr i8, ptr %state, i64 ${interrupt}
+  %interrupt = load volatile i64, ptr %interrupt.p
+  %only.p = getelementptr i8, ptr %state, i64 ${only_tier_0}
+  %only = load i64, ptr %only.p
+  %busy = or i64 %interrupt, %only
+  %is.busy = icmp ne i64 %busy, 0
+  br i1 %is.busy, label %machine, label %quiet
+quiet:
+  %news = call i1 @has_news(ptr %calls)
+  br i1 %news, label %machine, label %find
+find:
+  %number.at.p = getelementptr i8, ptr %calls, i64 ${number}
+  %number.at = load i64, ptr %number.at.p
+  %number.p = getelementptr i8, ptr %state, i64 %number.at
+  %number = load i64, ptr %number.p
+  %count.p = getelementptr i8, ptr %calls, i64 ${count}
+  %count = load i64, ptr %count.p
+  %known = icmp ult i64 %number, %count
+  br i1 %known, label %look, label %machine
+look:
+  %row.offset = mul i64 %number, ${row}
+  %row.at = add i64 %row.offset, ${rows}
+  %row = getelementptr i8, ptr %calls, i64 %row.at
+  %host.1 = load i32, ptr %row
+  %is.there = icmp ne i32 %host.1, 0
+  br i1 %is.there, label %collect, label %machine
+collect:
+  %host.number = sub i32 %host.1, 1
+  %host = zext i32 %host.number to i64
+  %kinds = getelementptr i8, ptr %row, i64 ${kinds}
+  %place.0 = getelementptr i64, ptr %arguments, i64 0
+  %wrong.0 = call i64 @take_argument(ptr %state, ptr %calls, ptr %kinds, i64 0, ptr %place.0)
+  %place.1 = getelementptr i64, ptr %arguments, i64 1
+  %wrong.1 = call i64 @take_argument(ptr %state, ptr %calls, ptr %kinds, i64 1, ptr %place.1)
+  %wrong.to.1 = or i64 %wrong.0, %wrong.1
+  %place.2 = getelementptr i64, ptr %arguments, i64 2
+  %wrong.2 = call i64 @take_argument(ptr %state, ptr %calls, ptr %kinds, i64 2, ptr %place.2)
+  %wrong.to.2 = or i64 %wrong.to.1, %wrong.2
+  %place.3 = getelementptr i64, ptr %arguments, i64 3
+  %wrong.3 = call i64 @take_argument(ptr %state, ptr %calls, ptr %kinds, i64 3, ptr %place.3)
+  %wrong.to.3 = or i64 %wrong.to.2, %wrong.3
+  %place.4 = getelementptr i64, ptr %arguments, i64 4
+  %wrong.4 = call i64 @take_argument(ptr %state, ptr %calls, ptr %kinds, i64 4, ptr %place.4)
+  %wrong.to.4 = or i64 %wrong.to.3, %wrong.4
+  %place.5 = getelementptr i64, ptr %arguments, i64 5
+  %wrong.5 = call i64 @take_argument(ptr %state, ptr %calls, ptr %kinds, i64 5, ptr %place.5)
+  %wrong.to.5 = or i64 %wrong.to.4, %wrong.5
+  %is.wrong = icmp ne i64 %wrong.to.5, 0
+  br i1 %is.wrong, label %machine, label %make
+make:
+  %way.p = getelementptr i8, ptr %row, i64 ${way}
+  %way = load i8, ptr %way.p
+  %result.there = call {i64, i1} @make_call(i64 %host, i8 %way, ptr %arguments)
+  %done = extractvalue {i64, i1} %result.there, 1
+  br i1 %done, label %finish, label %machine
+finish:
+  %result = extractvalue {i64, i1} %result.there, 0
+  %mask.p = getelementptr i8, ptr %calls, i64 ${mask}
+  %mask = load i64, ptr %mask.p
+  %result.masked = and i64 %result, %mask
+  %result.at.p = getelementptr i8, ptr %calls, i64 ${result}
+  %result.at = load i64, ptr %result.at.p
+  %result.p = getelementptr i8, ptr %state, i64 %result.at
+  store i64 %result.masked, ptr %result.p
+  %made.p = getelementptr i8, ptr %state, i64 ${made}
+  %made = load i64, ptr %made.p
+  %made.more = add i64 %made, 1
+  store i64 %made.more, ptr %made.p
+  ; a call may have raised a signal, which is to be seen before anything else happens
+  %news.now = call i1 @has_news(ptr %calls)
+  br i1 %news.now, label %attention, label %no.news
+no.news:
+  %interrupt.now = load volatile i64, ptr %interrupt.p
+  %wanted = icmp ne i64 %interrupt.now, 0
+  br i1 %wanted, label %interrupted, label %go.on
+machine:
+  ret i64 0
+go.on:
+  ret i64 1
+interrupted:
+  ret i64 2
+attention:
+  ret i64 3
+}
+
+; Whether signals have been noted that nobody has taken yet.
+define internal i1 @has_news(ptr %calls) nounwind {
+  %roots.p = getelementptr i8, ptr %calls, i64 ${roots}
+  %roots = load ptr, ptr %roots.p
+  %noted.p = getelementptr i8, ptr %roots, i64 ${noted}
+  %noted = load volatile i64, ptr %noted.p
+  %taken.p = getelementptr i8, ptr %roots, i64 ${taken}
+  %taken = load volatile i64, ptr %taken.p
+  %news = icmp ne i64 %noted, %taken
+  ret i1 %news
+}
+
+; Put what the host's kernel is to be given for an argument at a place; gives 0, or something else if the machine is to
+; see to it: a pointer out of the window, or memory to be filled that may hold code.
+define internal i64 @take_argument(ptr %state, ptr %calls, ptr %kinds, i64 %index, ptr %place) nounwind {
+  %kind.p = getelementptr i8, ptr %kinds, i64 %index
+  %kind = load i8, ptr %kind.p
+  %places = getelementptr i8, ptr %calls, i64 ${arguments}
+  %at.p = getelementptr i64, ptr %places, i64 %index
+  %at = load i64, ptr %at.p
+  %register = getelementptr i8, ptr %state, i64 %at
+  %value = load i64, ptr %register
+  switch i8 %kind, label %nothing [i8 ${VALUE}, label %plain  i8 ${READ}, label %pointer  i8 ${FILLED}, label %filled
+                                   i8 ${SIZE}, label %size]
+nothing:
+  store i64 0, ptr %place
+  ret i64 0
+plain:
+  store i64 %value, ptr %place
+  ret i64 0
+size:
+  %clamped = call i64 @llvm.umin.i64(i64 %value, i64 ${MAX_TRANSFER})
+  store i64 %clamped, ptr %place
+  ret i64 0
+filled:
+  %fills.p = getelementptr i8, ptr %calls, i64 ${fills}
+  %fills = load volatile i64, ptr %fills.p
+  %may.fill = icmp ne i64 %fills, 0
+  br i1 %may.fill, label %pointer, label %wrong
+pointer:
+  %limit.p = getelementptr i8, ptr %calls, i64 ${limit}
+  %limit = load i64, ptr %limit.p
+  %inside = icmp ult i64 %value, %limit
+  br i1 %inside, label %move, label %wrong
+move:
+  %window.p = getelementptr i8, ptr %state, i64 ${window}
+  %window = load i64, ptr %window.p
+  %moved = add i64 %window, %value
+  %is.null = icmp eq i64 %value, 0
+  %address = select i1 %is.null, i64 0, i64 %moved
+  store i64 %address, ptr %place
+  ret i64 0
+wrong:
+  ret i64 1
+}
+declare i64 @llvm.umin.i64(i64, i64)
+
+; Make a host call in such a way that it does not wait; gives its result, and whether that is one.
+define internal {i64, i1} @make_call(i64 %number, i8 %way, ptr %arguments) nounwind {
+  %p0 = getelementptr i64, ptr %arguments, i64 0
+  %a0 = load i64, ptr %p0
+  %p1 = getelementptr i64, ptr %arguments, i64 1
+  %a1 = load i64, ptr %p1
+  %p2 = getelementptr i64, ptr %arguments, i64 2
+  %a2 = load i64, ptr %p2
+  %p3 = getelementptr i64, ptr %arguments, i64 3
+  %a3 = load i64, ptr %p3
+  %p4 = getelementptr i64, ptr %arguments, i64 4
+  %a4 = load i64, ptr %p4
+  %p5 = getelementptr i64, ptr %arguments, i64 5
+  %a5 = load i64, ptr %p5
+  switch i8 %way, label %none [i8 ${PLAIN}, label %plain  i8 ${FILE}, label %file  i8 ${READ_WAY}, label %read
+                              i8 ${WRITE_WAY}, label %write  i8 ${RECEIVE}, label %receive  i8 ${SEND}, label %send
+                              i8 ${READY_3}, label %ready.3  i8 ${READY_4}, label %ready.4]
+none:
+  ret {i64, i1} zeroinitializer
+plain:
+  %plain.result = call i64 @host_call(i64 %number, i64 %a0, i64 %a1, i64 %a2, i64 %a3, i64 %a4, i64 %a5)
+  %plain.given = call {i64, i1} @given(i64 %plain.result)
+  ret {i64, i1} %plain.given
+
+file:
+  %file.mode = call i64 @mode_of(i64 %a0)
+  %file.is = icmp eq i64 %file.mode, 0
+  br i1 %file.is, label %plain, label %none
+
+read:
+  %read.mode = call i64 @mode_of(i64 %a0)
+  switch i64 %read.mode, label %read.stream [i64 0, label %plain  i64 ${S_IFSOCK}, label %read.socket]
+read.socket:
+  ; receiving nothing is something else than reading nothing
+  %read.any = icmp ne i64 %a2, 0
+  br i1 %read.any, label %read.message, label %none
+read.message:
+  %read.received = call i64 @host_call(i64 ${recvfrom}, i64 %a0, i64 %a1, i64 %a2, i64 ${MSG_DONTWAIT}, i64 0, i64 0)
+  %read.received.given = call {i64, i1} @given_unless_waiting(i64 %read.received)
+  ret {i64, i1} %read.received.given
+read.stream:
+  %read.result = call i64 @transfer_now(i64 ${preadv2}, i64 %a0, i64 %a1, i64 %a2)
+  %read.given = call {i64, i1} @given_unless_waiting(i64 %read.result)
+  ret {i64, i1} %read.given
+
+write:
+  %write.mode = call i64 @mode_of(i64 %a0)
+  switch i64 %write.mode, label %none [i64 0, label %plain  i64 ${S_IFSOCK}, label %write.socket
+                                       i64 ${S_IFIFO}, label %write.pipe]
+write.pipe:
+  ; so much is written whole or not at all
+  %write.small = icmp ule i64 %a2, ${PIPE_BUF}
+  br i1 %write.small, label %write.now, label %none
+write.now:
+  %write.result = call i64 @transfer_now(i64 ${pwritev2}, i64 %a0, i64 %a1, i64 %a2)
+  %write.given = call {i64, i1} @given_unless_waiting(i64 %write.result)
+  ret {i64, i1} %write.given
+write.socket:
+  %write.may = call i1 @takes_parts(i64 %a0)
+  br i1 %write.may, label %write.message, label %none
+write.message:
+  %write.sent = call i64 @host_call(i64 ${sendto}, i64 %a0, i64 %a1, i64 %a2, i64 ${MSG_DONTWAIT}, i64 0, i64 0)
+  %write.sent.given = call {i64, i1} @given(i64 %write.sent)
+  ret {i64, i1} %write.sent.given
+
+receive:
+  %receive.all = and i64 %a3, ${MSG_WAITALL}
+  %receive.parts = icmp eq i64 %receive.all, 0
+  br i1 %receive.parts, label %receive.now, label %none
+receive.now:
+  %receive.flags = or i64 %a3, ${MSG_DONTWAIT}
+  %received = call i64 @host_call(i64 %number, i64 %a0, i64 %a1, i64 %a2, i64 %receive.flags, i64 %a4, i64 %a5)
+  %received.given = call {i64, i1} @given_unless_waiting(i64 %received)
+  ret {i64, i1} %received.given
+
+send:
+  %send.asked = and i64 %a3, ${MSG_DONTWAIT}
+  %send.plain = icmp ne i64 %send.asked, 0
+  br i1 %send.plain, label %plain, label %send.look
+send.look:
+  %send.may = call i1 @takes_parts(i64 %a0)
+  br i1 %send.may, label %send.now, label %none
+send.now:
+  %send.flags = or i64 %a3, ${MSG_DONTWAIT}
+  %sent = call i64 @host_call(i64 %number, i64 %a0, i64 %a1, i64 %a2, i64 %send.flags, i64 %a4, i64 %a5)
+  %sent.given = call {i64, i1} @given(i64 %sent)
+  ret {i64, i1} %sent.given
+
+ready.3:
+  %ready.3.result = call i64 @host_call(i64 %number, i64 %a0, i64 %a1, i64 0, i64 0, i64 0, i64 0)
+  %ready.3.time = trunc i64 %a2 to i32
+  br label %ready
+ready.4:
+  %ready.4.result = call i64 @host_call(i64 %number, i64 %a0, i64 %a1, i64 %a2, i64 0, i64 0, i64 0)
+  %ready.4.time = trunc i64 %a3 to i32
+  br label %ready
+ready:
+  %ready.result = phi i64 [%ready.3.result, %ready.3], [%ready.4.result, %ready.4]
+  %ready.time = phi i32 [%ready.3.time, %ready.3], [%ready.4.time, %ready.4]
+  %ready.nothing = icmp eq i64 %ready.result, 0
+  %ready.has.time = icmp ne i32 %ready.time, 0
+  %ready.waits = and i1 %ready.nothing, %ready.has.time
+  br i1 %ready.waits, label %none, label %ready.done
+ready.done:
+  %ready.given = call {i64, i1} @given(i64 %ready.result)
+  ret {i64, i1} %ready.given
+}
+
+; A result, unless a signal has ended the call: the machine knows whether that is to be seen.
+define internal {i64, i1} @given(i64 %result) nounwind {
+  %is.one = icmp ne i64 %result, -${EINTR}
+  %first = insertvalue {i64, i1} poison, i64 %result, 0
+  %both = insertvalue {i64, i1} %first, i1 %is.one, 1
+  ret {i64, i1} %both
+}
+
+; The same, unless the call would wait, or the file does not know how not to.
+define internal {i64, i1} @given_unless_waiting(i64 %result) nounwind {
+  switch i64 %result, label %given [i64 -${EAGAIN}, label %none  i64 -${EOPNOTSUPP}, label %none
+                                    i64 -${EINTR}, label %none]
+given:
+  %first = insertvalue {i64, i1} poison, i64 %result, 0
+  %both = insertvalue {i64, i1} %first, i1 1, 1
+  ret {i64, i1} %both
+none:
+  ret {i64, i1} zeroinitializer
+}
+
+; The type of file that a descriptor is of, as st_mode has it, 1 if that has none; 0 for those that never let wait, whose
+; calls are to be made as they are, and for what is no descriptor, which the call itself is to tell.
+define internal i64 @mode_of(i64 %descriptor) nounwind {
+  %status = alloca [144 x i8], align 8
+  %status.i = ptrtoint ptr %status to i64
+  %result = call i64 @host_call(i64 ${fstat}, i64 %descriptor, i64 %status.i, i64 0, i64 0, i64 0, i64 0)
+  %failed = icmp ne i64 %result, 0
+  br i1 %failed, label %plain, label %look
+look:
+  %mode.p = getelementptr i8, ptr %status, i64 24
+  %mode.word = load i32, ptr %mode.p
+  %type = and i32 %mode.word, ${S_IFMT}
+  %device.p = getelementptr i8, ptr %status, i64 40
+  %device = load i64, ptr %device.p
+  switch i32 %type, label %other [i32 ${S_IFREG}, label %plain  i32 ${S_IFDIR}, label %plain  i32 ${S_IFBLK}, label %plain
+                                  i32 ${S_IFCHR}, label %character  i32 0, label %untyped]
+character:
+  ; null, zero, full, urandom
+  switch i64 %device, label %other [i64 259, label %plain  i64 261, label %plain  i64 263, label %plain
+                                    i64 265, label %plain]
+untyped:
+  ret i64 1
+other:
+  %wide = zext i32 %type to i64
+  ret i64 %wide
+plain:
+  ret i64 0
+}
+
+; Whether a write to a descriptor may end with a part of it, and without waiting.
+define internal i1 @takes_parts(i64 %descriptor) nounwind {
+  %flags = call i64 @host_call(i64 ${fcntl}, i64 %descriptor, i64 ${F_GETFL}, i64 0, i64 0, i64 0, i64 0)
+  %failed = icmp slt i64 %flags, 0
+  %bit = and i64 %flags, ${O_NONBLOCK}
+  %is.set = icmp ne i64 %bit, 0
+  %worked = xor i1 %failed, true
+  %both = and i1 %is.set, %worked
+  ret i1 %both
+}
+
+; preadv2(2) or pwritev2(2) at the descriptor's own place, without waiting.
+define internal i64 @transfer_now(i64 %number, i64 %descriptor, i64 %address, i64 %size) nounwind {
+  %vector = alloca [2 x i64]
+  store i64 %address, ptr %vector
+  %size.p = getelementptr i64, ptr %vector, i64 1
+  store i64 %size, ptr %size.p
+  %vector.i = ptrtoint ptr %vector to i64
+  %result = call i64 @host_call(i64 %number, i64 %descriptor, i64 %vector.i, i64 1, i64 -1, i64 -1, i64 ${RWF_NOWAIT})
+  ret i64 %result
+}
+
+define internal i64 @host_call(i64 %number, i64 %a, i64 %b, i64 %c, i64 %d, i64 %e, i64 %f) nounwind {
+  %result = call i64 asm sideeffect "syscall", "={rax},{rax},{rdi},{rsi},{rdx},{r10},{r8},{r9},~{rcx},~{r11},~{memory},~{dirflag},~{fpsr},~{flags}"(i64 %number, i64 %a, i64 %b, i64 %c, i64 %d, i64 %e, i64 %f)
+  ret i64 %result
+}

@@ -1,0 +1,65 @@
+"""Calls of the host's kernel that native code can make for the guest, as the machine describes them.
+
+The machine says which of its system calls only pass through, and in which registers their arguments are. Native code
+(`backends/llvm/native/calls.ll`) then answers them without Python as far as it need not wait; everything else it leaves
+to the machine, which must be able to answer all of them itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import NamedTuple
+
+from metaphrase.backends.llvm import context as c
+
+
+class Kind(IntEnum):
+    """What an argument is."""
+
+    NONE = c.CALL_NOTHING
+    VALUE = c.CALL_VALUE
+    #: A guest address, which becomes the host's; null stays null. The kernel reads there.
+    READ = c.CALL_READ
+    #: The same, where the kernel writes.
+    FILLED = c.CALL_FILLED
+    #: A number of bytes, clamped to what the kernel moves at most.
+    SIZE = c.CALL_SIZE
+
+
+class Way(IntEnum):
+    """How a call is made so that it does not wait, and what is left to the machine."""
+
+    #: As it is: it never waits.
+    PLAIN = c.WAY_PLAIN
+    #: As it is where the descriptor, its first argument, is of a file or the like that never lets wait.
+    FILE = c.WAY_FILE
+    #: read(2): what is there now, but for files, whose reads are not cut short.
+    READ = c.WAY_READ
+    #: write(2): all of it at once, where the descriptor cannot take a part only or says that it may (O_NONBLOCK).
+    WRITE = c.WAY_WRITE
+    #: recvfrom(2), and sendto(2): without waiting.
+    RECEIVE = c.WAY_RECEIVE
+    SEND = c.WAY_SEND
+    #: What is ready now, where something is, with a timeout as the third argument, and as the fourth.
+    READY_3 = c.WAY_READY_3
+    READY_4 = c.WAY_READY_4
+
+
+class HostCall(NamedTuple):
+    """A call that passes through."""
+
+    number: int
+    arguments: tuple[Kind, ...]
+    way: Way = Way.PLAIN
+
+
+class HostCalls(NamedTuple):
+    """The calls of a machine by the guest's numbers, and what the guest's registers mean."""
+
+    calls: Mapping[int, HostCall]
+    number_register: str
+    argument_registers: tuple[str, ...]
+    result_register: str
+    #: Guest addresses from here on are none.
+    limit: int
