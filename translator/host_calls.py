@@ -25,6 +25,8 @@ class Kind(IntEnum):
     FILLED = c.CALL_FILLED
     #: A number of bytes, clamped to what the kernel moves at most.
     SIZE = c.CALL_SIZE
+    #: A path that the kernel reads, which is not below /proc: what is there tells of the guest.
+    PATH = c.CALL_PATH
 
 
 class Way(IntEnum):
@@ -44,6 +46,15 @@ class Way(IntEnum):
     #: What is ready now, where something is, with a timeout as the third argument, and as the fourth.
     READY_3 = c.WAY_READY_3
     READY_4 = c.WAY_READY_4
+    #: As it is where the descriptor, its first argument, is the guest's; the others look only if they find
+    #: AT_EMPTY_PATH in their third or fourth argument, with which the call may be about the descriptor.
+    OWN = c.WAY_OWN
+    OWN_3 = c.WAY_OWN_3
+    OWN_4 = c.WAY_OWN_4
+    #: fcntl(2): the same, for commands up to F_SETFL, which take a number.
+    FLAGS = c.WAY_FLAGS
+    #: futex(2), where it wakes somebody.
+    WAKE = c.WAY_WAKE
 
 
 class HostCall(NamedTuple):
@@ -52,6 +63,8 @@ class HostCall(NamedTuple):
     number: int
     arguments: tuple[Kind, ...]
     way: Way = Way.PLAIN
+    #: What it fills is struct stat, which may be laid out in another way for the guest.
+    fills_status: bool = False
 
 
 class HostCalls(NamedTuple):

@@ -117,19 +117,21 @@ CALLS: Final = 72
 """The table of the host calls that native code makes itself, see CALL_COUNT; null where it makes none."""
 SHARED_SIZE: Final = 80
 
-CALL_COUNT, CALL_LIMIT, CALL_NUMBER, CALL_RESULT, CALL_MASK, CALL_ROOTS, CALL_FILLS = range(0, 56, 8)
+CALL_COUNT, CALL_LIMIT, CALL_NUMBER, CALL_RESULT, CALL_MASK, CALL_ROOTS, CALL_FILLS, CALL_OWN = range(0, 64, 8)
 """In the table of host calls: the number of rows, the end of guest addresses, where in the state the number of the call
-is and where its result goes, the bits of that, the roots, and whether the kernel may write to guest memory unasked."""
-CALL_ARGUMENTS: Final = 56
+is and where its result goes, the bits of that, the roots, whether the kernel may write to guest memory unasked, and the
+first descriptor that may be no guest's."""
+CALL_ARGUMENTS: Final = 64
 """Where in the state the arguments are, six words."""
 CALL_MOST_ARGUMENTS: Final = 6
 CALL_ROWS: Final = 128
 CALL_ROW: Final = 16
 """Bytes of a row: the host's number plus 1 (0 where there is no such call), its way, and the kind of each argument."""
 CALL_WAY, CALL_KINDS = 4, 8
-CALL_NOTHING, CALL_VALUE, CALL_READ, CALL_FILLED, CALL_SIZE = range(5)
+CALL_NOTHING, CALL_VALUE, CALL_READ, CALL_FILLED, CALL_SIZE, CALL_PATH = range(6)
 """What an argument is: see `translator.host_calls.Kind`."""
 WAY_PLAIN, WAY_FILE, WAY_READ, WAY_WRITE, WAY_RECEIVE, WAY_SEND, WAY_READY_3, WAY_READY_4 = range(8)
+WAY_OWN, WAY_OWN_3, WAY_OWN_4, WAY_FLAGS, WAY_WAKE = range(8, 13)
 """How a call is made: see `translator.host_calls.Way`."""
 
 HEADER_REGION: Final = record.REGISTERS

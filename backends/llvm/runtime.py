@@ -35,6 +35,7 @@ _SIGNAL_MASK = 296
 _WAYS = {
     "PLAIN": c.WAY_PLAIN, "FILE": c.WAY_FILE, "READ_WAY": c.WAY_READ, "WRITE_WAY": c.WAY_WRITE,
     "RECEIVE": c.WAY_RECEIVE, "SEND": c.WAY_SEND, "READY_3": c.WAY_READY_3, "READY_4": c.WAY_READY_4,
+    "OWN_WAY": c.WAY_OWN, "OWN_3": c.WAY_OWN_3, "OWN_4": c.WAY_OWN_4, "FLAGS": c.WAY_FLAGS, "WAKE": c.WAY_WAKE,
 }  # fmt: skip
 _HOST = {
     "fstat": 5, "sendto": 44, "recvfrom": 45, "fcntl": 72, "preadv2": 327, "pwritev2": 328, "F_GETFL": 3,
@@ -42,6 +43,8 @@ _HOST = {
     "PIPE_BUF": select.PIPE_BUF, "S_IFMT": 0xF000, "S_IFSOCK": stat.S_IFSOCK, "S_IFIFO": stat.S_IFIFO,
     "S_IFREG": stat.S_IFREG, "S_IFDIR": stat.S_IFDIR, "S_IFBLK": stat.S_IFBLK, "S_IFCHR": stat.S_IFCHR,
     "EINTR": errno.EINTR, "EAGAIN": errno.EAGAIN, "EOPNOTSUPP": errno.EOPNOTSUPP, "MAX_TRANSFER": 0x7FFF_F000,
+    "getpid": 39, "process_vm_readv": 310, "AT_EMPTY_PATH": 0x1000, "F_SETFL": 4, "FUTEX_WAKE": 1,
+    "FUTEX_WAKE_BITSET": 10, "FUTEX_COMMAND": 0x7F, "PROC": int.from_bytes(b"/proc/", "little"),
 }  # fmt: skip
 """Numbers of the host's kernel; it moves MAX_TRANSFER bytes in one call at most."""
 
@@ -93,7 +96,8 @@ def source(layout: Layout) -> str:
             roots=c.CALL_ROOTS, noted=c.ROOT_NOTED, taken=c.ROOT_TAKEN, count=c.CALL_COUNT, limit=c.CALL_LIMIT,
             number=c.CALL_NUMBER, result=c.CALL_RESULT, mask=c.CALL_MASK, fills=c.CALL_FILLS,
             arguments=c.CALL_ARGUMENTS, rows=c.CALL_ROWS, row=c.CALL_ROW, way=c.CALL_WAY, kinds=c.CALL_KINDS,
-            VALUE=c.CALL_VALUE, READ=c.CALL_READ, FILLED=c.CALL_FILLED, SIZE=c.CALL_SIZE, **_WAYS, **_HOST,
+            VALUE=c.CALL_VALUE, READ=c.CALL_READ, FILLED=c.CALL_FILLED, SIZE=c.CALL_SIZE, PATH=c.CALL_PATH,
+            own=c.CALL_OWN, **_WAYS, **_HOST,
         ),
         _text("lock", lock=c.LOCK, turns=_TURNS - 1, sched_yield=_SCHED_YIELD),
         _text(

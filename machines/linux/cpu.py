@@ -157,5 +157,8 @@ class AnswersCalls(Protocol):
     def may_fill(self, fills: bool) -> None:
         """Whether the kernel may fill guest memory: only while there is no code there that it may write."""
 
+    def own_descriptors(self, first: int) -> None:
+        """Descriptors below this number are the guest's, or nobody's."""
+
 
 CodeListener = Callable[[int, int], None]

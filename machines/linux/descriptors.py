@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Callable
 
 from metaphrase.machines.linux import host
+
+_BEYOND_ALL = 1 << 31
 
 
 def _flags(descriptor: int) -> int | None:
@@ -21,15 +24,26 @@ class Descriptors:
     def __init__(self) -> None:
         self._private: frozenset[int] = frozenset()
         self._before: frozenset[int] = frozenset()
+        self.first_private_changed: Callable[[int], None] | None = None
+        """Told the lowest number of those that are not to be touched, or one beyond all descriptors."""
 
     def start(self) -> None:
         """A native program would not see what closes on execve, so neither does the guest."""
         numbers = host.open_descriptors()
         self._before = frozenset(numbers)
         self._private = frozenset(number for number in numbers if (_flags(number) or 0) & fcntl.FD_CLOEXEC)
+        if self.first_private_changed is not None:
+            host.PRIVATE_LISTENERS.append(self._tell)
+            self._tell()
+
+    def _tell(self) -> None:
+        if self.first_private_changed is not None:
+            self.first_private_changed(min(host.PRIVATE | self._private, default=_BEYOND_ALL))
 
     def stop(self) -> None:
         """Close what the guest left open. What it opened to be closed on execve may be another thread's, and stays."""
+        if self._tell in host.PRIVATE_LISTENERS:
+            host.PRIVATE_LISTENERS.remove(self._tell)
         for number in host.open_descriptors():
             if number not in self._before and _flags(number) == 0:
                 os.close(number)

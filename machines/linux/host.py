@@ -11,6 +11,7 @@ import ctypes
 import fcntl
 import os
 import resource
+from collections.abc import Callable
 
 PROT_NONE, PROT_READ, PROT_WRITE, PROT_EXEC = 0, 1, 2, 4
 MAP_SHARED, MAP_PRIVATE, MAP_FIXED, MAP_ANONYMOUS, MAP_NORESERVE = 0x01, 0x02, 0x10, 0x20, 0x4000
@@ -143,6 +144,8 @@ def signal_action(number: int, new: bytes | None = None) -> bytes:
 
 #: Descriptors of ours among the guest's: it can neither close nor replace them.
 PRIVATE: set[int] = set()
+#: Called when there is another of them, or one fewer.
+PRIVATE_LISTENERS: list[Callable[[], None]] = []
 
 
 #: A limit up to which descriptors are moved beyond it: what a fork copies of the table grows with the highest number.
@@ -174,7 +177,13 @@ def private_descriptor(descriptor: int) -> int:
     finally:
         os.close(descriptor)
     PRIVATE.add(moved)
+    _tell_listeners()
     return moved
+
+
+def _tell_listeners() -> None:
+    for listener in PRIVATE_LISTENERS:
+        listener()
 
 
 def _among(soft: int, descriptor: int) -> int:
@@ -190,6 +199,7 @@ def close_private(descriptor: int) -> None:
     """Close a descriptor that `private_descriptor` gave."""
     PRIVATE.discard(descriptor)
     os.close(descriptor)
+    _tell_listeners()
 
 
 _proc: int | None = None

@@ -22,6 +22,11 @@ class Paths:
         #: The running program's file, which /proc/self/exe names.
         self.executable = b""
 
+    @property
+    def are_the_hosts(self) -> bool:
+        """Whether paths lead where they do on the host, but for some below /proc."""
+        return not self._sysroot
+
     def host(self, path: bytes) -> bytes:
         """The host path to look something up that should exist already."""
         if path.startswith(b"/proc/") and path.endswith(b"/exe") and self.is_own_executable(path):

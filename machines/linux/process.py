@@ -29,7 +29,7 @@ from metaphrase.machines.linux.signals import Pending, SharedSignals
 from metaphrase.machines.linux.space import AddressSpace
 from metaphrase.machines.linux.task import Task
 from metaphrase.machines.linux.threads import Replacement
-from metaphrase.translator.host_calls import HostCalls
+from metaphrase.translator.host_calls import HostCalls, Kind
 
 if TYPE_CHECKING:
     from metaphrase.machines.linux.confinement import Confinement
@@ -183,13 +183,17 @@ class LinuxProcess:
         if not isinstance(cpu, AnswersCalls):
             return
         calls = {
-            number: declared.native
+            number: call
             for number, name in abi.numbers.items()
-            if (declared := find_call(name, compat=abi.word == 4)) is not None and declared.native is not None
+            if (declared := find_call(name, compat=abi.word == 4)) is not None
+            and (call := declared.native) is not None
+            and (abi.convert_stat is None or not call.fills_status)
+            and (self.paths.are_the_hosts or Kind.PATH not in call.arguments)
         }
         described = HostCalls(calls, abi.number_register, abi.argument_registers, abi.result_register, window.size)
         cpu.answer_calls(described, fills=not window.may_have_writable_code())
         window.writable_code_changed = lambda exists: cpu.may_fill(not exists)
+        self.descriptors.first_private_changed = cpu.own_descriptors
 
     def run_until(self, pause: Callable[[], bool]) -> None:
         """Run until the guest has ended (`exit_status` tells), or `pause`, asked after each event, says so.

@@ -414,6 +414,10 @@ class NativeCpu:
         """Whether native code may have the kernel write to guest memory without the machine's knowing."""
         self.translations.may_fill(fills)
 
+    def own_descriptors(self, first: int) -> None:
+        """Native code may take descriptors below this number for the guest's own."""
+        self.translations.own_descriptors(first)
+
     def need_no_files(self) -> None:
         """The package's own files and LLVM's may be out of reach from now on."""
         load()

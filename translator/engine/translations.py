@@ -196,6 +196,11 @@ class Translations:
         if self._calls is not None:
             self._calls.put_u64(c.CALL_FILLS, fills)
 
+    def own_descriptors(self, first: int) -> None:
+        """Descriptors from this one on may not be the guest's."""
+        if self._calls is not None:
+            self._calls.put_u64(c.CALL_OWN, first)
+
     # --- words that native code shares -----------------------------------------------------------------------------
     def word(self, offset: int) -> int:
         """A word that all hardware threads share (`backends.llvm.context`)."""

@@ -57,7 +57,7 @@ collect:
 make:
   %way.p = getelementptr i8, ptr %row, i64 ${way}
   %way = load i8, ptr %way.p
-  %result.there = call {i64, i1} @make_call(i64 %host, i8 %way, ptr %arguments)
+  %result.there = call {i64, i1} @make_call(ptr %calls, i64 %host, i8 %way, ptr %arguments)
   %done = extractvalue {i64, i1} %result.there, 1
   br i1 %done, label %finish, label %machine
 finish:
@@ -113,7 +113,7 @@ define internal i64 @take_argument(ptr %state, ptr %calls, ptr %kinds, i64 %inde
   %register = getelementptr i8, ptr %state, i64 %at
   %value = load i64, ptr %register
   switch i8 %kind, label %nothing [i8 ${VALUE}, label %plain  i8 ${READ}, label %pointer  i8 ${FILLED}, label %filled
-                                   i8 ${SIZE}, label %size]
+                                   i8 ${SIZE}, label %size  i8 ${PATH}, label %pointer]
 nothing:
   store i64 0, ptr %place
   ret i64 0
@@ -141,6 +141,12 @@ move:
   %is.null = icmp eq i64 %value, 0
   %address = select i1 %is.null, i64 0, i64 %moved
   store i64 %address, ptr %place
+  %is.path = icmp eq i8 %kind, ${PATH}
+  br i1 %is.path, label %path, label %right
+path:
+  %special = call i64 @begins_in_proc(i64 %address)
+  ret i64 %special
+right:
   ret i64 0
 wrong:
   ret i64 1
@@ -148,7 +154,7 @@ wrong:
 declare i64 @llvm.umin.i64(i64, i64)
 
 ; Make a host call in such a way that it does not wait; gives its result, and whether that is one.
-define internal {i64, i1} @make_call(i64 %number, i8 %way, ptr %arguments) nounwind {
+define internal {i64, i1} @make_call(ptr %calls, i64 %number, i8 %way, ptr %arguments) nounwind {
   %p0 = getelementptr i64, ptr %arguments, i64 0
   %a0 = load i64, ptr %p0
   %p1 = getelementptr i64, ptr %arguments, i64 1
@@ -163,7 +169,9 @@ define internal {i64, i1} @make_call(i64 %number, i8 %way, ptr %arguments) nounw
   %a5 = load i64, ptr %p5
   switch i8 %way, label %none [i8 ${PLAIN}, label %plain  i8 ${FILE}, label %file  i8 ${READ_WAY}, label %read
                               i8 ${WRITE_WAY}, label %write  i8 ${RECEIVE}, label %receive  i8 ${SEND}, label %send
-                              i8 ${READY_3}, label %ready.3  i8 ${READY_4}, label %ready.4]
+                              i8 ${READY_3}, label %ready.3  i8 ${READY_4}, label %ready.4
+                              i8 ${OWN_WAY}, label %own  i8 ${OWN_3}, label %own.3  i8 ${OWN_4}, label %own.4
+                              i8 ${FLAGS}, label %flags  i8 ${WAKE}, label %wake]
 none:
   ret {i64, i1} zeroinitializer
 plain:
@@ -253,6 +261,60 @@ ready:
 ready.done:
   %ready.given = call {i64, i1} @given(i64 %ready.result)
   ret {i64, i1} %ready.given
+
+own.3:
+  %own.3.empty = and i64 %a2, ${AT_EMPTY_PATH}
+  %own.3.asks = icmp ne i64 %own.3.empty, 0
+  br i1 %own.3.asks, label %own, label %plain
+own.4:
+  %own.4.empty = and i64 %a3, ${AT_EMPTY_PATH}
+  %own.4.asks = icmp ne i64 %own.4.empty, 0
+  br i1 %own.4.asks, label %own, label %plain
+flags:
+  %command = trunc i64 %a1 to i32
+  %flags.known = icmp ule i32 %command, ${F_SETFL}
+  br i1 %flags.known, label %own, label %none
+own:
+  %own.limit.p = getelementptr i8, ptr %calls, i64 ${own}
+  %own.limit = load volatile i64, ptr %own.limit.p
+  %descriptor = and i64 %a0, 4294967295
+  %is.own = icmp ult i64 %descriptor, %own.limit
+  br i1 %is.own, label %own.make, label %none
+own.make:
+  ; close(2) has closed even if a signal has ended it
+  %own.result = call i64 @host_call(i64 %number, i64 %a0, i64 %a1, i64 %a2, i64 %a3, i64 %a4, i64 %a5)
+  %own.first = insertvalue {i64, i1} poison, i64 %own.result, 0
+  %own.given = insertvalue {i64, i1} %own.first, i1 1, 1
+  ret {i64, i1} %own.given
+
+wake:
+  %wake.command = and i64 %a1, ${FUTEX_COMMAND}
+  switch i64 %wake.command, label %none [i64 ${FUTEX_WAKE}, label %plain  i64 ${FUTEX_WAKE_BITSET}, label %plain]
+}
+
+; 1 if a path begins with /proc/ or cannot be read, 0 otherwise. A plain load might fault.
+define internal i64 @begins_in_proc(i64 %path) nounwind {
+  %beginning = alloca i64
+  store i64 0, ptr %beginning
+  %vectors = alloca [4 x i64]
+  %beginning.i = ptrtoint ptr %beginning to i64
+  store i64 %beginning.i, ptr %vectors
+  %here.size = getelementptr i64, ptr %vectors, i64 1
+  store i64 6, ptr %here.size
+  %there = getelementptr i64, ptr %vectors, i64 2
+  store i64 %path, ptr %there
+  %there.size = getelementptr i64, ptr %vectors, i64 3
+  store i64 6, ptr %there.size
+  %here.i = ptrtoint ptr %vectors to i64
+  %there.i = ptrtoint ptr %there to i64
+  %process = call i64 @host_call(i64 ${getpid}, i64 0, i64 0, i64 0, i64 0, i64 0, i64 0)
+  %read = call i64 @host_call(i64 ${process_vm_readv}, i64 %process, i64 %here.i, i64 1, i64 %there.i, i64 1, i64 0)
+  %failed = icmp slt i64 %read, 0
+  %bytes = load i64, ptr %beginning
+  %is.proc = icmp eq i64 %bytes, ${PROC}
+  %either = or i1 %failed, %is.proc
+  %result = zext i1 %either to i64
+  ret i64 %result
 }
 
 ; A result, unless a signal has ended the call: the machine knows whether that is to be seen.

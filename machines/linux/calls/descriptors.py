@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from metaphrase.machines.linux import host
 from metaphrase.machines.linux.abi.numbers import HOST
-from metaphrase.machines.linux.calls.table import IN, PATH, VALUE, out, passthrough, signed32, syscall
+from metaphrase.machines.linux.calls.table import IN, PATH, VALUE, in_native_code, out, passthrough, signed32, syscall
+from metaphrase.translator.host_calls import Way
 
 if TYPE_CHECKING:
     from metaphrase.machines.linux.task import Task
@@ -67,7 +68,7 @@ _TIOCGPTPEER = 0x5441
 _SIOCGIFCONF, _IFCONF = 0x8912, struct.Struct("<i4xQ")
 
 
-@syscall("close", restart=False)
+@syscall("close", restart=False, native=in_native_code("close", VALUE, way=Way.OWN))
 def close(task: Task, descriptor: int) -> int:
     """close(2); our own descriptors are not there for the guest."""
     if task.process.descriptors.is_private(signed32(descriptor)):
@@ -105,7 +106,7 @@ def dup3(task: Task, old: int, new: int, flags: int) -> int:
     return host.call(HOST["dup3"], old, new, flags)
 
 
-@syscall("fcntl")
+@syscall("fcntl", native=in_native_code("fcntl", VALUE, VALUE, VALUE, way=Way.FLAGS))
 def fcntl(task: Task, descriptor: int, command: int, argument: int) -> int:
     """fcntl(2), for the commands whose arguments are known."""
     if task.process.descriptors.is_private(signed32(descriptor)):

@@ -17,11 +17,13 @@ from metaphrase.machines.linux.calls.table import (
     SIZE,
     VALUE,
     host_path,
+    in_native_code,
     out,
     passthrough,
     signed32,
     syscall,
 )
+from metaphrase.translator.host_calls import Way
 
 if TYPE_CHECKING:
     from metaphrase.machines.linux.task import Task
@@ -86,19 +88,19 @@ def _status_call(task: Task, buffer: int, number: int, before: Sequence[int], af
     return result
 
 
-@syscall("stat")
+@syscall("stat", native=in_native_code("stat", PATH, out(_STAT_SIZE), fills_status=True))
 def stat(task: Task, path: int, buffer: int) -> int:
     """stat(2)."""
     return newfstatat(task, _AT_FDCWD, path, buffer, 0)
 
 
-@syscall("lstat")
+@syscall("lstat", native=in_native_code("lstat", PATH, out(_STAT_SIZE), fills_status=True))
 def lstat(task: Task, path: int, buffer: int) -> int:
     """lstat(2)."""
     return newfstatat(task, _AT_FDCWD, path, buffer, 0x100)  # AT_SYMLINK_NOFOLLOW
 
 
-@syscall("fstat")
+@syscall("fstat", native=in_native_code("fstat", VALUE, out(_STAT_SIZE), way=Way.OWN, fills_status=True))
 def fstat(task: Task, descriptor: int, buffer: int) -> int:
     """fstat(2), by which some programs look for what is open."""
     if task.process.descriptors.is_private(signed32(descriptor)):
@@ -106,7 +108,10 @@ def fstat(task: Task, descriptor: int, buffer: int) -> int:
     return _status_call(task, buffer, HOST["fstat"], (descriptor,), ())
 
 
-@syscall("newfstatat")
+@syscall(
+    "newfstatat",
+    native=in_native_code("newfstatat", VALUE, PATH, out(_STAT_SIZE), VALUE, way=Way.OWN_4, fills_status=True),
+)
 def newfstatat(task: Task, directory: int, path: int, buffer: int, flags: int) -> int:
     """fstatat(2)."""
     if flags & AT_EMPTY_PATH and task.process.descriptors.is_private(signed32(directory)):
@@ -115,7 +120,7 @@ def newfstatat(task: Task, directory: int, path: int, buffer: int, flags: int) -
     return _status_call(task, buffer, HOST["newfstatat"], (directory, pointer), (flags,))
 
 
-@syscall("statx")
+@syscall("statx", native=in_native_code("statx", VALUE, PATH, VALUE, VALUE, out(_STATX_SIZE), way=Way.OWN_3))
 def statx(task: Task, directory: int, path: int, flags: int, mask: int, buffer: int) -> int:
     """statx(2)."""
     if flags & AT_EMPTY_PATH and task.process.descriptors.is_private(signed32(directory)):

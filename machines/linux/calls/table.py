@@ -126,14 +126,15 @@ def array(size: int) -> Argument:
 
 
 _KINDS = {
-    "value": Kind.VALUE, "size": Kind.SIZE, "pointer": Kind.READ, "buffer": Kind.FILLED, "structure": Kind.FILLED,
+    "value": Kind.VALUE, "size": Kind.SIZE, "path": Kind.PATH, "pointer": Kind.READ,
+    "buffer": Kind.FILLED, "structure": Kind.FILLED,
 }  # fmt: skip
-"""What native code takes arguments for; paths are not for it."""
+"""What native code takes arguments for."""
 
 
-def in_native_code(name: str, *arguments: Argument, way: Way = Way.PLAIN) -> HostCall:
-    """How native code makes a call with these arguments."""
-    return HostCall(HOST[name], tuple(_KINDS[argument.kind] for argument in arguments), way)
+def in_native_code(name: str, *arguments: Argument, way: Way = Way.PLAIN, fills_status: bool = False) -> HostCall:
+    """How native code makes a call with these arguments, which may fill struct stat."""
+    return HostCall(HOST[name], tuple(_KINDS[argument.kind] for argument in arguments), way, fills_status)
 
 
 def passthrough(
@@ -143,7 +144,7 @@ def passthrough(
 
     Pointers move into the window; null stays null. A pointer outside the window is EFAULT; one to unmapped pages is
     the host kernel's to refuse. `way` is how native code makes a blocking call so that it does not wait; none that it
-    leaves all of them to Python. What never blocks, it just makes, but for calls with paths.
+    leaves all of them to Python. What never blocks, it just makes.
     """
     number = HOST[name]
     pointers = [
@@ -187,7 +188,7 @@ def passthrough(
         return host.call(number, *translation)
 
     handler = translated if pointers or sizes or paths else plain
-    if way is None and not blocking and not paths:
+    if way is None and not blocking:
         way = Way.PLAIN
     native = in_native_code(name, *arguments, way=way) if way is not None else None
     declare(name, handler, len(arguments), restart, native=native)

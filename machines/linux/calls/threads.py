@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from metaphrase.machines.linux import host, threads
 from metaphrase.machines.linux.abi.numbers import HOST
-from metaphrase.machines.linux.calls.table import VALUE, in_native_code, passthrough, signed32, syscall
+from metaphrase.machines.linux.calls.table import VALUE, in_native_code, out, passthrough, signed32, syscall
 from metaphrase.machines.linux.errors import GuestFault
+from metaphrase.translator.host_calls import Way
 
 if TYPE_CHECKING:
     from metaphrase.machines.linux.task import Task
@@ -102,7 +103,7 @@ def get_robust_list(task: Task, thread: int, head: int, length: int) -> int:
     return 0
 
 
-@syscall("futex")
+@syscall("futex", native=in_native_code("futex", out(4), VALUE, VALUE, VALUE, VALUE, VALUE, way=Way.WAKE))
 def futex(task: Task, word: int, operation: int, value: int, timeout: int, second_word: int, third: int) -> int:
     """futex(2). The host keys its queues by host address, so shared memory works across processes."""
     return wait_or_wake(

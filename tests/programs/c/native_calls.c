@@ -206,8 +206,41 @@ static void identities(void) {
     printf("identities: %d wrong\n", wrong);
 }
 
-int main(void) {
+/* Names, and what is known of files. */
+static void files(const char *program) {
+    struct stat one, other;
+    char longest[5000];
+    memset(longest, 'x', sizeof longest - 1), longest[sizeof longest - 1] = 0;
+    char *pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *edge = pages + 4094;
+    mprotect(pages + 4096, 4096, PROT_NONE);
+    strcpy(edge, "/");
+    const char *names[] = {"/", edge, pages + 4096, edge + 2, (char *)1, (char *)-1L, longest, "/nowhere", "", "/dev/null"};
+    for (int turn = 0; turn < 300; turn++)
+        for (unsigned i = 0; i < COUNT(names); i++) {
+            long looked = stat(names[i], &one), error = looked ? errno : 0;
+            long linked = lstat(names[i], &other), linked_error = linked ? errno : 0;
+            long may = access(names[i], R_OK), may_error = may ? errno : 0;
+            long at = fstatat(AT_FDCWD, names[i], &one, AT_SYMLINK_NOFOLLOW), at_error = at ? errno : 0;
+            if (turn % 299 == 0) printf("%ld %ld %ld %ld, ", error, linked_error, may_error, at_error);
+        }
+    printf("\n");
+    /* the link to the program leads to the guest's */
+    for (int turn = 0; turn < 300; turn++) {
+        int file = open(program, O_RDONLY), again = fcntl(file, F_DUPFD, 50);
+        long same = !fstat(file, &other);
+#ifndef __riscv /* qemu-user, which tells there what is right, shows its own program */
+        same = !stat("/proc/self/exe", &one) && one.st_ino == other.st_ino;
+#endif
+        same += !fstatat(again, "", &one, AT_EMPTY_PATH) && one.st_ino == other.st_ino;
+        same += fcntl(again, F_SETFD, FD_CLOEXEC) == 0 && fcntl(again, F_GETFD) == FD_CLOEXEC;
+        const char *closed[] = {name(close(again)), name(close(again)), name(close(-1)), name(fcntl(again, F_GETFL))};
+        if (turn % 299 == 0) printf("%ld %s %s %s %s\n", same, closed[0], closed[1], closed[2], closed[3]);
+        close(file);
+    }
+}
+
+int main(int count, char **arguments) {
     setvbuf(stdout, NULL, _IONBF, 0);
-    storm(0), storm(SA_RESTART), waiting(), broken(), wrong_arguments(), kinds(), identities();
+    storm(0), storm(SA_RESTART), waiting(), broken(), wrong_arguments(), kinds(), identities(), files(arguments[0]);
     return 0;
 }
