@@ -115,4 +115,4 @@ def run_benchmark(
     program = one.make(folder)
     work = work_of(program(one.iterations), folder)
     results = measure(engines, program, one.iterations, repetitions, tell)
-    return Row(one.name, one.group, results, one.title, work, one.version)
+    return Row(one.name, one.group, results, one.title, work, one.version, iterations=one.iterations)

@@ -9,11 +9,13 @@ from rich.markup import escape
 
 from metaphrase.benchmarks.compiling import compile_sheet
 from metaphrase.benchmarks.engines import IMPORT
+from metaphrase.benchmarks.kernels import CALLS
 from metaphrase.benchmarks.results import Result, Row, geometric_mean, means
 from metaphrase.benchmarks.sheets import Sheet, Summed, as_table
 
 TITLES = {
     "kernels": "Kernels (times slower than native; ± half the spread; ~ scaled up from fewer iterations)",
+    CALLS: "System calls (times slower than native; ± half the spread; ~ scaled up from fewer iterations)",
     "programs": "Debian's programs (times slower than native; ± half the spread; cold: with an empty cache)",
     "start-up": "Start-up",
     IMPORT: "Import: what it adds to the start of Python",
@@ -124,6 +126,8 @@ def suite_sheets(suite: str, rows: Sequence[Row], smallest: float) -> Iterator[S
     yield times_sheet(suite, names, rows)
     if suite == IMPORT:
         return
+    if suite == CALLS:
+        yield calls_sheet(names, measured)
     cells = [[row.name, *(processor_cell(row, result) for result in row.results)] for row in measured]
     yield Sheet("Processor time (all threads, user and system)", ["program", *names], cells)
     if any(result.peaks for row in measured for result in row.results):
@@ -136,6 +140,20 @@ def suite_sheets(suite: str, rows: Sequence[Row], smallest: float) -> Iterator[S
         yield compiling
     if (started := warm_sheet(measured)) is not None:
         yield started
+
+
+def calls_sheet(names: Sequence[str], rows: Sequence[Row]) -> Sheet:
+    """What an iteration takes, in nanoseconds."""
+
+    def cell(row: Row, engine: str) -> str:
+        found = next((result for result in row.results if result.engine == engine and result.walls), None)
+        return f"{found.wall / row.iterations * 1e9:,.0f}" if found is not None else ""
+
+    return Sheet(
+        "Nanoseconds an iteration", ["program", *names],
+        [[row.name, *(cell(row, engine) for engine in names)] for row in rows],
+        "An iteration is one system call, and two of pipe's. The start of each run is in it.",
+    )  # fmt: skip
 
 
 def times_sheet(suite: str, names: Sequence[str], rows: Sequence[Row]) -> Sheet:

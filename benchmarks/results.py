@@ -81,6 +81,7 @@ class Row:
     work       a digest of what was to be run; times of different work cannot be compared
     version    of the Debian package, where the program comes from one
     skipped    why nothing was measured
+    iterations how often it does what it is about, where that is said
     """
 
     name: str
@@ -90,6 +91,7 @@ class Row:
     work: str = ""
     version: str = ""
     skipped: str = ""
+    iterations: int = 1
 
     def ratio(self, result: Result) -> float | None:
         """Times slower than native, or None where either failed."""
@@ -110,13 +112,15 @@ class Row:
     def as_json(self) -> dict[str, object]:
         named = {"name": self.name, "group": self.group, "title": self.title, "work": self.work}
         engines = [result.as_json() | {"ratio": self.ratio(result)} for result in self.results]
-        return {**named, "version": self.version, "skipped": self.skipped, "engines": engines}
+        more = {"version": self.version, "skipped": self.skipped, "iterations": self.iterations}
+        return {**named, **more, "engines": engines}
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Row:
         results = [Result.from_json(result) for result in found["engines"]]
-        texts = (found.get(name, "") for name in ("title", "work", "version", "skipped"))
-        return cls(found["name"], found["group"], results, *texts)
+        title, work, version, skipped = (found.get(name, "") for name in ("title", "work", "version", "skipped"))
+        iterations = found.get("iterations", 1)
+        return cls(found["name"], found["group"], results, title, work, version, skipped, iterations)
 
 
 def geometric_mean(values: Sequence[float]) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from metaphrase.benchmarks.engines import (
     start_up_engines,
 )
 from metaphrase.benchmarks.inputs import Inputs
-from metaphrase.benchmarks.kernels import all_kernels
+from metaphrase.benchmarks.kernels import CALLS, Kernel, all_kernels, call_kernels
 from metaphrase.benchmarks.machine import package_version
 from metaphrase.benchmarks.programs import all_programs
 
@@ -74,6 +74,14 @@ def share(work: int, quick: bool) -> int:
 
 
 def kernels(quick: bool) -> list[Benchmark]:
+    return _built(all_kernels(), quick)
+
+
+def calls(quick: bool) -> list[Benchmark]:
+    return _built(call_kernels(), quick)
+
+
+def _built(kernels: Sequence[Kernel], quick: bool) -> list[Benchmark]:
     missing = "" if shutil.which(COMPILER) else f"{COMPILER} is not installed: apt-get install gcc libc6-dev"
 
     def maker(source: Path) -> Callable[[Path], Callable[[int], list[str]]]:
@@ -88,7 +96,7 @@ def kernels(quick: bool) -> list[Benchmark]:
             kernel.name, kernel.group, kernel.title, share(kernel.iterations, quick), maker(kernel.source),
             missing=missing,
         )
-        for kernel in all_kernels()
+        for kernel in kernels
     ]  # fmt: skip
 
 
@@ -138,6 +146,7 @@ def work_of(command: list[str], folder: Path) -> str:
 
 SUITES = (
     Suite("kernels", "Kernels", kernel_engines, kernels),
+    Suite(CALLS, "System calls", kernel_engines, calls),
     Suite("programs", "Debian's programs", program_engines, programs),
     Suite("start-up", "Start-up", start_up_engines, start_ups, times=2),
     Suite(IMPORT, "Import", import_engines, imports, times=10),

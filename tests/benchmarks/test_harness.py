@@ -11,8 +11,10 @@ from metaphrase.benchmarks import measure as measuring
 from metaphrase.benchmarks.building import BuildError, build
 from metaphrase.benchmarks.engines import Engine, import_engines, program_engines, with_empty_cache
 from metaphrase.benchmarks.harness import SettingsError, run_suites
-from metaphrase.benchmarks.kernels import GROUPS, all_kernels
+from metaphrase.benchmarks.kernels import CALLS, GROUPS, all_kernels, call_kernels
 from metaphrase.benchmarks.measure import RunFailed, measure, run_once, smallest_peak
+from metaphrase.benchmarks.report import calls_sheet
+from metaphrase.benchmarks.results import Result, Row
 from metaphrase.benchmarks.suites import SUITES, imports, work_of
 from metaphrase.translator.mechanisms import VARIABLE
 from tests.benchmarks.samples import MIB, fake_suite, python_engine
@@ -27,6 +29,18 @@ def test_kernels_describe_themselves() -> None:
     for group in GROUPS:
         assert len([kernel for kernel in kernels if kernel.group == group]) >= 3
     assert all(kernel.title.endswith(".") and kernel.iterations >= 40 for kernel in kernels)
+
+
+def test_kernels_of_system_calls_describe_themselves() -> None:
+    kernels = call_kernels()
+    assert {"getppid", "read", "pipe", "stat"} <= {kernel.name for kernel in kernels}
+    assert all(kernel.title.endswith(".") and kernel.group == CALLS for kernel in kernels)
+
+
+def test_nanoseconds_of_a_call_are_told() -> None:
+    row = Row("read", CALLS, [Result("native", [1.0, 2.0, 3.0]), Result("qemu", error="no")], iterations=4_000_000)
+    sheet = calls_sheet(["native", "qemu"], [row])
+    assert sheet.rows == [["read", "500", ""]] and Row.from_json(row.as_json()).iterations == 4_000_000
 
 
 def test_building_again_compiles_nothing(tmp_path: Path) -> None:
@@ -149,7 +163,7 @@ def test_an_interrupted_run_keeps_what_it_has(tmp_path: Path, monkeypatch: pytes
 
 
 def test_the_suites_are_as_documented(tmp_path: Path) -> None:
-    assert [suite.name for suite in SUITES] == ["kernels", "programs", "start-up", "import"]
+    assert [suite.name for suite in SUITES] == ["kernels", "calls", "programs", "start-up", "import"]
     for suite in SUITES:
         assert suite.engines(tmp_path)[0].name == ("python" if suite.name == "import" else "native")
         names = [one.name for one in suite.benchmarks(False)]
