@@ -327,7 +327,7 @@ def test_races(host: Host) -> None:
         outcome = host.confined("races", host.hidden, folder, 3000)
         assert outcome.status == 0, outcome.stdout[-2000:]
         own, missing = (int(word.split()[0]) for word in outcome.stderr.decode().splitlines()[-1].split(", "))
-        assert own > 100 and missing > 100
+        assert own > 10 and missing > 10  # both happen, however slow the machine is
 
 
 def test_the_host_may_change_names_too(host: Host) -> None:
