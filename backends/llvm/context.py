@@ -173,6 +173,7 @@ MAX_BLOCK: Final = 64
 """Most instructions of a tier-0 block."""
 _LOOKUP_HASH: Final = 0x9E3779B97F4A7C15
 LOOKUP_HASH: Final = _LOOKUP_HASH - (1 << 64)
+"""The same as LLVM reads it, signed."""
 GROUP_SHIFT, ALONG_SHIFT = 10, 4
 """Blocks whose addresses agree above the first many bits have their places together in the table of blocks, in the
 order of the bits above the second many."""
@@ -183,6 +184,7 @@ def lookup_index(pc: int, bits: int) -> int:
     """Where native code begins to look for a guest pc in a table of 2 to the power `bits` entries."""
     start = ((pc >> GROUP_SHIFT) * _LOOKUP_HASH & (1 << 64) - 1) >> 64 - bits
     return start + (pc >> ALONG_SHIFT & ALONG_MASK) & (1 << bits) - 1
+
 
 ROOTS_MARK: Final = 0x4D50_526F_6F74_7321
 """Stands in the native code for the address of the process's `roots`, which the loader puts in its place."""

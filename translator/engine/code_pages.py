@@ -82,15 +82,14 @@ class CodePages:
         while True:
             self._put(page, False, start)
             page += 1
-            if page == behind or page in self._pages or not self._is_constant(page):
+            if page == behind or page in self._pages or self.can_be_written(page):
+                return True
+            if not self.memory.check_execute(page * PAGE):
                 return True
 
-    def _is_constant(self, page: int) -> bool:
-        """Whether the guest may execute a page, but not write it."""
-        memory, address = self.memory, page * PAGE
-        return (
-            memory.check_execute(address) and not memory.check_write(address) and not memory.writable_aliases(address)
-        )
+    def can_be_written(self, page: int) -> bool:
+        """Whether the guest may write what lies in a page, there or elsewhere."""
+        return self.memory.check_write(page * PAGE) or bool(self.memory.writable_aliases(page * PAGE))
 
     def _close(self, page: int, start: int) -> None:
         """Put in a page whose code may be written."""

@@ -119,7 +119,7 @@ class Translations:
             self.flush(forget_pages=True)
         if self.pages.known(page):
             return True  # another thread has come here too
-        if not self.memory.check_write(page * PAGE) and not self.memory.writable_aliases(page * PAGE):
+        if not self.pages.can_be_written(page):
             return self.pages.add(address, self.word(c.ARENA_NEXT))
         with self.threads.stopped:  # a write finds the page writable, or in the table
             return self.pages.add(address, self.word(c.ARENA_NEXT))
