@@ -202,16 +202,17 @@ class Terminator:
 class Block:
     """Effects in program order, then one terminator.
 
-    `origin` is (offset from the region's base, instruction count) where known.
+    `origin` is (offset from the region's base, instruction count) where known, `runs` how often it was run.
     """
 
-    __slots__ = ("effects", "name", "origin", "terminator")
+    __slots__ = ("effects", "name", "origin", "runs", "terminator")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.effects: list[Value] = []
         self.terminator: Terminator | None = None
         self.origin: tuple[int, int] | None = None
+        self.runs: int | None = None
 
     def __repr__(self) -> str:
         return f"<block {self.name}>"

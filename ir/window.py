@@ -17,6 +17,23 @@ ZONE: Final = 1 << 38
 SMALL: Final = 1 << 36
 """A part of an address below this is small: two small parts, a few steps of a loop and an access stay in the zone."""
 
+BESIDE: Final = 4032
+"""Displacements up to this do not reach over more than a page, with what is accessed there."""
+
+
+def displaced(address: Value) -> tuple[Value, int] | None:
+    """What an address is a displacement of at most BESIDE away from, and that.
+
+    To compare it in place of the address takes no instruction for the sum. Where it lies outside of the window and the
+    address does not, an access would fault all the same: the first and the last page of a process's window are never
+    mapped.
+    """
+    if address.op.name != "add" or not address.args[1].is_const:
+        return None
+    displacement = int(address.args[1].imm)
+    displacement -= displacement >> 63 << 64
+    return (address.args[0], displacement) if abs(displacement) <= BESIDE else None
+
 
 def large_part(address: Value) -> Value | None:
     """What is left of an address without its small parts (displacements, 32-bit indexes); None if nothing is."""

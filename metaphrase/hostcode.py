@@ -8,6 +8,8 @@ import capstone
 
 from metaphrase.show import MimeBundle, columns, preformatted
 
+_PADDING = "int3"
+
 
 class HostCode:
     """A function of x86-64 host code in a linked image, which runs at any address.
@@ -35,10 +37,11 @@ class HostCode:
 
     def __len__(self) -> int:
         """How many instructions there are."""
-        return len(self._lines())
+        return sum(name != _PADDING for _, _, name, _ in self._lines())
 
     def _lines(self) -> list[tuple[int, bytes, str, str]]:
-        """The instructions without the padding, and whatever constants, behind the last jump."""
+        """The instructions without the padding, and whatever constants, behind the last jump. Before what is seldom
+        run there is some, too."""
         lines = self._decoded
         reached = max((int(text, 16) for _, _, name, text in lines if _is_jump(name, text)), default=self.start)
         for index, (offset, _, name, _) in enumerate(lines):
@@ -53,6 +56,8 @@ class HostCode:
         labels = {target: f"L{number}" for number, target in enumerate(targets, 1)}
         rows = []
         for offset, _, name, text in lines:
+            if name == _PADDING:
+                continue
             if _is_jump(name, text):
                 text = labels.get(int(text, 16), text)
             label = f"{labels[offset]}:" if offset in labels else ""

@@ -269,6 +269,10 @@ class Translation(Lowered):
         found = decode_block(self.guest, self._fetch, pc)
         return GuestBlock(pc, 0, found, found[-1].next_pc) if found else None
 
+    def runs(self, pc: int) -> int | None:
+        """See `Blocks`: nothing has been run."""
+        return None
+
     def is_warm(self, pc: int) -> bool:
         """Every block counts (see `block`)."""
         return True

@@ -11,8 +11,9 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
+import struct
 import threading
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +26,7 @@ _PROT_NONE = 0
 LINE = 64
 """Bytes of a line of the host's caches: what room for code is counted in."""
 
+_DISPLACEMENT = struct.Struct("<i")
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mmap.restype = ctypes.c_void_p
 _libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_int64]
@@ -54,6 +56,9 @@ class CodeCache:
         self.capacity = _pages(capacity)
         self.base = _map(0, self.capacity, _PROT_NONE, 0)
         self._lengths: dict[int, int] = {}  # address of each image -> bytes that it takes
+        self._addresses: list[int] = []  # the same addresses, sorted
+        self._parts: dict[int, int] = {}  # address of an image -> that of its part that is seldom run
+        self._part_of: dict[int, int] = {}  # and the other way round
         self._images_in: Counter[int] = Counter()  # address of a page -> how many images have a part of it
         self._free: list[tuple[int, int]] = [(self.base, self.capacity)]  # (address, bytes), sorted, never adjacent
         self._used = 0
@@ -72,19 +77,59 @@ class CodeCache:
 
         Raises CodeCacheFull when there is no room.
         """
+        if image.cold:
+            return self._add_parts(image)
         length = room_for(image)
         with _lock:
-            address = self._take(length, PAGE if image.faults else max(image.alignment, LINE))
-            try:
-                self._occupy(address, length)
-            except CodeCacheError:
-                self._give_back(address, length)
-                raise
+            address = self._reserve(length, PAGE if image.faults else max(image.alignment, LINE))
             ctypes.memmove(address, image.code, len(image.code))
-            self._lengths[address] = length
             if image.faults:
                 self._note_faults(address, length, address + image.faults)
             return address
+
+    def _add_parts(self, image: Image) -> int:
+        """Copy in an image a part of which is seldom run: those of all images lie at the end, so that what is run
+        often lies close together."""
+        code = bytearray(image.code)
+        alignment = max(image.alignment, LINE)
+        with _lock:
+            address = self._reserve(_lines(image.cold), alignment)
+            try:
+                apart = self._reserve(_lines(len(code) - image.cold), alignment, last=True)
+            except CodeCacheError:
+                self.release(address)
+                raise
+            self._parts[address], self._part_of[apart] = apart, address
+            further = apart - (address + image.cold)
+            for site in image.crossings:
+                (displacement,) = _DISPLACEMENT.unpack_from(code, site)
+                _DISPLACEMENT.pack_into(code, site, displacement + (further if site < image.cold else -further))
+            ctypes.memmove(address, bytes(code[: image.cold]), image.cold)
+            ctypes.memmove(apart, bytes(code[image.cold :]), len(code) - image.cold)
+            return address
+
+    def _reserve(self, length: int, alignment: int, *, last: bool = False) -> int:
+        """Make room usable; gives its address, by which it can be released."""
+        address = self._take(length, alignment, last=last)
+        try:
+            self._occupy(address, length)
+        except CodeCacheError:
+            self._give_back(address, length)
+            raise
+        self._note(address, length)
+        return address
+
+    def _note(self, address: int, length: int) -> None:
+        self._lengths[address] = length
+        insort(self._addresses, address)
+
+    def image_at(self, address: int) -> int | None:
+        """The handle of the image, as `add` gave it, that a host address lies in."""
+        with _lock:
+            index = bisect_right(self._addresses, address) - 1
+            if index < 0 or address >= self._addresses[index] + self._lengths[self._addresses[index]]:
+                return None
+            return self._part_of.get(self._addresses[index], self._addresses[index])
 
     def map_file(self, path: str | Path, offset: int, length: int) -> int:
         """Map `length` bytes of a file's linked image for execution, sharing its page cache; returns the base address.
@@ -109,7 +154,7 @@ class CodeCache:
                 except CodeCacheError:
                     self._give_back(address, pages)
                     raise
-                self._lengths[address] = pages
+                self._note(address, pages)
                 return address
         finally:
             os.close(descriptor)
@@ -128,7 +173,10 @@ class CodeCache:
             self._note_faults(handle, length, 0)
             self._vacate(handle, length)
             self._give_back(handle, length)
-            return length
+            del self._addresses[bisect_left(self._addresses, handle)]
+            apart = self._parts.pop(handle, 0)
+            self._part_of.pop(handle, None)
+            return length + (self.release(apart) if apart else 0)
 
     def contains(self, address: int) -> bool:
         """Whether the address lies in the reservation, used or not."""
@@ -141,7 +189,8 @@ class CodeCache:
                 _libc.munmap(self.base, self.capacity)
             self.capacity = self._used = 0
             self._free.clear()
-            self._lengths.clear()
+            for noted in (self._lengths, self._addresses, self._parts, self._part_of):
+                noted.clear()
             self._images_in.clear()
 
     def __enter__(self) -> CodeCache:
@@ -160,11 +209,13 @@ class CodeCache:
         if table or any(self._faults[8 * first : 8 * (first + pages)]):
             self._faults[8 * first : 8 * (first + pages)] = table.to_bytes(8, "little") * pages
 
-    def _take(self, length: int, alignment: int) -> int:
-        for index, (address, available) in enumerate(self._free):
-            start = (address + alignment - 1) & -alignment
+    def _take(self, length: int, alignment: int, *, last: bool = False) -> int:
+        """Room in the first free stretch that has it, or at the end of the last."""
+        stretches = list(enumerate(self._free))
+        for index, (address, available) in reversed(stretches) if last else stretches:
+            start = (address + available - length if last else address + alignment - 1) & -alignment
             left = address + available - start - length
-            if left >= 0:
+            if left >= 0 and start >= address:
                 around = ((address, start - address), (start + length, left))
                 self._free[index : index + 1] = [stretch for stretch in around if stretch[1]]
                 self._used += length
@@ -204,8 +255,13 @@ class CodeCache:
 
 def room_for(image: Image) -> int:
     """Bytes that an image takes."""
-    length = len(image.code)
-    return _pages(length) if image.faults else max(LINE, (length + LINE - 1) & -LINE)
+    if image.cold:
+        return _lines(image.cold) + _lines(len(image.code) - image.cold)
+    return _pages(len(image.code)) if image.faults else _lines(len(image.code))
+
+
+def _lines(length: int) -> int:
+    return max(LINE, (length + LINE - 1) & -LINE)
 
 
 def _pages_of(address: int, length: int) -> range:

@@ -73,6 +73,8 @@ def _binding() -> Any:
     llvm.set_option("metaphrase", "-x86-cmov-converter-force-mem-operand=0")
     # It would keep a variable per loop for each value that only an exit computes from the others.
     llvm.set_option("metaphrase", "-disable-lsr")
+    # Of functions with a profile, what is seldom run becomes a section of its own.
+    llvm.set_option("metaphrase", "-enable-split-machine-functions")
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     llvm.initialize_native_asmparser()

@@ -1,7 +1,8 @@
 """The engine's context: what native code and the engine tell each other, at negative offsets from the guest state.
 
 The state pointer that every native function carries points at the guest's own state (its `Layout`); the context lies
-right below it, at the same offsets for every guest. What all hardware threads of a guest share and change lies apart:
+right below it, at the same offsets for every guest. The first sixteen words, which a displacement of one byte reaches,
+are those that regions and handlers use most. What all hardware threads of a guest share and change lies apart:
 the context's SHARED points there.
 """
 
@@ -30,34 +31,38 @@ EXIT_REASON: Final = _word()
 EXIT_RECORD: Final = _word()
 """The record that handlers are executing, if it may stop; in an exact region, that of the last checkpoint; null in all
 others."""
+INTERRUPT: Final = _word()
+"""Nonzero: leave at the next block."""
+WINDOW_SIZE: Final = _word()
+"""What is no address of the window: a check compares with the word here, which takes no register."""
+REGION_INSTRUCTIONS: Final = _word()
+"""Guest instructions executed by regions (counted where a region is left)."""
+INSTRUCTIONS: Final = _word()
+"""Guest instructions executed by handlers (counted when a block is entered)."""
+REGION_DISPATCH: Final = _word()
+"""Native `region_dispatch`: where regions go for a guest pc."""
+REGION_LEAVE: Final = _word()
+"""Native `region_leave`: what regions end with; only carried registers are not in the state yet."""
+REGION_CAREFUL: Final = _word()
+"""Native `region_careful`: the block of an exit record, run by handlers whatever region it is an entry of."""
+SETTLE: Final = _word()
+"""The guest's `settle`: (state), a C function."""
+DISPATCH: Final = _word()
+"""Native `dispatch`: where handlers go for a guest pc."""
+RESOLVE: Final = _word()
+"""Native `resolve`: where handlers go for a branching record that is not chained yet."""
+LOOKUP_TABLE: Final = _word()
+LOOKUP_SHIFT: Final = _word()
 FAULT_ADDRESS: Final = _word()
 FAULT_HOST_PC: Final = _word()
 FAULT_WRITE: Final = _word()
 RETURN_SLOT: Final = _word()
 """Host address of the return address of the handler chain: where a fault unwinds to."""
-INTERRUPT: Final = _word()
-"""Nonzero: leave at the next block."""
-INSTRUCTIONS: Final = _word()
-"""Guest instructions executed by handlers (counted when a block is entered)."""
-LOOKUP_TABLE: Final = _word()
-LOOKUP_SHIFT: Final = _word()
 SHARED: Final = _word()
 """Address of the words that all hardware threads of a guest share, see LOCK."""
 LOOKUP_LIMIT: Final = _word()
-DISPATCH: Final = _word()
-"""Native `dispatch`: where handlers go for a guest pc."""
-RESOLVE: Final = _word()
-"""Native `resolve`: where handlers go for a branching record that is not chained yet."""
-REGION_DISPATCH: Final = _word()
-"""Native `region_dispatch`: where regions go for a guest pc."""
-REGION_CAREFUL: Final = _word()
-"""Native `region_careful`: the block of an exit record, run by handlers whatever region it is an entry of."""
 ONLY_TIER_0: Final = _word()
 """Nonzero: handlers do not enter regions."""
-SETTLE: Final = _word()
-"""The guest's `settle`: (state), a C function."""
-REGION_LEAVE: Final = _word()
-"""Native `region_leave`: what regions end with; only carried registers are not in the state yet."""
 SIBLING: Final = _word()
 """State of another hardware thread of the same guest: all are in a ring."""
 ARENA_END: Final = _word()
@@ -88,11 +93,6 @@ STOP_BEFORE: Final = _word()
 """A block being translated ends before this pc, because the instruction there cannot be fetched."""
 DIRTY_PAGES: Final = _word()
 """Ring of guest pages with translated code that the guest has written to."""
-REGION_INSTRUCTIONS: Final = _word()
-"""Guest instructions executed by regions (counted where a region is left)."""
-WINDOW_SIZE: Final = _word()
-"""What is no address of the window: a check compares with the word here, which takes no register."""
-
 CALLS_MADE: Final = _word()
 """Calls of the host's kernel that native code made for the guest."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from metaphrase.backends.llvm import context
 from metaphrase.backends.llvm.effects import EFFECTS
@@ -35,11 +36,12 @@ PRESERVES_NOTHING = '"no_callee_saved_registers"'
 tail calls has to preserve it, because `enter` expects nothing of whoever returns there."""
 CARRIED = "".join(f", i64 %g{n}" for n in range(context.CARRIED))
 NOTHING = ", i64 poison" * context.CARRIED
-SIGNATURE = f"(ptr %state, ptr %op{CARRIED})"
+SIGNATURE = f"(ptr %op, ptr %state{CARRIED})"
 METADATA = (
     '!0 = !{!"branch_weights", i32 100000, i32 1}',
     "!1 = !{}",
     '!2 = !{!"branch_weights", i32 1, i32 100000}',
+    '!3 = !{!"function_entry_count", i64 1000}',
 )
 
 
@@ -86,6 +88,18 @@ def _renamed(lines: Lines, repeated: set[int], suffix: str) -> Lines:
     return [_VALUE_NAME.sub(rename, line) for line in lines]
 
 
+class Fault(NamedTuple):
+    """Where the shared fault block is branched to from."""
+
+    label: str
+    checked: str
+    displacement: int
+    """The address is so far from what was checked."""
+    write: bool
+    pc: int
+    """The instruction's, from the region's base."""
+
+
 class FunctionLowering:
     """Lowers one function as a C function: (state, arguments...) -> result."""
 
@@ -94,8 +108,7 @@ class FunctionLowering:
         self.pure = PureLowering(module.declare, module.need_wide_division, module.host)
         self.prologue: Lines = []
         self.labels: dict[Block, str] = {}
-        self.faults: list[tuple[str, str, bool, int]] = []
-        """Where the shared fault block is branched to from: (label, address, is it a write, offset of the pc)."""
+        self.faults: list[Fault] = []
         self.current = "entry"
         self._names = 0
         self.relations = relations(function)
@@ -125,14 +138,20 @@ class FunctionLowering:
         """A checked pointer into the window. C functions are the engine's own and are trusted with their addresses."""
         return self.unchecked_pointer(address, result, out)
 
-    def checked_pointer(self, value: Value, address: str, result: str, write: bool, out: Lines) -> str:
-        """Branch to the fault block unless the address lies in the window; then a pointer into it."""
+    def checked_pointer(
+        self, value: Value, address: str, result: str, write: bool, out: Lines, near: tuple[str, int] | None = None
+    ) -> str:
+        """Branch to the fault block unless the address lies in the window; then a pointer into it.
+
+        What is checked in its place may be `near` it: what the address is a displacement away from.
+        """
+        checked, displacement = near or (address, 0)
         pointer = self.pointer(self.fresh("c"), context.WINDOW_SIZE, out)
         out.append(f"{result}.limit = load volatile i64, ptr {pointer}")
-        out.append(f"{result}.in = icmp ult i64 {address}, {result}.limit")
+        out.append(f"{result}.in = icmp ult i64 {checked}, {result}.limit")
         label = f"v{value.id}.ok"
         out.append(f"br i1 {result}.in, label %{label}, label %fault, !prof !0")
-        self.faults.append((self.current, address, write, value.origin))
+        self.faults.append(Fault(self.current, checked, displacement, write, value.origin))
         self.current = label
         out.append(f"{label}:")
         return self.unchecked_pointer(address, result, out)
@@ -178,8 +197,8 @@ class FunctionLowering:
                 suffix = self.labels[block]
                 body[begin:] = _renamed(body[begin:], repeated, suffix)
                 self.faults[faults:] = [
-                    (label, _renamed([address], repeated, suffix)[0], write, origin)
-                    for label, address, write, origin in self.faults[faults:]
+                    fault._replace(checked=_renamed([fault.checked], repeated, suffix)[0])
+                    for fault in self.faults[faults:]
                 ]
             body[first:] = self.end_block(body[first:])
             seen.update(value.id for value in values)
@@ -215,7 +234,7 @@ class FunctionLowering:
                 out.append(f"br label %{self.labels[terminator.targets[0]]}")
             case "branch":
                 yes, no = (self.labels[t] for t in terminator.targets)
-                out.append(f"br i1 {operand(terminator.args[0])}, label %{yes}, label %{no}")
+                out.append(f"br i1 {operand(terminator.args[0])}, label %{yes}, label %{no}{self.weights(terminator)}")
             case "ret":
                 if self.ir.result is VOID:
                     out.append("ret void")
@@ -223,6 +242,10 @@ class FunctionLowering:
                     out.append(f"ret {llvm_type(self.ir.result)} {operand(terminator.args[0])}")
             case other:
                 self.leave_guest(other, terminator, out)
+
+    def weights(self, terminator: Terminator) -> str:
+        """What is known of how often the two ways on from a branch are taken, as metadata."""
+        return ""
 
     def leave_guest(self, name: str, terminator: Terminator, out: Lines) -> None:
         raise MetaphraseError(f"{self.name}: {name} ends guest code, and this function is not guest code")
@@ -253,7 +276,7 @@ class FunctionLowering:
         out.append("ret void")
 
     def tail_to(self, handler: str, op: str, out: Lines, carried: str = NOTHING) -> None:
-        out.append(f"musttail call {CONVENTION} void {handler}(ptr %state, ptr {op}{carried})")
+        out.append(f"musttail call {CONVENTION} void {handler}(ptr {op}, ptr %state{carried})")
         out.append("ret void")
 
     def tail_to_pc(self, dispatch: str, pc: str, out: Lines, carried: str = NOTHING) -> None:
@@ -265,10 +288,14 @@ class FunctionLowering:
     def fault_phis(self, out: Lines) -> None:
         """The fault block's label and the values that tell its entries apart."""
         out.append("fault:")
-        addresses = ", ".join(f"[{a}, %{label}]" for label, a, _, _ in self.faults)
-        writes = ", ".join(f"[{int(w)}, %{label}]" for label, _, w, _ in self.faults)
-        out.append(f"%fault.address = phi i64 {addresses}")
-        out.append(f"%fault.write = phi i64 {writes}")
+        for name, values in (
+            ("checked", [fault.checked for fault in self.faults]),
+            ("displacement", [fault.displacement for fault in self.faults]),
+            ("write", [int(fault.write) for fault in self.faults]),
+        ):
+            entries = ", ".join(f"[{value}, %{fault.label}]" for fault, value in zip(self.faults, values, strict=True))
+            out.append(f"%fault.{name} = phi i64 {entries}")
+        out.append("%fault.address = add i64 %fault.checked, %fault.displacement")
 
 
 class HandlerLowering(FunctionLowering):

@@ -36,6 +36,9 @@ _R_64, _R_PC32, _R_PLT32, _R_GOTPCREL, _R_GOTPCRELX, _R_REX_GOTPCRELX = 1, 2, 4,
 _NAMES = {_R_64: "R_X86_64_64", _R_GOTPCREL: "R_X86_64_GOTPCREL", 10: "R_X86_64_32", 11: "R_X86_64_32S"}
 
 _EH_FRAME = b".eh_frame"  # nothing unwinds generated code
+_NEVER_RUN = b"\xcc"  # int3
+_APART = 64  # the alignment of what may lie elsewhere: that of its constants at most
+_COLD = b".text.split."  # where LLVM puts the blocks that are seldom run
 FAULT_SECTION = ".faults"
 """The section of entries of 8 bytes, see `guarded`: where the host may fault and where it then goes on, each relative
 to the 4 bytes that say so."""
@@ -55,6 +58,10 @@ class Image:
     alignment: int = 16
     faults: int = 0
     """Offset in `code` of the table of faults, which 4 bytes of zero end; 0 if there is none."""
+    cold: int = 0
+    """Offset in `code` of a part that may lie elsewhere, because it is seldom run; 0 if there is none."""
+    crossings: tuple[int, ...] = ()
+    """Offsets of the displacements, 4 bytes each, that reach from one part to the other."""
 
 
 @dataclass(slots=True)
@@ -88,13 +95,12 @@ def link(objects: Sequence[bytes]) -> Image:
     """
     try:
         parsed = [_parse(data) for data in objects]
-        blob, alignment, faults = _lay_out(parsed)
+        blob, alignment, faults, cold = _lay_out(parsed)
         exported, functions = _resolve(parsed)
-        for item in parsed:
-            _relocate(item, blob, exported)
+        crossings = [site for item in parsed for site in _relocate(item, blob, exported, cold)]
     except (struct.error, IndexError, ValueError) as error:
         raise LinkError(f"damaged object file: {error}") from error
-    return Image(bytes(blob), functions, alignment, faults)
+    return Image(bytes(blob), functions, alignment, faults, cold, tuple(crossings))
 
 
 def _parse(data: bytes) -> _Object:
@@ -117,12 +123,14 @@ def _parse(data: bytes) -> _Object:
     return result
 
 
-def _lay_out(objects: Sequence[_Object]) -> tuple[bytearray, int, int]:
-    """Give every needed section its place: all code first, then the constants, and the table of faults at the end.
+def _lay_out(objects: Sequence[_Object]) -> tuple[bytearray, int, int, int]:
+    """Give every needed section its place: all code first, what is seldom run of it last, then the constants, and the
+    table of faults at the end.
 
-    Returns the blob, its alignment, and where that table begins, 0 if there is none.
+    Returns the blob, its alignment, where that table begins, and where what is seldom run does; 0 if there is none.
     """
     code: list[tuple[_Object, int]] = []
+    seldom: list[tuple[_Object, int]] = []
     constants: list[tuple[_Object, int]] = []
     faults: list[tuple[_Object, int]] = []
     for item in objects:
@@ -138,20 +146,22 @@ def _lay_out(objects: Sequence[_Object]) -> tuple[bytearray, int, int]:
                     "state, and tables of absolute addresses cannot be position-independent"
                 )
             if flags & _SHF_EXECINSTR:
-                code.append((item, index))
+                (seldom if data.startswith(_COLD, names + name) else code).append((item, index))
             elif item.text(names + name) == FAULT_SECTION:
                 faults.append((item, index))
             elif kind == _SHT_PROGBITS and not data.startswith(_EH_FRAME, names + name):
                 constants.append((item, index))
     blob = bytearray()
     alignment = 16
-    for item, index in code + constants + faults:
+    for item, index in code + seldom + constants + faults:
         section = item.sections[index]
         offset, size, align = section[4], section[5], section[8] or 1
         if align > PAGE:
             raise LinkError(f"a section asks for an alignment of {align} bytes; at most a page ({PAGE}) can be kept")
+        if seldom and item is seldom[0][0] and index == seldom[0][1]:
+            align = max(align, _APART)
         alignment = max(alignment, align)
-        blob += bytes(-len(blob) % align)
+        blob += _NEVER_RUN * (-len(blob) % align)
         item.places[index] = len(blob)
         blob += item.data[offset : offset + size]
         if len(blob) != item.places[index] + size:
@@ -159,7 +169,8 @@ def _lay_out(objects: Sequence[_Object]) -> tuple[bytearray, int, int]:
     first = faults[0][0].places[faults[0][1]] if faults else 0
     if faults:
         blob += bytes(4)
-    return blob, alignment, first
+    cold = seldom[0][0].places[seldom[0][1]] if seldom else 0
+    return blob, alignment, first, cold
 
 
 def _resolve(objects: Sequence[_Object]) -> tuple[dict[str, int], dict[str, int]]:
@@ -190,7 +201,8 @@ def _resolve(objects: Sequence[_Object]) -> tuple[dict[str, int], dict[str, int]
     return exported, functions
 
 
-def _relocate(item: _Object, blob: bytearray, exported: dict[str, int]) -> None:
+def _relocate(item: _Object, blob: bytearray, exported: dict[str, int], cold: int) -> list[int]:
+    """Resolve an object's references; gives those between what lies before `cold` and what lies behind."""
     data, sections, symbols, places = item.data, item.sections, item.symbols, item.places
     addresses: list[int | None] = []
     for name_offset, info, _, index, value, _ in symbols:
@@ -203,6 +215,7 @@ def _relocate(item: _Object, blob: bytearray, exported: dict[str, int]) -> None:
             addresses.append(None)
 
     put = _INT32.pack_into
+    crossings: list[int] = []
     for section in sections:
         if section[1] != _SHT_RELA:
             continue
@@ -224,6 +237,9 @@ def _relocate(item: _Object, blob: bytearray, exported: dict[str, int]) -> None:
             elif kind not in (_R_PC32, _R_PLT32):
                 raise _unsupported(item, kind, symbol, target)
             put(blob, site, address + addend - site)
+            if (site < cold) != (address < cold):
+                crossings.append(site)
+    return crossings
 
 
 def _without_table(blob: bytearray, site: int) -> bool:

@@ -3,9 +3,9 @@
 A region is entered through its entry record, and left through exit records, which follow that one. What the code needs
 of them stands right before it, where no register is needed to find it: the guest address that it is relative to
 (`%base`), the address of the entry record, and for each exit record the one it is chained to (see
-`before_code`). Every slot of the state that the region touches becomes a stack cell that LLVM turns into SSA values;
-cells that may have changed are written back where the region is left, but for the carried registers of the guest, which
-go on to the next region as arguments.
+`before_code`). Slots of the state that the region touches become stack cells that LLVM turns into SSA values (see
+`cells`); those that may have changed are written back where the region is left, but for the carried registers of the
+guest, which go on to the next region as arguments.
 
 In an exact region, each cell has a shadow: what it held at the last checkpoint. Only faults read the shadows, each in a
 block of its own that writes them back (see `guarded`); what cannot be guarded is preceded by writing them back.
@@ -17,6 +17,8 @@ import re
 
 from metaphrase.backends.llvm import context
 from metaphrase.backends.llvm.before_code import BASE, RECORDS, SLOTS, slot_of
+from metaphrase.backends.llvm.cells import cells
+from metaphrase.backends.llvm.counts import Counts
 from metaphrase.backends.llvm.dirty import dirty_cells, last_checkpoints
 from metaphrase.backends.llvm.guarded import Form, form_of, guarded_load, guarded_store
 from metaphrase.backends.llvm.lower import (
@@ -28,21 +30,20 @@ from metaphrase.backends.llvm.lower import (
     ModuleWriter,
 )
 from metaphrase.backends.llvm.near_stack import NearStack
+from metaphrase.backends.llvm.profile import PROFILED, RARELY, branch_weights, is_rare
 from metaphrase.backends.llvm.pure import Lines, llvm_type, operand
 from metaphrase.ir import record
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.ir.graph import Block, Function, Terminator, Value
-from metaphrase.ir.passes.checkpoints import register_slots
 from metaphrase.ir.passes.dead_state import needs_present, visible_at_checkpoints, visible_outside
 from metaphrase.ir.schedule import Dominators
 from metaphrase.ir.types import Type
-from metaphrase.ir.window import WINDOW_BITS, large_part
+from metaphrase.ir.window import SMALL, WINDOW_BITS, displaced, large_part
 from metaphrase.translator.mechanisms import uses
 
 _BASE_NAME = re.compile(r"%base\b(?!\.)")
-_RARELY = {"rarely": 0, "carefully": 1}
 _REASON = 2
-"""What a way out does that is seldom taken: go on as any does, or carefully, or (and above) leave for a reason."""
+"""What a way out does that is seldom taken: as `RARELY` has it, or (this and above) leave for a reason."""
 
 
 def direct_offset(target: Value) -> int | None:
@@ -62,12 +63,16 @@ class RegionLowering(FunctionLowering):
         super().__init__(module, function, name, repeat=True)
         self.exact = exact
         self._exit_numbers: dict[int, int] = {}
-        self.rare_exits: list[tuple[str, int, int]] = []
-        """Ways out that share one place: (label of the block, what to do, number of the exit record)."""
+        self.rare_exits: list[tuple[str, int, int, int]] = []
+        """Ways out that share one place: (label of the block, what to do, number of the exit record, instructions)."""
         assert function.layout is not None
         self.carried = {slot.offset: number for number, slot in enumerate(function.layout.carried)}
         """The number of each carried register, by its offset."""
-        self.cells = register_slots(function)
+        self.dominators = Dominators(function)
+        self.counts = Counts(self.dominators)
+        self.counted = 0
+        """Instructions that were executed before this place (see `Counts`); what exact regions count is in a cell."""
+        self.cells = cells(function, self.carried, self.counts.loops, exact=exact)
         for effect in (effect for block in function.blocks for effect in block.effects):
             if effect.op.name in ("get", "put") and effect.imm in self.carried.keys() - self.cells.keys():
                 raise MetaphraseError(f"{name}: a carried register is accessed in part: {effect!r}")
@@ -80,10 +85,9 @@ class RegionLowering(FunctionLowering):
         self.visible_at = visible_at_checkpoints(function)
         for block, visible in self.visible.items():
             self.dirty[block] = frozenset(offset for offset in self.dirty[block] if visible >> offset & 1)
-        rare = [b for b in function.blocks if b.terminator is not None and _is_rare(b.terminator)]
+        rare = [b for b in function.blocks if b.terminator is not None and is_rare(b.terminator)]
         self.rare_dirty = frozenset[int]().union(*(self.dirty[block] for block in rare))
         self.block: Block = function.blocks[0]
-        self.dominators = Dominators(function)
         self.stack = NearStack(function, self.dominators)
         self.checked: set[Value] = set()
         """Large parts of addresses that are known to lie in the window here, or near it."""
@@ -97,7 +101,10 @@ class RegionLowering(FunctionLowering):
     def signature(self) -> str:
         words = 2 + len(self._exit_numbers)
         before = f"prefix [{words + words % 2} x i64] zeroinitializer"  # an even number: the code is to be aligned
-        return f"define dso_local {CONVENTION} void @{self.name}{SIGNATURE} nounwind {PRESERVES_NOTHING} {before}"
+        # code with a table of faults, which is found by page, stays in one piece
+        profile = f" {PROFILED}" if uses("apart") and not self.exact else ""
+        attributes = f"nounwind {PRESERVES_NOTHING} {before}{profile}"
+        return f"define dso_local {CONVENTION} void @{self.name}{SIGNATURE} {attributes}"
 
     def entry(self) -> Lines:
         out: Lines = ["%counted = alloca i64", "store i64 0, ptr %counted"]
@@ -132,9 +139,43 @@ class RegionLowering(FunctionLowering):
 
     def begin_block(self, block: Block, out: Lines) -> None:
         self.block = block
+        self.counted = self.counts.before[block]
         above = self.dominators.idom[self.dominators.index[block]]
         self.checked = set(self.checked_at.get(self.dominators.order[above], self.stack.reads))
         self.checked_at[block] = self.checked
+
+    def terminate(self, terminator: Terminator, out: Lines) -> None:
+        """End a block, with blocks between that and those which have another count."""
+        if self.exact or not terminator.targets:
+            super().terminate(terminator, out)
+            return
+        more = {target: self.counts.more(self.block, target) for target in terminator.targets}
+        if len(terminator.targets) == 1:
+            self._count_more(more[terminator.targets[0]], out)
+            super().terminate(terminator, out)
+            return
+        labels = dict(self.labels)
+        between: Lines = []
+        for target, number in more.items():
+            if number:
+                label = self.fresh("more")[1:]
+                between.append(f"{label}:")
+                self._count_more(number, between)
+                between.append(f"br label %{labels[target]}")
+                self.labels[target] = label
+        super().terminate(terminator, out)
+        self.labels = labels
+        out += between
+
+    def _count_more(self, number: int, out: Lines) -> None:
+        if number:
+            before, after = self.fresh("n"), self.fresh("n")
+            pointer = self.pointer(self.fresh("c"), context.REGION_INSTRUCTIONS, out)
+            out.append(f"{before} = load i64, ptr {pointer}")
+            out += [f"{after} = add i64 {before}, {number}", f"store i64 {after}, ptr {pointer}"]
+
+    def weights(self, terminator: Terminator) -> str:
+        return branch_weights(terminator) if uses("profile") else ""
 
     def end_block(self, lines: Lines) -> Lines:
         """Each block reads the base by itself, where it needs it: a register is not kept for that."""
@@ -156,7 +197,9 @@ class RegionLowering(FunctionLowering):
 
     def lower(self, value: Value, out: Lines) -> None:
         name = value.op.name
-        if name == "count":
+        if name == "count" and not self.exact and self.block not in self.counts.loops:
+            self.counted += int(value.imm)
+        elif name == "count":
             before, after = self.fresh("n"), self.fresh("n")
             out.append(f"{before} = load i64, ptr %counted")
             out.append(f"{after} = add i64 {before}, {value.imm}")
@@ -172,18 +215,28 @@ class RegionLowering(FunctionLowering):
         """A pointer into the window, checked unless it is near an address that was checked on every way here, near the
         region's own code, or near the stack."""
         root = large_part(value.args[0])
-        known = root is None or root.op.name == "base" or root in self.checked
+        known = root is None or root in self.checked or self._is_near_code(root)
         if known or value.op.name in ("near_load", "near_store"):
             return self.unchecked_pointer(address, result, out)
         assert root is not None
         self.checked.add(root)
         if not self.exact:
-            return self.checked_pointer(value, address, result, write, out)
+            near = displaced(value.args[0])
+            return self.checked_pointer(
+                value, address, result, write, out, None if near is None else (operand(near[0]), near[1])
+            )
         label = f"checked{value.id}"
         out.append(f"{result}.in = icmp ult i64 {address}, {1 << WINDOW_BITS}")
         out += [f"br i1 {result}.in, label %{label}, label %{self._guard(value)}, !prof !0", f"{label}:"]
         self.current = label
         return self.unchecked_pointer(address, result, out)
+
+    def _is_near_code(self, address: Value) -> bool:
+        """Whether an address lies near code of the region, which lies in the window."""
+        offset = direct_offset(address)
+        if offset is None:
+            return False
+        return any(abs(offset - block.origin[0]) < SMALL for block in self.ir.blocks if block.origin is not None)
 
     def unchecked_pointer(self, address: str, result: str, out: Lines) -> str:
         if self.exact:
@@ -199,7 +252,7 @@ class RegionLowering(FunctionLowering):
         out: Lines = []
         if self.faults:
             self.fault_phis(out)
-            offsets = ", ".join(f"[{offset}, %{label}]" for label, _, _, offset in self.faults)
+            offsets = ", ".join(f"[{fault.pc}, %{fault.label}]" for fault in self.faults)
             out.insert(1, f"%fault.offset = phi i64 {offsets}")
             out.append("%fault.pc = add i64 %base, %fault.offset")
             self.store_context(context.FAULT_ADDRESS, "%fault.address", out)
@@ -300,21 +353,21 @@ class RegionLowering(FunctionLowering):
         return out
 
     # --- leaving ---------------------------------------------------------------------------------------------------
-    def _commit(self, dirty: frozenset[int], out: Lines) -> None:
-        """Write back what may have changed, but for carried registers, and the count of instructions."""
+    def _commit(self, dirty: frozenset[int], out: Lines, counted: str) -> None:
+        """Write back what may have changed, but for carried registers, and count instructions."""
         for offset in sorted(dirty - self.carried.keys()):
             text = llvm_type(self.cells[offset].type)
             value = self.fresh("w")
             out.append(f"{value} = load {text}, ptr %cell{offset}")
             out.append(f"store {text} {value}, ptr %slot{offset}, align 1")
-        self._count("%counted", out)
+        self._count("%counted", out, counted)
 
-    def _count(self, cell: str, out: Lines) -> str:
-        """Add what a cell holds to the number of instructions that regions have executed; gives it."""
-        counted, total = self.fresh("n"), self.fresh("n")
+    def _count(self, cell: str, out: Lines, more: str = "0") -> str:
+        """Add what a cell holds, and some more, to the number of instructions that regions have executed; gives it."""
+        held, counted, total = self.fresh("n"), self.fresh("n"), self.fresh("n")
         pointer = self.pointer(self.fresh("c"), context.REGION_INSTRUCTIONS, out)
         before = self.fresh("n")
-        out.append(f"{counted} = load i64, ptr {cell}")
+        out += [f"{held} = load i64, ptr {cell}", f"{counted} = add i64 {held}, {more}"]
         out.append(f"{before} = load i64, ptr {pointer}")
         out.append(f"{total} = add i64 {before}, {counted}")
         out.append(f"store i64 {total}, ptr {pointer}")
@@ -356,10 +409,11 @@ class RegionLowering(FunctionLowering):
             self.tail_to_pc(self.load_context(context.REGION_DISPATCH, out), pc, out, carried)
             return
         n = self.fresh("j")
-        out.append(f"{n}.index = and i64 {pc}, {(1 << context.JUMP_CACHE_BITS) - 1}")
-        out.append(f"{n}.offset = mul i64 {n}.index, {context.JUMP_ENTRY}")
-        out.append(f"{n}.at = add i64 {n}.offset, {context.jump_cache(self.ir.layout)}")
-        out += [f"{n} = getelementptr i8, ptr %state, i64 {n}.at", f"{n}.key = load i64, ptr {n}"]
+        # with two to an entry, which is what LLVM's addresses scale by, less is left to compute
+        out.append(f"{n}.twice = add i64 {pc}, {pc}")
+        out.append(f"{n}.index = and i64 {n}.twice, {(2 << context.JUMP_CACHE_BITS) - 2}")
+        out.append(f"{n}.cache = getelementptr i8, ptr %state, i64 {context.jump_cache(self.ir.layout)}")
+        out += [f"{n} = getelementptr i64, ptr {n}.cache, i64 {n}.index", f"{n}.key = load i64, ptr {n}"]
         flag = self.pointer(f"{n}.flag", context.INTERRUPT, out)
         out += [f"{n}.wanted = load volatile i64, ptr {flag}", f"{n}.other = xor i64 {n}.key, {pc}"]
         out += [f"{n}.any = or i64 {n}.other, {n}.wanted", f"{n}.hit = icmp eq i64 {n}.any, 0"]
@@ -399,8 +453,8 @@ class RegionLowering(FunctionLowering):
         target = terminator.args[0]
         offset = direct_offset(target)
         near = self.stack.behind[self.block]
-        if offset is not None and _is_rare(terminator):
-            way = _RARELY.get("carefully" if terminator.imm == "rarely" and not near else terminator.imm)
+        if offset is not None and is_rare(terminator):
+            way = RARELY.get("carefully" if terminator.imm == "rarely" and not near else terminator.imm)
             if way is None:
                 way = _REASON + self.module.reasons[terminator.imm]
             for cell in sorted(self.rare_dirty - self.dirty[self.block]):
@@ -411,10 +465,10 @@ class RegionLowering(FunctionLowering):
                     value = self.fresh("w")
                     out.append(f"{value} = load {text}, ptr %slot{cell}, align 1")
                     out.append(f"store {text} {value}, ptr %cell{cell}")
-            self.rare_exits.append((self.current, way, self._exit_number(offset)))
+            self.rare_exits.append((self.current, way, self._exit_number(offset), self.counted))
             out.append("br label %rare")
             return
-        self._commit(self.dirty[self.block], out)
+        self._commit(self.dirty[self.block], out, str(self.counted))
         if self.exact:
             self.store_context(context.EXIT_RECORD, "null", out, "ptr")
         if name != "leave" and not near:
@@ -430,13 +484,15 @@ class RegionLowering(FunctionLowering):
         """The one place where all ways out that are seldom taken write back the state."""
         if not self.rare_exits:
             return []
-        ways = ", ".join(f"[{way}, %{label}]" for label, way, _ in self.rare_exits)
-        numbers = ", ".join(f"[{number}, %{label}]" for label, _, number in self.rare_exits)
+        ways = ", ".join(f"[{way}, %{label}]" for label, way, _, _ in self.rare_exits)
+        numbers = ", ".join(f"[{number}, %{label}]" for label, _, number, _ in self.rare_exits)
+        counts = ", ".join(f"[{counted}, %{label}]" for label, _, _, counted in self.rare_exits)
         out = ["rare:", f"%rare.way = phi i64 {ways}", f"%rare.number = phi i64 {numbers}"]
-        self._commit(self.rare_dirty, out)
+        out.append(f"%rare.counted = phi i64 {counts}")
+        self._commit(self.rare_dirty, out, "%rare.counted")
         if self.exact:
             self.store_context(context.EXIT_RECORD, "null", out, "ptr")
-        cases = f"i64 {_RARELY['rarely']}, label %rare.chain i64 {_RARELY['carefully']}, label %rare.careful"
+        cases = f"i64 {RARELY['rarely']}, label %rare.chain i64 {RARELY['carefully']}, label %rare.careful"
         out += [f"switch i64 %rare.way, label %rare.leave [{cases}]", "rare.chain:"]
         out.append("%rare.down = sub i64 0, %rare.number")
         out.append(f"%rare.slot = getelementptr i64, ptr {self._before(SLOTS)}, i64 %rare.down")
@@ -453,8 +509,3 @@ class RegionLowering(FunctionLowering):
         out.append("%rare.pc = load i64, ptr %rare.pc.p")
         self._leave("%rare.pc", "%rare.reason", out)
         return out
-
-
-def _is_rare(terminator: Terminator) -> bool:
-    """Whether a way out of a region is one that is seldom taken."""
-    return terminator.op.name == "leave" or (terminator.op.name == "goto" and terminator.imm in _RARELY)

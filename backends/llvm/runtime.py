@@ -5,7 +5,7 @@ convention (`preserve_none`, in which every argument has a register and only RBP
 jump) and edit signal contexts. They are generic: the guest's decoder is compiled beside them as `decode`, and what they
 know of the guest stands in tables that the context points to.
 
-A handler takes (state, record, carried registers...). `dispatch` takes a guest pc in the place of the record, `resolve`
+A handler takes (record, state, carried registers...). `dispatch` takes a guest pc in the place of the record, `resolve`
 the branching record. The carried registers mean something only between regions.
 """
 

@@ -32,6 +32,8 @@ def merge_blocks(function: Function) -> Function:
             block.terminator = follower.terminator
             if block.origin is not None and follower.origin is not None:
                 block.origin = (block.origin[0], block.origin[1] + follower.origin[1])
+            if block.runs is None:
+                block.runs = follower.runs
             gone.add(follower)
     function.blocks[:] = [block for block in blocks if block not in gone]
     return function

@@ -16,6 +16,7 @@ import llvmlite.binding as llvm
 import pytest
 
 from metaphrase.backends.llvm.codecache import CodeCache, CodeCacheError, CodeCacheFull
+from metaphrase.backends.llvm.compile import compile_text
 from metaphrase.backends.llvm.guarded import form_of, guarded_load
 from metaphrase.backends.llvm.objects import PAGE, Image, LinkError, link
 from metaphrase.ir.types import I64
@@ -285,6 +286,60 @@ def test_images_lie_close_together(cache: CodeCache) -> None:
     with_faults = cache.add(Image(bytes([0xC3]) * 100, {}, 16, 96))
     assert with_faults % PAGE == 0
     assert cache.add(small) // PAGE != with_faults // PAGE
+
+
+_SELDOM = """
+define i64 @f(i64 %x) nounwind !prof !1 {
+  %likely = icmp ult i64 %x, 1000
+  br i1 %likely, label %yes, label %no, !prof !0
+yes:
+  %sum = phi i64 [%x, %0], [%less, %no]
+  %more = add i64 %sum, 7
+  ret i64 %more
+no:
+  %less = call i64 @g(i64 %x)
+  br label %yes
+}
+define internal i64 @g(i64 %x) noinline nounwind {
+  %half = lshr i64 %x, 1
+  ret i64 %half
+}
+!0 = !{!"branch_weights", i32 100000, i32 1}
+!1 = !{!"function_entry_count", i64 1000}
+"""
+
+
+def test_what_is_seldom_run_lies_apart(cache: CodeCache) -> None:
+    image = link([compile_text(_SELDOM)])
+    assert image.cold % 64 == 0 and 0 < image.cold < len(image.code) and len(image.crossings) >= 2
+    first, second = cache.add(image), cache.add(image)
+    assert second - first < len(image.code), "the seldom part is not between them"
+    for base in (first, second):
+        function = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_uint64)(base + image.symbols["f"])
+        assert [function(x) for x in (0, 999, 1000, 5000)] == [7, 1006, 507, 2507]
+    end = cache.base + cache.capacity
+    assert cache.image_at(first + 1) == first and cache.image_at(end - 1) == first
+    assert cache.image_at(end - 65) == second and cache.image_at(cache.base + cache.capacity // 2) is None
+    used = cache.used
+    assert cache.release(first) == used // 2 == cache.used
+    assert cache.image_at(end - 1) is None
+    assert cache.add(image) == first
+    cache.release(first)
+    cache.release(second)
+    assert cache.used == 0
+
+
+def test_a_part_that_finds_no_room_leaves_nothing(cache: CodeCache) -> None:
+    image = link([compile_text(_SELDOM)])
+    free = cache.capacity - PAGE
+    cache.add(_image(free // PAGE))
+    small = Image(bytes([0xC3]) * 64, {})
+    for _ in range(PAGE // 64 - 1):
+        cache.add(small)
+    used = cache.used
+    with pytest.raises(CodeCacheFull):
+        cache.add(image)
+    assert cache.used == used
 
 
 def test_what_is_not_used_cannot_be_touched(cache: CodeCache) -> None:

@@ -39,6 +39,9 @@ class Compiled:
     """(offset, bytes, digest) of the guest code it was made of."""
     faults: int = 0
     """Offset in the code of its table of faults, 0 if it has none."""
+    cold: int = 0
+    """Offset in the code of what is seldom run, 0 if that is not a part of its own (see `Image`)."""
+    crossings: tuple[int, ...] = ()
 
 
 class RegionStore:
@@ -73,7 +76,7 @@ class RegionStore:
                 return None
             if digest_of(now) != digest:
                 return None
-        return Compiled(code, header["entry"], header["exits"], header["blocks"], header["faults"]), origin
+        return Compiled(code=code, **header), origin
 
     def store(
         self, compiled: Compiled, origin: int, offsets: Iterable[int], kind: str, *, dialect: bool = False
@@ -86,6 +89,7 @@ class RegionStore:
             kind += self._suffix
         header: dict[str, Any] = {
             "entry": compiled.entry, "exits": compiled.exits, "blocks": compiled.blocks, "faults": compiled.faults,
+            "cold": compiled.cold, "crossings": compiled.crossings,
         }  # fmt: skip
         name = f"{_FOLDER}/code-{digest_of(repr((kind, compiled.blocks)).encode())}"
         self.cache.store(name, header, compiled.code)

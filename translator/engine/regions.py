@@ -50,6 +50,7 @@ class RegionBuilder:
     def _lift(self, block: GuestBlock) -> None:
         head = self.function.block(f"at_{block.pc - self.origin:x}")
         head.origin = (block.pc - self.origin, len(block.instructions))
+        head.runs = self.source.runs(block.pc)
         self.heads[block.pc] = head
         first = len(self.function.blocks) - 1
         m = self.emitter
@@ -86,6 +87,8 @@ class RegionBuilder:
                     block.terminator = Terminator(OPS["jump"], (), (self.heads[pc],))
                 elif end.imm == "jump" and not self.source.is_warm(pc):
                     block.terminator = Terminator(end.op, end.args, imm="rarely")
+                elif block.runs is None:
+                    block.runs = self.source.runs(pc)
             elif end.imm == "return" and uses("returns"):
                 self._guess(block, end.args[0], [pc for pc in self.selection.returns if pc in self.heads])
 

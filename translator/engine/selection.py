@@ -24,7 +24,7 @@ MAX_INSTRUCTIONS = 400
 MAX_GUESSES = 3
 """Blocks of the region that a return's target is compared with before the region is left."""
 MAX_LEAF = 24
-"""Instructions of a function that is taken into the regions of its callers: one that calls nothing itself."""
+"""Instructions of a function that is taken into the regions of its callers, with those that it calls itself."""
 MAX_STUB = 3
 """Instructions of a stub, which is taken into the regions of its callers: all that it does is jump."""
 MAX_HEADS = 6
@@ -60,6 +60,9 @@ class Blocks(Protocol):
     def block(self, pc: int, *, first: bool) -> GuestBlock | None:
         """The block that starts at a guest address, if it is translated and warm (or `first`)."""
 
+    def runs(self, pc: int) -> int | None:
+        """How often the block at a guest address has been run, as far as that is known."""
+
     def is_warm(self, pc: int) -> bool:
         """Whether there is a block at a guest address that has been run often enough to matter."""
 
@@ -83,7 +86,7 @@ def select(guest: Guest, source: Blocks, roots: Sequence[int], hot: int) -> Sele
     """What is reached by direct jumps from the entry, as far as it is warm and the limits allow; None if nothing is.
 
     The roots are blocks that became hot, the latest first (`hot` is the one that did just now). Calls end a region,
-    but for small functions that call nothing, and those that are roots themselves.
+    but for small functions that call none but such, and those that are roots themselves.
 
     A region is entered at one place, the root from which its loops have one head each: code that may be entered in the
     middle of it would be worth little. Whoever comes to another block of it goes on in tier 0, or, if that happens
@@ -157,9 +160,10 @@ class _Selector:
         targets = []
         for transfer, target in ways(self.guest, self.source, block):
             if transfer == "call":
-                self.is_leaf = False
                 self.return_points[block.end] = target
-                if target is not None and (target in self.roots or self.small_leaf(target)):
+                small = target is not None and self.small_leaf(target)
+                self.is_leaf = self.is_leaf and small
+                if target is not None and (small or target in self.roots):
                     targets += [target, block.end]
                 elif target is not None and self.is_stub(target):
                     targets.append(target)
@@ -181,11 +185,10 @@ class _Selector:
         return ways(self.guest, self.source, block) == [Way("jump", None)]
 
     def small_leaf(self, target: int) -> bool:
-        """Whether the function at a guest address is small, has run, and calls and jumps nowhere unknown."""
+        """Whether the function at a guest address is small, has run, calls none but such, and jumps nowhere unknown."""
         known = self.source.leaves.get(target) if uses("leaves") else False
         if known is None:
-            if self.limit < MAX_INSTRUCTIONS:
-                return False  # this is such a trial itself
+            self.source.leaves[target] = False  # until it is known: a function may call itself
             trial = _Selector(self.guest, self.source, [target], MAX_LEAF)
             known = trial.collect(target) and trial.is_leaf and bool(trial.found)
             self.source.leaves[target] = known

@@ -67,7 +67,6 @@ class Installed:
     """A region in place."""
 
     base: int
-    end: int
     pc: int
     pcs: frozenset[int]
     entry_record: int
@@ -177,8 +176,9 @@ class Tier1:
         except CodeCacheFull as error:
             self._ask_for_room(error)
         except Exception:  # anything may happen to a reader of records that are being dropped
-            if generation == self.generation and not self.changed:
-                LOGGER.exception("a region could not be compiled; tier 0 goes on running it")
+            expected = generation != self.generation or bool(self.changed)
+            level = logging.DEBUG if expected else logging.ERROR
+            LOGGER.log(level, "a region could not be compiled; tier 0 goes on running it", exc_info=True)
         return True
 
     def _is_worth_it(self, header: int) -> bool:
@@ -309,6 +309,11 @@ class Tier1:
         # a region that is not exact would not see its own code change
         return None if self.owner.may_be_written(pc) or self.owner.may_be_written(block.end - 1) else block
 
+    def runs(self, pc: int) -> int | None:
+        """How often tier 0 has run a block (see `selection.Blocks`)."""
+        header = self.owner.blocks.find(pc)
+        return self.owner.blocks.runs(header) if header else None
+
     def is_warm(self, pc: int) -> bool:
         """Whether a block has run often enough (see `selection.Blocks`)."""
         header = self.owner.blocks.find(pc)
@@ -335,7 +340,9 @@ class Tier1:
         for block in region.blocks:
             code = self.store.code(block.pc, block.end - block.pc)
             blocks.append((block.pc - region.origin, len(code), digest_of(code)))
-        return Compiled(image.code, image.symbols["region"], lowering.exits, blocks, image.faults)
+        return Compiled(
+            image.code, image.symbols["region"], lowering.exits, blocks, image.faults, image.cold, image.crossings
+        )
 
     # --- installing ------------------------------------------------------------------------------------------------
     def _install(self, compiled: Compiled, origin: int, header: int, generation: int) -> None:
@@ -371,7 +378,7 @@ class Tier1:
         size = record.SIZE * (1 + len(compiled.exits))
         code = bytearray(compiled.code)
         place(code, compiled.entry, origin, self.records.address + self.next_record, len(compiled.exits))
-        image = Image(bytes(code), {}, LINE, compiled.faults)
+        image = Image(bytes(code), {}, LINE, compiled.faults, compiled.cold, tuple(compiled.crossings))
         room = room_for(image)
         sizes = self.owner.sizes
         if self.next_record + size > sizes.records or self.code_bytes + room > sizes.regions:
@@ -395,7 +402,7 @@ class Tier1:
             self.records.put_u64(exit_at + c.CODE, self.owner.runtime.symbols["region_resolve"])
             self.exits[target].append(exit_at)
         one = Installed(
-            base, base + len(compiled.code), origin,
+            base, origin,
             frozenset(origin + offset for offset, _, _ in compiled.blocks), self.records.address + at,
             len(compiled.exits), frozenset(_pages(compiled, origin)),
         )  # fmt: skip
@@ -474,6 +481,5 @@ class Tier1:
 
     def region_at(self, host_pc: int) -> int | None:
         """Where the region begins, if there is one at a host pc."""
-        index = bisect_right(self.installed, host_pc, key=lambda i: i.base) - 1
-        found = self.installed[index] if index >= 0 else None
-        return found.pc if found is not None and host_pc < found.end else None
+        image = code_cache().image_at(host_pc)
+        return next((one.pc for one in self.installed if one.base == image), None)

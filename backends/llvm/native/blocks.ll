@@ -1,5 +1,5 @@
 ; The header record of a block: count it, see whether it became hot, or whether somebody wants to stop.
-define ${convention} void @block_entry(ptr %state, ptr %op${carried}) nounwind {
+define ${convention} void @block_entry(ptr %op, ptr %state${carried}) nounwind {
   %interrupt.p = getelementptr i8, ptr %state, i64 ${interrupt}
   %interrupt = load volatile i64, ptr %interrupt.p
   %stop = icmp ne i64 %interrupt, 0
@@ -20,10 +20,10 @@ count:
 go:
   %first = getelementptr i8, ptr %op, i64 ${size}
   %handler = load ptr, ptr %first
-  musttail call ${convention} void %handler(ptr %state, ptr %first${nothing})
+  musttail call ${convention} void %handler(ptr %first, ptr %state${nothing})
   ret void
 enqueue:
-  musttail call ${convention} void @become_hot(ptr %state, ptr %op${nothing})
+  musttail call ${convention} void @become_hot(ptr %op, ptr %state${nothing})
   ret void
 leave:
   %pc.p = getelementptr i8, ptr %op, i64 ${record_pc}
@@ -36,7 +36,7 @@ leave:
 }
 
 ; The header of a block that became hot: put it into the queue, and go on with its records.
-define internal ${convention} void @become_hot(ptr %state, ptr %op${carried}) noinline nounwind {
+define internal ${convention} void @become_hot(ptr %op, ptr %state${carried}) noinline nounwind {
   %shared.p = getelementptr i8, ptr %state, i64 ${shared}
   %shared = load ptr, ptr %shared.p
   call void @lock(ptr %shared)
@@ -73,33 +73,33 @@ later:
 go:
   %first = getelementptr i8, ptr %op, i64 ${size}
   %handler = load ptr, ptr %first
-  musttail call ${convention} void %handler(ptr %state, ptr %first${nothing})
+  musttail call ${convention} void %handler(ptr %first, ptr %state${nothing})
   ret void
 }
 
 ; The record behind a block's last instruction: go on at the pc in its immediate.
-define ${convention} void @goto_next(ptr %state, ptr %op${carried}) nounwind {
+define ${convention} void @goto_next(ptr %op, ptr %state${carried}) nounwind {
   %chain = getelementptr i8, ptr %op, i64 ${displacement}
   %target = load ptr, ptr %chain
   %unknown = icmp eq ptr %target, null
   br i1 %unknown, label %ask, label %go, !prof !2
 go:
   %handler = load ptr, ptr %target
-  musttail call ${convention} void %handler(ptr %state, ptr %target${nothing})
+  musttail call ${convention} void %handler(ptr %target, ptr %state${nothing})
   ret void
 ask:
-  musttail call ${convention} void @resolve(ptr %state, ptr %op${nothing})
+  musttail call ${convention} void @resolve(ptr %op, ptr %state${nothing})
   ret void
 }
 
 ; No description matches the bytes here.
-define ${convention} void @illegal(ptr %state, ptr %op${carried}) nounwind {
+define ${convention} void @illegal(ptr %op, ptr %state${carried}) nounwind {
   call void @leave_at(ptr %state, ptr %op, i64 ${ILLEGAL})
   ret void
 }
 
 ; A form whose handler is not compiled, or was not when its block was translated.
-define ${convention} void @uncompiled(ptr %state, ptr %op${carried}) nounwind {
+define ${convention} void @uncompiled(ptr %op, ptr %state${carried}) nounwind {
   %form.p = getelementptr i8, ptr %op, i64 ${form}
   %form.n = load i32, ptr %form.p
   %form = zext i32 %form.n to i64
@@ -112,7 +112,7 @@ define ${convention} void @uncompiled(ptr %state, ptr %op${carried}) nounwind {
   br i1 %missing, label %leave, label %go
 go:
   store ptr %handler, ptr %op
-  musttail call ${convention} void %handler(ptr %state, ptr %op${nothing})
+  musttail call ${convention} void %handler(ptr %op, ptr %state${nothing})
   ret void
 leave:
   call void @leave_at(ptr %state, ptr %op, i64 ${FORMS})

@@ -1,9 +1,9 @@
 ; Go on at the pc in the state.
-define internal ${convention} void @dispatch_state(ptr %state, ptr %op${carried}) nounwind {
+define internal ${convention} void @dispatch_state(ptr %op, ptr %state${carried}) nounwind {
   %pc.p = getelementptr i8, ptr %state, i64 ${pc}
   %pc = load i64, ptr %pc.p
   %target = inttoptr i64 %pc to ptr
-  musttail call ${convention} void @dispatch(ptr %state, ptr %target${nothing})
+  musttail call ${convention} void @dispatch(ptr %target, ptr %state${nothing})
   ret void
 }
 
@@ -24,7 +24,7 @@ define internal i64 @first_place(ptr %state, i64 %pc) alwaysinline nounwind {
 }
 
 ; Go on at a guest pc, which stands in the place of the record: the first probe of the lookup table is in line.
-define ${convention} void @dispatch(ptr %state, ptr %op${carried}) nounwind {
+define ${convention} void @dispatch(ptr %op, ptr %state${carried}) nounwind {
   %pc = ptrtoint ptr %op to i64
   %table.p = getelementptr i8, ptr %state, i64 ${table}
   %table = load ptr, ptr %table.p
@@ -38,28 +38,28 @@ found:
   %target.p = getelementptr i8, ptr %entry, i64 8
   %target = load ptr, ptr %target.p
   %handler = load ptr, ptr %target
-  musttail call ${convention} void %handler(ptr %state, ptr %target${nothing})
+  musttail call ${convention} void %handler(ptr %target, ptr %state${nothing})
   ret void
 slow:
-  musttail call ${convention} void @dispatch_slow(ptr %state, ptr %op${nothing})
+  musttail call ${convention} void @dispatch_slow(ptr %op, ptr %state${nothing})
   ret void
 }
 
-define internal ${convention} void @dispatch_slow(ptr %state, ptr %op${carried}) noinline nounwind {
+define internal ${convention} void @dispatch_slow(ptr %op, ptr %state${carried}) noinline nounwind {
   %pc = ptrtoint ptr %op to i64
   %target = call ptr @header_at(ptr %state, i64 %pc)
   %failed = icmp eq ptr %target, null
   br i1 %failed, label %leave, label %go
 go:
   %handler = load ptr, ptr %target
-  musttail call ${convention} void %handler(ptr %state, ptr %target${nothing})
+  musttail call ${convention} void %handler(ptr %target, ptr %state${nothing})
   ret void
 leave:
   ret void
 }
 
 ; A branching record that is not chained yet: find or translate its target and chain it.
-define ${convention} void @resolve(ptr %state, ptr %op${carried}) noinline nounwind {
+define ${convention} void @resolve(ptr %op, ptr %state${carried}) noinline nounwind {
   %pc.p = getelementptr i8, ptr %op, i64 ${immediate}
   %pc = load i64, ptr %pc.p
   %target = call ptr @header_at(ptr %state, i64 %pc)
@@ -69,7 +69,7 @@ go:
   %chain = getelementptr i8, ptr %op, i64 ${displacement}
   store ptr %target, ptr %chain
   %handler = load ptr, ptr %target
-  musttail call ${convention} void %handler(ptr %state, ptr %target${nothing})
+  musttail call ${convention} void %handler(ptr %target, ptr %state${nothing})
   ret void
 leave:
   ret void

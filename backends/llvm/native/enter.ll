@@ -13,7 +13,7 @@ ${load_fenv}${load_control}  %reason.p = getelementptr i8, ptr %state, i64 ${rea
   br label %run
 run:
   %from = phi ptr [%record, %0], [null, %answered]
-  call ${convention} void @prologue(ptr %state, ptr %from${nothing}) ${preserves_nothing}
+  call ${convention} void @prologue(ptr %from, ptr %state${nothing}) ${preserves_nothing}
   %decoding.p = getelementptr i8, ptr %state, i64 ${decoding}
   %decoding = load volatile i64, ptr %decoding.p
   %was.decoding = icmp ne i64 %decoding, 0
@@ -52,7 +52,7 @@ ${save_fenv}${save_control}  call void @llvm.x86.sse.ldmxcsr(ptr %host.p)
 }
 
 ; Remember where the chain of handlers returns to: a fault returns from anywhere.
-define internal ${convention} void @prologue(ptr %state, ptr %record${carried}) noinline nounwind {
+define internal ${convention} void @prologue(ptr %record, ptr %state${carried}) noinline nounwind {
   %slot = call ptr @llvm.addressofreturnaddress.p0()
   %slot.p = getelementptr i8, ptr %state, i64 ${slot}
   store ptr %slot, ptr %slot.p
@@ -60,9 +60,9 @@ define internal ${convention} void @prologue(ptr %state, ptr %record${carried}) 
   br i1 %fresh, label %by.pc, label %by.record
 by.record:
   %handler = load ptr, ptr %record
-  musttail call ${convention} void %handler(ptr %state, ptr %record${nothing})
+  musttail call ${convention} void %handler(ptr %record, ptr %state${nothing})
   ret void
 by.pc:
-  musttail call ${convention} void @dispatch_state(ptr %state, ptr null${nothing})
+  musttail call ${convention} void @dispatch_state(ptr null, ptr %state${nothing})
   ret void
 }

@@ -51,10 +51,10 @@ finish:
 }
 
 ; The header of a block that was forgotten.
-define ${convention} void @stale_block(ptr %state, ptr %op${carried}) nounwind {
+define ${convention} void @stale_block(ptr %op, ptr %state${carried}) nounwind {
   %pc.p = getelementptr i8, ptr %op, i64 ${record_pc}
   %pc = load ptr, ptr %pc.p
-  musttail call ${convention} void @dispatch(ptr %state, ptr %pc${nothing})
+  musttail call ${convention} void @dispatch(ptr %pc, ptr %state${nothing})
   ret void
 }
 

@@ -1,6 +1,6 @@
 """Host code as the goldens show it: made for one CPU whatever the host is, with names in place of offsets.
 
-Arguments come in these registers: R12 is the state pointer, R13 the record. They and their copies are followed through
+Arguments come in these registers: R12 is the record, R13 the state pointer. They and their copies are followed through
 the code, and what they point to goes by name. Below the state is `context`, in it are the guest's slots, behind it is
 the jump cache. Behind a region's entry record (`record`) are its exit records (`record[1]` and on), behind a handler's
 is that of the next instruction; `target` is the record that one of them is chained to. Before a region's code stand its
@@ -38,7 +38,7 @@ EXTENSIONS: Final = (
 )
 """What that level of the psABI (AMD64, table 3.1) has beyond the baseline, as far as the engine asks hosts for it."""
 
-_ROLES: Final = frozenset({("r12", "state"), ("r13", "record")})
+_ROLES: Final = frozenset({("r12", "record"), ("r13", "state")})
 _KEPT: Final = {"rbx", "rbp", "rsp", "r12", "r13", "r14", "r15"}
 """What C functions preserve (psABI, figure 3.4)."""
 _CONTEXT: Final = {
@@ -112,7 +112,7 @@ class _Lister:
         self.reasons = {number: name for name, number in reasons.items()} | {context.Reasons.FAULT: "fault"}
 
     def listing(self) -> Listing:
-        shown = [each for each in self.instructions if each.mnemonic != "nop"]
+        shown = [each for each in self.instructions if each.mnemonic not in ("nop", "int3")]
         after = {each.address: each.address for each in shown}
         for here, following in reversed(list(zip(self.instructions, self.instructions[1:]))):
             after.setdefault(here.address, after.get(following.address, here.address))  # a nop's label is behind it
