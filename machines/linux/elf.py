@@ -178,7 +178,7 @@ def _check_segments(segments: list[Segment], descriptor: int, size: int, bad: Ca
             raise bad(f"it is truncated: a segment ends at byte {end:#x}, the file at {size:#x}")
         if segment.file_size > segment.memory_size or segment.address % 4096 != segment.offset % 4096:
             raise bad(f"the segment at {segment.address:#x} is malformed")
-        if segment.address + segment.memory_size >= 1 << 46:
+        if segment.address + segment.memory_size > (1 << 46) - 4096:  # the last page stays free
             raise bad(f"the segment at {segment.address:#x} lies outside the address space")
     for segment in segments:
         if segment.kind == PT_INTERP:

@@ -27,6 +27,8 @@ class AddressSpace:
 
     def __init__(self, window: Window, *, randomize: bool = False) -> None:
         self.window = window
+        #: No mapping reaches beyond this: as under Linux, the last page stays free.
+        self.end = window.size - PAGE_SIZE
         self._random = random.Random(os.urandom(16)) if randomize else None
         self.reset()
 
@@ -37,8 +39,7 @@ class AddressSpace:
         if not 0 <= stack_limit < 1 << 63:
             stack_limit = _DEFAULT_STACK
         self.stack_size = page_up(min(max(stack_limit, _SMALLEST_STACK), _LARGEST_STACK))
-        top = self.window.size - PAGE_SIZE
-        self.stack_top = top - self._slide(22)
+        self.stack_top = self.end - self._slide(22)
         area = max(self.stack_size + _STACK_GUARD, min(_SMALLEST_STACK_AREA, self.window.size >> 4))
         self.mapping_top = self.stack_top - area - self._slide(28)
         # Two thirds up, or one where mappings would be short of room.
@@ -72,7 +73,7 @@ class AddressSpace:
         old, new = page_up(self.break_end), page_up(value)
         try:
             if new > old:
-                if new > self.window.size or self.window.regions.overlapping(old, new + PAGE_SIZE):
+                if new > self.end or self.window.regions.overlapping(old, new + PAGE_SIZE):
                     return self.break_end
                 self.window.map_anonymous(old, new - old, PROT_READ | PROT_WRITE, name="[heap]")
             elif new < old:
@@ -88,7 +89,7 @@ class AddressSpace:
         hint = page_up(hint)
         if (
             hint >= LOWEST_ADDRESS
-            and hint + length <= self.window.size
+            and hint + length <= self.end
             and not regions.overlapping(hint, hint + length)
         ):
             return hint
@@ -102,7 +103,7 @@ class AddressSpace:
 
     def place_fixed(self, start: int, length: int, *, replace: bool) -> int:
         """Check a place that the guest insists on."""
-        if start < LOWEST_ADDRESS or start + length > self.window.size:
+        if start < LOWEST_ADDRESS or start + length > self.end:
             raise OSError(ENOMEM, "outside the address space")
         if not replace and self.window.regions.overlapping(start, start + length):
             raise OSError(EEXIST, "something is mapped there")

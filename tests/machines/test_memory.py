@@ -10,6 +10,8 @@ import pytest
 
 from metaphrase.machines.linux import GuestFault, Window
 from metaphrase.machines.linux.host import PROT_EXEC, PROT_READ, PROT_WRITE
+from metaphrase.machines.linux.memory import PAGE_SIZE
+from metaphrase.machines.linux.space import AddressSpace
 
 RW = PROT_READ | PROT_WRITE
 RX = PROT_READ | PROT_EXEC
@@ -193,3 +195,14 @@ def test_a_full_window_has_its_guard_zones() -> None:
         assert start <= full.base - (64 << 10) and end >= full.base + full.size + (4 << 30)
     finally:
         full.close()
+
+
+def test_the_first_and_the_last_page_stay_free(window: Window) -> None:
+    """Regions rely on it: an address that is a small displacement away from one beyond the window faults by itself."""
+    space = AddressSpace(window)
+    last = window.size - PAGE_SIZE
+    for start, length in ((0, PAGE_SIZE), (last, PAGE_SIZE), (last - PAGE_SIZE, 2 * PAGE_SIZE)):
+        with pytest.raises(OSError, match="outside the address space"):
+            space.place_fixed(start, length, replace=True)
+        assert space.place(start, length) not in (0, start)
+    assert space.place_fixed(last - PAGE_SIZE, PAGE_SIZE, replace=True) == last - PAGE_SIZE

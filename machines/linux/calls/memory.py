@@ -133,7 +133,7 @@ def mremap(task: Task, old: int, old_length: int, new_length: int, flags: int, t
     if not fixed:
         if not grown and not stays:
             return old
-        free = end + grown <= window.size and not window.regions.overlapping(end, end + grown)
+        free = end + grown <= space.end and not window.regions.overlapping(end, end + grown)
         if grown and free and region.end == end and not region.shared:
             _extend(task, region.part(old, end), end, grown)
             return old
