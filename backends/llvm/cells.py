@@ -19,7 +19,7 @@ def cells(function: Function, carried: Collection[int], loops: set[Block], *, ex
     """The slots by offset. All that can be: in an `exact` region, whose state at checkpoints is in the cells. In others
     all but general registers that are not carried and that no loop touches."""
     possible = register_slots(function)
-    if exact or not uses("unpromoted"):
+    if exact or not uses("left-in-state"):
         return possible
     looped = {effect.imm for block in loops for effect in block.effects if effect.op.name in ("get", "put")}
     return {

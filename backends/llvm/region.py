@@ -102,7 +102,7 @@ class RegionLowering(FunctionLowering):
         words = 2 + len(self._exit_numbers)
         before = f"prefix [{words + words % 2} x i64] zeroinitializer"  # an even number: the code is to be aligned
         # code with a table of faults, which is found by page, stays in one piece
-        profile = f" {PROFILED}" if uses("apart") and not self.exact else ""
+        profile = f" {PROFILED}" if uses("seldom-apart") and not self.exact else ""
         attributes = f"nounwind {PRESERVES_NOTHING} {before}{profile}"
         return f"define dso_local {CONVENTION} void @{self.name}{SIGNATURE} {attributes}"
 
@@ -175,7 +175,7 @@ class RegionLowering(FunctionLowering):
             out += [f"{after} = add i64 {before}, {number}", f"store i64 {after}, ptr {pointer}"]
 
     def weights(self, terminator: Terminator) -> str:
-        return branch_weights(terminator) if uses("profile") else ""
+        return branch_weights(terminator) if uses("branch-weights") else ""
 
     def end_block(self, lines: Lines) -> Lines:
         """Each block reads the base by itself, where it needs it: a register is not kept for that."""
