@@ -20,6 +20,10 @@ MREMAP_MAYMOVE, MREMAP_FIXED, MREMAP_DONTUNMAP = 1, 2, 4
 #: The kernel never moves more than this in one call (MAX_RW_COUNT), so a clamped size cannot leave the guard zone.
 MAX_TRANSFER = 0x7FFF_F000
 
+#: In the kernel's half of the addresses: given for a pointer that leads nowhere, it is EFAULT, but only when the
+#: kernel comes to it, after what it looks at before.
+NOWHERE = 0xFFFF_8000_0000_0000
+
 _LONG = ctypes.c_long
 _FAST_LIBC = ctypes.PyDLL(None, use_errno=True)
 _SLOW_LIBC = ctypes.CDLL(None, use_errno=True)

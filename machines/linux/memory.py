@@ -66,7 +66,8 @@ class Window:
         self.size = size
         self.lock = threading.RLock()
         """Held by whoever changes the guest's address space, or looks at it while guest threads may run."""
-        self._extent = ZONE + max(size, reach) + ZONE
+        self.reach = max(size, reach)
+        self._extent = ZONE + self.reach + ZONE
         self.regions = RegionMap()
         self.code_changed = _ignore_code_change
         self.writable_code_changed: Callable[[bool], None] = _ignore_writable_code
@@ -306,14 +307,12 @@ class Window:
     def host_pointer(self, address: int) -> int:
         """The host address for a pointer that the kernel will follow; null stays null.
 
-        The kernel answers EFAULT for pages that are not there, so only leaving the window is checked here. The length
-        of the transfer must be clamped to `host.MAX_TRANSFER`.
+        The kernel answers EFAULT for pages that are not there, and for what stands for pointers out of the window. The
+        length of the transfer must be clamped to `host.MAX_TRANSFER`.
         """
-        if 0 < address < self.size:
+        if 0 < address < self.reach:
             return self.base + address
-        if address:
-            raise GuestFault(address)
-        return 0
+        return host.NOWHERE if address else 0
 
     def will_write(self, address: int, length: int) -> None:
         """The kernel is about to write here: translated code in pages that are both writable and code is forgotten."""

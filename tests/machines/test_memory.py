@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from errno import ENAMETOOLONG, ENOMEM
+from errno import EBADF, EFAULT, ENAMETOOLONG, ENOMEM
 from pathlib import Path
 
 import pytest
 
 from metaphrase.machines.linux import GuestFault, Window
-from metaphrase.machines.linux.host import PROT_EXEC, PROT_READ, PROT_WRITE
+from metaphrase.machines.linux.abi.numbers import HOST
+from metaphrase.machines.linux.host import NOWHERE, PROT_EXEC, PROT_READ, PROT_WRITE, call
 from metaphrase.machines.linux.memory import PAGE_SIZE
 from metaphrase.machines.linux.space import AddressSpace
 
@@ -93,8 +94,13 @@ def test_host_pointers_stay_inside(window: Window) -> None:
     assert window.host_pointer(1) == window.base + 1
     assert window.host_pointer(window.size - 1) == window.base + window.size - 1
     for address in (window.size, 1 << 47, (1 << 64) - 1):
-        with pytest.raises(GuestFault):
-            window.host_pointer(address)
+        assert window.host_pointer(address) == NOWHERE
+
+
+def test_what_stands_for_pointers_out_of_the_window_is_refused_by_the_kernel(window: Window) -> None:
+    assert call(HOST["uname"], NOWHERE) == -EFAULT
+    assert call(HOST["newfstatat"], 0, NOWHERE, NOWHERE, 0) == -EFAULT
+    assert call(HOST["write"], -1, NOWHERE, 1) == -EBADF
 
 
 def test_the_host_never_gets_executable_pages(window: Window) -> None:

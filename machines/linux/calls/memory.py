@@ -26,11 +26,15 @@ _MREMAP_FLAGS = _MREMAP_MAYMOVE | _MREMAP_FIXED | _MREMAP_DONTUNMAP
 
 _MADV_DONTNEED, _MADV_FREE = 4, 8
 _MCL_ONFAULT, _MCL_ALL = 4, 7
+_MLOCK_ONFAULT = 1
 _MADV_DONTFORK, _MADV_DOFORK = 10, 11
 #: Hints without a meaning for the contents; passed on where harmless, otherwise agreed with.
 _MADV_HINTS = {0, 1, 2, 3, 12, 13, 14, 15, 16, 17, 20, 21, 25}
 #: WIPEONFORK, KEEPONFORK, POPULATE_READ, POPULATE_WRITE: the host does them.
 _MADV_PASSED = {18, 19, 22, 23}
+_MADV_KNOWN = _MADV_HINTS | _MADV_PASSED | {_MADV_DONTNEED, _MADV_FREE, _MADV_DONTFORK, _MADV_DOFORK}
+#: ASYNC, INVALIDATE, SYNC; the first and the last contradict each other.
+_MS_ALL, _MS_CONTRADICTION = 7, 5
 
 
 @syscall("brk")
@@ -95,12 +99,14 @@ def mprotect(task: Task, address: int, length: int, protection: int) -> int:
     """mprotect(2)."""
     if address & PAGE_MASK or protection & ~0x0300_0007:
         return -EINVAL
-    if not length:
-        return 0
-    if address + length > task.window.size:
+    if address + length >> 64:
         return -ENOMEM
-    task.window.protect(address, page_up(length), protection & _PROTECTION)
-    return 0
+    length = page_up(length)
+    # What lies before a hole has changed all the same.
+    mapped = min(length, task.window.regions.extent(address, 0))
+    if mapped:
+        task.window.protect(address, mapped, protection & _PROTECTION)
+    return 0 if mapped == length else -ENOMEM
 
 
 @syscall("mremap")
@@ -120,7 +126,7 @@ def mremap(task: Task, old: int, old_length: int, new_length: int, flags: int, t
         return -EFAULT
     fixed = bool(flags & _MREMAP_FIXED)
     if fixed:
-        if not flags & _MREMAP_MAYMOVE or target & PAGE_MASK:
+        if not flags & _MREMAP_MAYMOVE or target & PAGE_MASK or target + new_length > window.size:
             return -EINVAL
         if target < old + old_length and old < target + new_length:
             return -EINVAL
@@ -178,29 +184,32 @@ def _map_more_of_file(window: Window, region: Region, at: int, length: int) -> N
 
 @syscall("madvise")
 def madvise(task: Task, address: int, length: int, advice: int) -> int:
-    """madvise(2): what changes contents is done, hints are agreed with."""
-    advice = signed32(advice)
-    if address & PAGE_MASK:
+    """madvise(2): what changes contents is done, also around holes, and hints are agreed with."""
+    advice, window = signed32(advice), task.window
+    if advice not in _MADV_KNOWN or address & PAGE_MASK or address + page_up(length) >> 64:
         return -EINVAL
-    if not length:
-        return 0
     refusal = _refuse_unmapped(task, address, length)
-    if advice in _MADV_HINTS or refusal:
+    if advice in _MADV_HINTS:
         return refusal
     if advice in (_MADV_DONTFORK, _MADV_DOFORK):
         # Done here: what the host left out would be a hole in the child's window.
-        task.window.regions.inherit(address, address + page_up(length), advice == _MADV_DOFORK)
-        return 0
-    if advice in (_MADV_DONTNEED, _MADV_FREE) or advice in _MADV_PASSED:
-        task.window.contents_change(address, page_up(length))
-        return host.call(HOST["madvise"], task.window.base + address, length, advice)
-    return -EINVAL
+        window.regions.inherit(address, address + page_up(length), advice == _MADV_DOFORK)
+        return refusal
+    end_of_all = address + page_up(length)
+    for region in window.regions.overlapping(address, end_of_all):
+        start, end = max(address, region.start), min(end_of_all, region.end)
+        window.contents_change(start, end - start)
+        result = host.call(HOST["madvise"], window.base + start, end - start, advice)
+        if result < 0:
+            return result
+    return refusal
 
 
 @syscall("msync")
 def msync(task: Task, address: int, length: int, flags: int) -> int:
     """msync(2)."""
-    if address & PAGE_MASK:
+    flags = signed32(flags)
+    if address & PAGE_MASK or flags & ~_MS_ALL or flags & _MS_CONTRADICTION == _MS_CONTRADICTION:
         return -EINVAL
     refusal = _refuse_unmapped(task, address, length)
     return refusal or task.blocking_call(HOST["msync"], task.window.base + address, length, flags)
@@ -221,13 +230,15 @@ def mincore(task: Task, address: int, length: int, vector: int) -> int:
 @syscall("mlock", "munlock")
 def mlock(task: Task, address: int, length: int) -> int:
     """mlock(2): agreed with; translation makes promises about memory's speed idle."""
-    return _refuse_unmapped(task, address & ~PAGE_MASK, length)
+    if page_up(address + length) >> 64:
+        return -EINVAL
+    return _refuse_unmapped(task, address & ~PAGE_MASK, length + (address & PAGE_MASK))
 
 
 @syscall("mlock2")
 def mlock2(task: Task, address: int, length: int, flags: int) -> int:
     """mlock2(2)."""
-    return _refuse_unmapped(task, address & ~PAGE_MASK, length)
+    return -EINVAL if flags & ~_MLOCK_ONFAULT else mlock(task, address, length)
 
 
 @syscall("mlockall")
@@ -253,6 +264,8 @@ def riscv_flush_icache(task: Task, start: int, end: int, flags: int) -> int:
 
 def _refuse_unmapped(task: Task, address: int, length: int) -> int:
     """-ENOMEM unless a whole range is mapped."""
+    if not length:
+        return 0
     if length > task.window.size or address + length > task.window.size:
         return -ENOMEM
     return 0 if task.window.regions.covered(address, address + page_up(length)) else -ENOMEM

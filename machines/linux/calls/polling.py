@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _FD_SET_SIZE = 128
 _POLLFD_SIZE = 8
 _HOST_EVENT_SIZE = 12
+_EPOLL_CTL_DEL = 2
 
 passthrough("poll", array(_POLLFD_SIZE), VALUE, VALUE, blocking=True, restart=False, way=Way.READY_3)
 passthrough(
@@ -81,7 +82,7 @@ def pselect6(task: Task, count: int, read: int, write: int, other: int, timeout:
 @syscall("epoll_ctl")
 def epoll_ctl(task: Task, poll: int, operation: int, descriptor: int, event: int) -> int:
     """epoll_ctl(2); x86-64 packs the event, others align it."""
-    if task.abi.epoll_event_size == _HOST_EVENT_SIZE or not event:
+    if task.abi.epoll_event_size == _HOST_EVENT_SIZE or not event or signed32(operation) == _EPOLL_CTL_DEL:
         return host.call(HOST["epoll_ctl"], poll, operation, descriptor, task.window.host_pointer(event))
     events, data = struct.unpack("<I4xQ", task.window.read(event, 16))
     area, _keep = host.string(struct.pack("<IQ", events, data))

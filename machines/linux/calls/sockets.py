@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from errno import EINVAL, EMSGSIZE, ENOPROTOOPT
+from collections.abc import Callable
+from errno import EFAULT, EINVAL, EIO, EMSGSIZE, ENOPROTOOPT
+from time import monotonic_ns
 from typing import TYPE_CHECKING
 
 from metaphrase.machines.linux import host
 from metaphrase.machines.linux.abi.numbers import HOST
 from metaphrase.machines.linux.calls.table import IN, OUT, SIZE, VALUE, out, passthrough, signed32, syscall
 from metaphrase.machines.linux.calls.transfer import host_iovec
+from metaphrase.machines.linux.errors import GuestFault
 from metaphrase.translator.host_calls import Way
 
 if TYPE_CHECKING:
     from metaphrase.machines.linux.task import Task
 
 _ADDRESS_SIZE = 128
-_MMSGHDR_SIZE = 64
+MOST_MESSAGES = 1024
+"""As many are sent or received by one call at most."""
+MSG_DONTWAIT, MSG_WAITFORONE = 0x40, 0x1_0000
+TIME = struct.Struct("<qq")
+NANOSECONDS = 1_000_000_000
 _SOL_SOCKET = 1
 #: ATTACH_FILTER and ATTACH_REUSEPORT_CBPF take a structure with a pointer inside.
 _REFUSED_OPTIONS = frozenset({26, 51})
@@ -99,12 +106,77 @@ def recvmsg(task: Task, socket: int, message: int, flags: int) -> int:
 @syscall("sendmmsg")
 def sendmmsg(task: Task, socket: int, messages: int, count: int, flags: int) -> int:
     """sendmmsg(2)."""
-    sent = 0
-    for index in range(min(count & 0xFFFF_FFFF, 1024)):
-        address = messages + index * _MMSGHDR_SIZE
-        result = sendmsg(task, socket, address, flags)
+    return send_several(task, sendmsg, _MSGHDR.size, socket, messages, count, flags)
+
+
+@syscall("recvmmsg")
+def recvmmsg(task: Task, socket: int, messages: int, count: int, flags: int, timeout: int) -> int:
+    """recvmmsg(2)."""
+    time = task.window.read(timeout, TIME.size) if timeout else None
+    done, left = receive_several(task, recvmsg, _MSGHDR.size, socket, messages, count, flags, time)
+    if left is not None:
+        task.window.write(timeout, left)
+    return done
+
+
+#: recvmsg(2) or sendmsg(2).
+OfOne = Callable[["Task", int, int, int], int]
+
+
+def send_several(task: Task, send: OfOne, header: int, socket: int, messages: int, count: int, flags: int) -> int:
+    """sendmmsg(2) by sending one message after the other, whose struct msghdr has so many bytes."""
+    count = min(count & 0xFFFF_FFFF, MOST_MESSAGES)
+    if not count:
+        return host.call(HOST["sendmmsg"], socket, 0, 0, flags)
+    for index in range(count):
+        result = _one_of_several(task, send, header, socket, messages, index, flags)
         if result < 0:
-            return sent or result
-        task.window.write_u32(address + _MSGHDR.size, result)
-        sent += 1
-    return sent
+            return index or result
+    return count
+
+
+def receive_several(
+    task: Task, receive: OfOne, header: int, socket: int, messages: int, count: int, flags: int, time: bytes | None
+) -> tuple[int, bytes | None]:
+    """The same of recvmmsg(2), after whose timeout, the host's struct timespec, none is received that comes later: its
+    result, and what is left of the time."""
+    count = min(count & 0xFFFF_FFFF, MOST_MESSAGES)
+    if not count:
+        return host.call(HOST["recvmmsg"], socket, 0, 0, flags, 0), None
+    deadline = None
+    if time is not None:
+        seconds, nanoseconds = TIME.unpack(time)
+        if seconds < 0 or not 0 <= nanoseconds < NANOSECONDS:
+            return -EINVAL, None
+        deadline = monotonic_ns() + seconds * NANOSECONDS + nanoseconds
+    received, left = 0, 0
+    while received < count:
+        result = _one_of_several(task, receive, header, socket, messages, received, flags & ~MSG_WAITFORONE)
+        if result < 0:
+            if not received:
+                return result, None
+            break
+        received += 1
+        if flags & MSG_WAITFORONE:
+            flags |= MSG_DONTWAIT
+        if deadline is not None:
+            left = max(deadline - monotonic_ns(), 0)
+            if not left:
+                break
+    return received, TIME.pack(*divmod(left, NANOSECONDS)) if deadline is not None else None
+
+
+def _one_of_several(
+    task: Task, call: OfOne, header: int, socket: int, messages: int, index: int, flags: int
+) -> int:
+    """The message at an index, behind whose struct msghdr its length is put."""
+    address = messages + index * (header + task.abi.word)
+    try:
+        result = call(task, socket, address, flags)
+        if result >= 0:
+            task.window.write_u32(address + header, result)
+    except GuestFault:
+        return -EFAULT
+    except OSError as error:
+        return -(error.errno or EIO)
+    return result

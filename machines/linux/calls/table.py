@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from errno import EFAULT
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from metaphrase.machines.linux import host
 from metaphrase.machines.linux.abi.numbers import HOST
+from metaphrase.machines.linux.errors import GuestFault
 from metaphrase.translator.host_calls import HostCall, Kind, Way
 
 if TYPE_CHECKING:
@@ -142,8 +142,8 @@ def passthrough(
 ) -> None:
     """Declare a call that the host answers; structures it names must be laid out alike on all guests.
 
-    Pointers move into the window; null stays null. A pointer outside the window is EFAULT; one to unmapped pages is
-    the host kernel's to refuse. `way` is how native code makes a blocking call so that it does not wait; none that it
+    Pointers move into the window; null stays null. A pointer outside the window or to unmapped pages is the host
+    kernel's to refuse. `way` is how native code makes a blocking call so that it does not wait; none that it
     leaves all of them to Python. What never blocks, it just makes.
     """
     number = HOST[name]
@@ -160,14 +160,12 @@ def passthrough(
 
     def translated(task: Task, *values: int) -> int:
         window = task.window
-        base, limit = window.base, window.size
+        base, limit = window.base, window.reach
         translation = list(values)
         for index in pointers:
             pointer = translation[index]
             if pointer:
-                if pointer >= limit:
-                    return -EFAULT
-                translation[index] = base + pointer
+                translation[index] = base + pointer if pointer < limit else host.NOWHERE
         for index in sizes:
             if translation[index] > host.MAX_TRANSFER:
                 translation[index] = host.MAX_TRANSFER
@@ -195,8 +193,15 @@ def passthrough(
 
 
 def host_path(task: Task, address: int) -> tuple[int, Any]:
-    """A pointer for the kernel to the host's path for a guest's path, and what keeps it alive."""
-    return host.string(task.process.paths.host(task.window.read_cstring(address, host.PATH_MAX)))
+    """A pointer for the kernel to the host's path for a guest's path, and what keeps it alive.
+
+    One that cannot be read is the kernel's to refuse, which looks at other arguments before.
+    """
+    try:
+        name = task.window.read_cstring(address, host.PATH_MAX)
+    except GuestFault:
+        return host.NOWHERE, None
+    return host.string(task.process.paths.host(name))
 
 
 def signed32(value: int) -> int:

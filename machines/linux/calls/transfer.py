@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from errno import EINVAL
 from typing import TYPE_CHECKING
 
 from metaphrase.machines.linux import host
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from metaphrase.machines.linux.task import Task
 
 _IOV_MAX = 1024
+_NEGATIVE = (1 << 64) - 1
 #: struct iovec, by the bytes of a word.
 _IOVEC = {8: struct.Struct("<QQ"), 4: struct.Struct("<II")}
 
@@ -41,20 +41,24 @@ passthrough("sync", blocking=True)
 
 
 def host_iovec(task: Task, address: int, count: int, *, fills: bool) -> tuple[int, object]:
-    """A struct iovec list for the host from the guest's: its address and what keeps it alive."""
-    if count > _IOV_MAX:
-        raise OSError(EINVAL, "too many buffers")
+    """A struct iovec list for the host from the guest's: its address and what keeps it alive.
+
+    One that is too long or cannot be read is the kernel's to refuse, which looks at the descriptor before.
+    """
     window, layout = task.window, _IOVEC[task.abi.word]
+    if count > _IOV_MAX:
+        return host.NOWHERE, None
+    try:
+        vector = window.read(address, count * layout.size)
+    except GuestFault:
+        return host.NOWHERE, None
     words: list[int] = []
-    for pointer, length in layout.iter_unpack(window.read(address, count * layout.size)):
-        if pointer >= window.size:
-            raise GuestFault(pointer)
-        if length >> 8 * task.abi.word - 1:
-            raise OSError(EINVAL, "negative length")
-        length = min(length, host.MAX_TRANSFER)
-        if fills:
+    for pointer, length in layout.iter_unpack(vector):
+        # A negative length stays one.
+        length = _NEGATIVE if length >> 8 * task.abi.word - 1 else min(length, host.MAX_TRANSFER)
+        if fills and length != _NEGATIVE:
             window.will_write(pointer, length)
-        words += (window.base + pointer if pointer else 0, length)
+        words += (window.host_pointer(pointer), length)
     buffer = (ctypes.c_uint64 * max(len(words), 1))(*words)
     return ctypes.addressof(buffer), buffer
 

@@ -8,11 +8,12 @@ from errno import EFAULT, EINVAL
 from typing import TYPE_CHECKING
 
 from metaphrase.machines.linux.calls.compat import files as compat_files
+from metaphrase.machines.linux.calls.compat import identity
 from metaphrase.machines.linux.calls.compat import sockets as compat_sockets
 from metaphrase.machines.linux.calls.compat.layouts import TIMES_32, TIMES_64, signed_word, wide
 from metaphrase.machines.linux.calls.table import signed32
 from metaphrase.machines.linux.confinement import files, folders
-from metaphrase.machines.linux.confinement.declare import confined, of
+from metaphrase.machines.linux.confinement.declare import CONFINED, confined, of
 
 if TYPE_CHECKING:
     from metaphrase.machines.linux.task import Task
@@ -140,3 +141,7 @@ def socketcall(task: Task, call: int, arguments: int) -> int | None:
     name, values = found
     declared = of(task).find_call(name, compat=True)
     return declared.handler(task, *values) if declared is not None else -EINVAL
+
+
+for _name in identity.TAKES_IDS:
+    confined(_name, compat=True)(identity.with_wide_ids(_name, CONFINED.__getitem__))

@@ -63,7 +63,8 @@ NAMES: Final[Mapping[str, str]] = {
 COMPAT_NOTHING: Final = _names(
     """
     _newselect arch_prctl clock_getres clock_getres_time64 clock_gettime clock_gettime64 clock_nanosleep
-    clock_nanosleep_time64 futex futex_time64 get_thread_area getitimer getrusage gettimeofday nanosleep ppoll
+    clock_nanosleep_time64 futex futex_time64 get_thread_area getegid geteuid getgid getgroups getitimer getresgid
+    getresuid getrusage gettimeofday getuid nanosleep ppoll
     ppoll_time64 pselect6 pselect6_time64 rt_sigaction rt_sigtimedwait rt_sigtimedwait_time64 select set_thread_area
     setitimer sigaction sigaltstack signal sigpending sigprocmask sigreturn sigsuspend sysinfo time timer_create
     timer_gettime timer_gettime64 timer_settime timer_settime64 times wait4 waitid waitpid
@@ -72,7 +73,7 @@ COMPAT_NOTHING: Final = _names(
 COMPAT_REFUSED: Final = _names(
     """
     adjtimex clock_adjtime clock_settime clock_settime64 mq_getsetattr mq_notify mq_open mq_timedreceive mq_timedsend
-    mq_unlink msgctl msgget msgrcv msgsnd nice semctl semget shmat shmctl shmdt shmget
+    mq_unlink msgctl msgget msgrcv msgsnd nice semctl semget setgroups shmat shmctl shmdt shmget
     """
 )
 COMPAT_NAMES: Final[Mapping[str, str]] = {

@@ -14,11 +14,13 @@ import struct
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from errno import EACCES, EADDRINUSE, EAFNOSUPPORT, EFAULT, EINVAL, EMSGSIZE, ENAMETOOLONG
+from errno import EACCES, EADDRINUSE, EAFNOSUPPORT, EINVAL, EMSGSIZE, ENAMETOOLONG
 from typing import TYPE_CHECKING, Any
 
 from metaphrase.machines.linux import host
 from metaphrase.machines.linux.abi.numbers import HOST
+from metaphrase.machines.linux.calls.compat.layouts import TIME, TIME_32, TIME_64, Structure
+from metaphrase.machines.linux.calls.sockets import receive_several, send_several
 from metaphrase.machines.linux.calls.table import signed32
 from metaphrase.machines.linux.calls.transfer import host_iovec
 from metaphrase.machines.linux.confinement import overlay
@@ -303,18 +305,7 @@ def sendmmsg(task: Task, descriptor: int, messages: int, count: int, flags: int)
     """sendmmsg(2)."""
     of(task).descriptors.require(descriptor)
     header = _MSGHDR[task.abi.word].size
-    sent = 0
-    for index in range(min(count & 0xFFFF_FFFF, 1024)):
-        address = messages + index * (header + task.abi.word)
-        try:
-            result = _send(task, descriptor, address, flags)
-        except OSError as error:
-            result = -(error.errno or EFAULT)
-        if result < 0:
-            return sent or result
-        task.window.write_u32(address + header, result)
-        sent += 1
-    return sent
+    return send_several(task, _send, header, descriptor, messages, count, flags)
 
 
 @confined("recvmsg")
@@ -358,3 +349,20 @@ def recvmsg(task: Task, descriptor: int, message: int, flags: int) -> int:
     fields = name, found_name if name else name_length, vector, count, control, len(packed), told
     window.write(message, layout.pack(*fields[:-1], told if word == 8 else told & 0xFFFF_FFFF))
     return result
+
+
+def _receives_several(name: str, layout: Structure, *, compat: bool) -> None:
+    @confined(name, compat=compat)
+    def receive(task: Task, descriptor: int, messages: int, count: int, flags: int, timeout: int) -> int:
+        of(task).descriptors.require(descriptor)
+        header = _MSGHDR[task.abi.word].size
+        time = layout.read(task, timeout) if timeout else None
+        done, left = receive_several(task, recvmsg, header, descriptor, messages, count, flags, time)
+        if left is not None:
+            layout.write(task, timeout, left)
+        return done
+
+
+_receives_several("recvmmsg", TIME, compat=False)
+_receives_several("recvmmsg", TIME_32, compat=True)
+_receives_several("recvmmsg_time64", TIME_64, compat=True)

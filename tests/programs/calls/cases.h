@@ -21,12 +21,12 @@ struct one {
 static struct one *all, **last = &all;
 
 #define CASE(name_)                                                          \
-    static void name_(void);                                                 \
-    static struct one one_##name_ = {#name_, name_, NULL};                   \
+    static void case_##name_(void);                                          \
+    static struct one one_##name_ = {#name_, case_##name_, NULL};            \
     __attribute__((constructor)) static void add_##name_(void) {             \
         *last = &one_##name_, last = &one_##name_.next;                      \
     }                                                                        \
-    static void name_(void)
+    static void case_##name_(void)
 
 /* A call's result, and its error. */
 #define SHOW(call)                                                                                      \

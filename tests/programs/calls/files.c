@@ -347,9 +347,9 @@ CASE(moving_data) {
     char data[16] = "";
     put("f", "0123456789");
     int in = open("f", O_RDONLY), out = open("g", O_CREAT | O_RDWR, 0600), ends[2];
-    off_t offset = 3;
+    loff_t offset = 3;
     (void)!pipe(ends);
-    SHOW(sendfile(out, in, &offset, 4)), SHOW(offset), SHOW(lseek(in, 0, SEEK_CUR));
+    SHOW(sendfile64(out, in, &offset, 4)), SHOW(offset), SHOW(lseek(in, 0, SEEK_CUR));
     SHOW(sendfile(out, in, NULL, 100)), SHOW(sendfile(out, 99, NULL, 1)), SHOW(sendfile(in, out, NULL, 1));
     SHOW(splice(in, &offset, ends[1], NULL, 2, 0)), SHOW(offset), SHOW(read(ends[0], data, 8));
     SHOW(splice(in, NULL, out, NULL, 2, 0));

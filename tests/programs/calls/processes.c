@@ -114,16 +114,20 @@ CASE(executing) {
     SHOW(execve("loop", nothing, nothing));
     file = open("script", O_CREAT | O_WRONLY, 0755);
     (void)!write(file, "#!/bin/echo of a script\n", 24), close(file);
+#ifdef RUNS_PROGRAMS /* the system's, of the same architecture */
     if (fork() == 0)
         execve("script", (char *[]){"zero", "one", NULL}, nothing);
     wait(NULL);
+#endif
     SHOW(syscall(SYS_execveat, 99, "x", nothing, nothing, 0)), SHOW(syscall(SYS_execveat, AT_FDCWD, "", nothing, nothing, 0));
+#ifdef RUNS_PROGRAMS
     file = open("/bin/echo", O_RDONLY | O_CLOEXEC);
     if (fork() == 0)
         syscall(SYS_execveat, file, "", (char *[]){"echo", "by a descriptor", NULL}, nothing, AT_EMPTY_PATH);
     wait(NULL);
     fcntl(1, F_DUPFD, 50), fcntl(1, F_DUPFD_CLOEXEC, 60);
     execl("/bin/sh", "sh", "-c", "ls -l /proc/$$/fd | grep -c -E ' (50|60) -> ' ", NULL);
+#endif
 }
 CASE(capabilities) {
     unsigned head[2] = {0x20080522, 0}, data[6];

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from metaphrase.machines.linux.calls.compat import (
     files,
+    identity,
     polling,
     processes,
     signals,
@@ -16,6 +17,6 @@ from metaphrase.machines.linux.calls.compat import (
     transfer,
 )
 
-TOPICS = (files, polling, processes, signals, sockets, times, transfer)
+TOPICS = (files, identity, polling, processes, signals, sockets, times, transfer)
 
 __all__ = ["TOPICS"]

@@ -43,6 +43,8 @@ def _structure(guest: str, own: str) -> Structure:
 
 #: Nanoseconds of 64-bit times are 32 bits and padding, which may hold anything.
 TIME_32, TIME_64 = _structure("ii", "qq"), _structure("qI4x", "qq")
+TIME = _structure("qq", "qq")
+"""The host's own."""
 TIMES_32, TIMES_64 = _structure("iiii", "qqqq"), _structure("qI4xqI4x", "qqqq")
 """struct timespec or timeval, and two of them: struct itimerspec, itimerval, or the times of a file."""
 CLOCKS = Structure(struct.Struct("<4I"), struct.Struct("<4Q"), lambda fields: tuple(f & 0xFFFF_FFFF for f in fields))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from metaphrase.machines.linux import host
 from metaphrase.machines.linux.abi.numbers import HOST
 from metaphrase.machines.linux.calls import sockets
-from metaphrase.machines.linux.calls.compat.layouts import TIME_32, host_area
+from metaphrase.machines.linux.calls.compat.layouts import TIME_32, TIME_64, Structure, host_area
 from metaphrase.machines.linux.calls.table import find_call, signed32, syscall
 from metaphrase.machines.linux.calls.transfer import host_iovec
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 #: struct msghdr: name, its length, iovec, count, control, its length, flags.
 _MSGHDR, _HOST_MSGHDR = struct.Struct("<7I"), struct.Struct("<QI4xQQQQi4x")
-_MMSGHDR_SIZE = 32
 #: struct cmsghdr: length with this head, level, type; data begin at multiples of a word.
 _CMSGHDR, _HOST_CMSGHDR = struct.Struct("<Iii"), struct.Struct("<Qii")
 _SOL_SOCKET, _SO_RCVTIMEO, _SO_SNDTIMEO = 1, 20, 21
@@ -166,12 +165,18 @@ def recvmsg(task: Task, socket: int, message: int, flags: int) -> int:
 @syscall("sendmmsg", compat=True)
 def sendmmsg(task: Task, socket: int, messages: int, count: int, flags: int) -> int:
     """sendmmsg(2)."""
-    sent = 0
-    for index in range(min(count, 1024)):
-        address = messages + index * _MMSGHDR_SIZE
-        result = sendmsg(task, socket, address, flags)
-        if result < 0:
-            return sent or result
-        task.window.write_u32(address + _MSGHDR.size, result)
-        sent += 1
-    return sent
+    return sockets.send_several(task, sendmsg, _MSGHDR.size, socket, messages, count, flags)
+
+
+def _receives_several(name: str, layout: Structure) -> None:
+    @syscall(name, compat=True)
+    def receive(task: Task, socket: int, messages: int, count: int, flags: int, timeout: int) -> int:
+        time = layout.read(task, timeout) if timeout else None
+        done, left = sockets.receive_several(task, recvmsg, _MSGHDR.size, socket, messages, count, flags, time)
+        if left is not None:
+            layout.write(task, timeout, left)
+        return done
+
+
+_receives_several("recvmmsg", TIME_32)
+_receives_several("recvmmsg_time64", TIME_64)
