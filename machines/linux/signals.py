@@ -84,7 +84,7 @@ def sent_by(signal: int, code: int, process: int, user: int, value: int = 0) -> 
 
 
 _CLD_CODES = range(1, 7)
-_SIGPOLL = 29
+_POLL_CODES, _SI_SIGIO = range(1, 7), -5
 #: The union of siginfo_t by what it holds, with 64-bit words and with 32-bit ones: two numbers and a value; what a
 #: child did; an address; a band and a descriptor.
 _SENT, _SENT_32 = struct.Struct("<iiQ"), struct.Struct("<iiI")
@@ -98,7 +98,8 @@ def _unions(signal: int, code: int) -> tuple[struct.Struct, struct.Struct]:
         return _FAULT, _FAULT_32
     if code in _CLD_CODES and signal == SIGCHLD:
         return _CHILD, _CHILD_32
-    return (_POLL, _POLL_32) if code > 0 and signal == _SIGPOLL else (_SENT, _SENT_32)
+    # Whatever the signal: fcntl's F_SETSIG chooses one for what a descriptor has to tell.
+    return (_POLL, _POLL_32) if code in _POLL_CODES or code == _SI_SIGIO else (_SENT, _SENT_32)
 
 
 def information_32(info: bytes) -> bytes:

@@ -41,6 +41,7 @@ SIGNATURES: Final[Mapping[str, str]] = {
     "mmap": "address size protection mapping fd offset", "mprotect": "address size protection",
     "mremap": "address size size hex address", "munmap": "address size", "nanosleep": "address address",
     "newfstatat": "directory path address hex", "open": "path open octal", "openat": "directory path open octal",
+    "openat2": "directory path address size",
     "pause": "", "pipe": "address", "pipe2": "address open", "poll": "address int int",
     "ppoll": "address int address address size", "prctl": "int hex hex hex hex", "pread64": "fd data size offset",
     "prlimit64": "int int address address", "pselect6": "int address address address address address",

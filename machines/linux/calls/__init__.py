@@ -32,7 +32,6 @@ TOPICS = (
 ABSENT = frozenset(
     [
         "rseq",
-        "openat2",
         "io_uring_setup",
         "io_uring_enter",
         "io_uring_register",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import struct
 from collections.abc import Sequence
 from errno import EBADF, EINVAL
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from metaphrase.machines.linux.calls.table import (
     signed32,
     syscall,
 )
+from metaphrase.machines.linux.errors import GuestFault
 from metaphrase.translator.host_calls import Way
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ AT_EMPTY_PATH = 0x1000
 _STAT_SIZE = 144
 _STATFS_SIZE = 120
 _STATX_SIZE = 256
+#: struct open_how: flags, mode, and how paths are resolved; it may become longer.
+HOW, _RESOLVE, _LARGEST_HOW = struct.Struct("<3Q"), slice(16, 24), 4096
 _O_CREAT_WRONLY_TRUNC = os.O_CREAT | os.O_WRONLY | os.O_TRUNC
 
 passthrough("access", PATH, VALUE)
@@ -72,6 +76,28 @@ def open_(task: Task, path: int, flags: int, mode: int) -> int:
 def creat(task: Task, path: int, mode: int) -> int:
     """creat(2)."""
     return openat(task, _AT_FDCWD, path, _O_CREAT_WRONLY_TRUNC, mode)
+
+
+@syscall("openat2")
+def openat2(task: Task, directory: int, path: int, pointer: int, size: int) -> int:
+    """openat2(2), whose structure the kernel looks at. Where it says how paths are resolved, they are the host's."""
+    data = read_how(task, pointer, size)
+    how, _keep = host.string(data) if data else (host.NOWHERE, None)
+    if any(data[_RESOLVE]):
+        name, _keep_too = host.string(task.window.read_cstring(path, host.PATH_MAX))
+    else:
+        name, _keep_too = host_path(task, path)
+    descriptor = task.blocking_call(HOST["openat2"], directory, name, how, size)
+    flags = int.from_bytes(data[:8], "little")
+    return procfs.guest_view(task, descriptor, flags) if descriptor >= 0 else descriptor
+
+
+def read_how(task: Task, pointer: int, size: int) -> bytes:
+    """openat2's struct open_how, of so many bytes; none if it cannot be read or has a wrong size."""
+    try:
+        return task.window.read(pointer, size) if HOW.size <= size <= _LARGEST_HOW else b""
+    except GuestFault:
+        return b""
 
 
 def _status_call(task: Task, buffer: int, number: int, before: Sequence[int], after: Sequence[int]) -> int:

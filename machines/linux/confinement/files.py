@@ -9,11 +9,12 @@ import ctypes
 import os
 import stat
 import struct
-from errno import EACCES, EEXIST, EFAULT, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, EOPNOTSUPP
+from errno import EACCES, EEXIST, EFAULT, EINVAL, EISDIR, ELOOP, ENOENT, ENOSYS, ENOTDIR, EOPNOTSUPP
 from typing import TYPE_CHECKING
 
 from metaphrase.machines.linux import host, procfs
 from metaphrase.machines.linux.abi.numbers import HOST
+from metaphrase.machines.linux.calls.files import HOW, read_how
 from metaphrase.machines.linux.calls.table import signed32
 from metaphrase.machines.linux.confinement import overlay
 from metaphrase.machines.linux.confinement.declare import confined, of
@@ -103,6 +104,20 @@ def openat(task: Task, directory: int, path: int, flags: int, mode: int) -> int:
         return descriptor
     lowest = _lowest(descriptor, _F_DUPFD_CLOEXEC if flags & os.O_CLOEXEC else _F_DUPFD)
     return of(task).descriptors.opened(procfs.guest_view(task, lowest, flags))
+
+
+@confined("openat2")
+def openat2(task: Task, directory: int, path: int, pointer: int, size: int) -> int:
+    """openat2(2), as far as it is openat(2). Programs do without the rest."""
+    data = read_how(task, pointer, size)
+    if not data:
+        return -EFAULT if size == HOW.size else -EINVAL
+    flags, mode, resolve = HOW.unpack_from(data)
+    if resolve or any(data[HOW.size :]):
+        return -ENOSYS
+    if flags >> 32 or mode & ~0o7777 or (mode and not flags & (os.O_CREAT | _O_TMPFILE)):
+        return -EINVAL
+    return openat(task, directory, path, flags, mode)
 
 
 def _lowest(descriptor: int, duplicate: int) -> int:
