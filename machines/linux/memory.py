@@ -185,12 +185,16 @@ class Window:
         self._record(moved)
 
     def move_shared(self, old: int, length: int, new: int, new_length: int) -> None:
-        """Move the pages of one shared region, and map more of the same object behind them."""
+        """Move the pages of one shared region, and map more of the same object behind them.
+
+        A length of 0 leaves the old place as it is.
+        """
         region = self.regions.find(old)
         if region is None or region.end < old + length:
             raise GuestFault(old)
         self._check_range(new, new_length)
-        self._code_lost(old, old + length)
+        if length:
+            self._code_lost(old, old + length)
         self._code_lost(new, new + new_length)
         # An old length of 0 asks for a second mapping of a shared object.
         host.mremap(self.base + old, 0, new_length, host.MREMAP_MAYMOVE | host.MREMAP_FIXED, self.base + new)
@@ -198,8 +202,9 @@ class Window:
         moved.start, moved.end = new, new + new_length
         # The object may be shorter than the mapping now.
         moved.stable = False
-        host.mmap(self.base + old, length, PROT_NONE, _RESERVED | MAP_FIXED)
-        self.regions.remove(old, old + length)
+        if length:
+            host.mmap(self.base + old, length, PROT_NONE, _RESERVED | MAP_FIXED)
+            self.regions.remove(old, old + length)
         self._record(moved)
 
     def check_execute(self, page: int) -> bool:

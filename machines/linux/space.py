@@ -12,6 +12,8 @@ from metaphrase.machines.linux.memory import PAGE_SIZE, Window, page_up
 
 #: No mapping lies below this (vm.mmap_min_addr), so that null pointers with small offsets fault.
 LOWEST_ADDRESS = 0x10000
+STACK_NAME = "[stack]"
+"""What the region of the first thread's stack is called."""
 _STACK_GUARD = 1 << 20
 _SMALLEST_STACK_AREA = 128 << 20
 _SMALLEST_STACK = 256 << 10
@@ -59,7 +61,7 @@ class AddressSpace:
     def map_stack(self, executable: bool) -> int:
         """Map the initial stack: its top."""
         protection = PROT_READ | PROT_WRITE | (PROT_EXEC if executable else 0)
-        self.window.map_anonymous(self.stack_top - self.stack_size, self.stack_size, protection, name="[stack]")
+        self.window.map_anonymous(self.stack_top - self.stack_size, self.stack_size, protection, name=STACK_NAME)
         return self.stack_top
 
     def start_break(self, end_of_program: int) -> None:

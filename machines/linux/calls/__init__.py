@@ -45,8 +45,6 @@ ABSENT = frozenset(
         "statmount",
         "listmount",
         "cachestat",
-        "process_vm_readv",
-        "process_vm_writev",
         "userfaultfd",
         "bpf",
         "perf_event_open",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from errno import EBADF, EFAULT, EINVAL, ENOMEM
+from errno import EBADF, EFAULT, EINVAL, ENOMEM, EOPNOTSUPP
 from typing import TYPE_CHECKING
 
 from metaphrase.machines.linux import host
@@ -12,15 +12,21 @@ from metaphrase.machines.linux.calls.table import signed32, syscall
 from metaphrase.machines.linux.host import MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, MAP_SHARED
 from metaphrase.machines.linux.memory import PAGE_MASK, Window, page_up
 from metaphrase.machines.linux.regions import Region
+from metaphrase.machines.linux.space import STACK_NAME
 
 if TYPE_CHECKING:
     from metaphrase.machines.linux.task import Task
 
 _MAP_TYPE, _MAP_SHARED_VALIDATE = 0xF, 3
+_MAP_KINDS = frozenset({MAP_SHARED, MAP_PRIVATE, _MAP_SHARED_VALIDATE})
+_MAP_HUGETLB = 0x4_0000
+#: What SHARED_VALIDATE takes of files that know nothing more (LEGACY_MAP_MASK in include/linux/mman.h).
+_MAP_LONG_KNOWN = 0x7C07_F9F3
 _MAP_32BIT, _MAP_FIXED_NOREPLACE = 0x40, 0x10_0000
 #: Flags that the host is told too: LOCKED, POPULATE, NONBLOCK.
 _MAP_PASSED = 0x2000 | 0x8000 | 0x1_0000
 _PROTECTION = 7
+_PROT_GROWSDOWN, _PROT_GROWSUP = 0x100_0000, 0x200_0000
 _MREMAP_MAYMOVE, _MREMAP_FIXED, _MREMAP_DONTUNMAP = 1, 2, 4
 _MREMAP_FLAGS = _MREMAP_MAYMOVE | _MREMAP_FIXED | _MREMAP_DONTUNMAP
 
@@ -30,8 +36,8 @@ _MLOCK_ONFAULT = 1
 _MADV_DONTFORK, _MADV_DOFORK = 10, 11
 #: Hints without a meaning for the contents; passed on where harmless, otherwise agreed with.
 _MADV_HINTS = {0, 1, 2, 3, 12, 13, 14, 15, 16, 17, 20, 21, 25}
-#: WIPEONFORK, KEEPONFORK, POPULATE_READ, POPULATE_WRITE: the host does them.
-_MADV_PASSED = {18, 19, 22, 23}
+#: REMOVE, WIPEONFORK, KEEPONFORK, POPULATE_READ, POPULATE_WRITE: the host does them.
+_MADV_PASSED = {9, 18, 19, 22, 23}
 _MADV_KNOWN = _MADV_HINTS | _MADV_PASSED | {_MADV_DONTNEED, _MADV_FREE, _MADV_DONTFORK, _MADV_DOFORK}
 #: ASYNC, INVALIDATE, SYNC; the first and the last contradict each other.
 _MS_ALL, _MS_CONTRADICTION = 7, 5
@@ -49,11 +55,19 @@ def mmap(
 ) -> int:
     """mmap(2). PROT_EXEC is noted for the translator; the host gets readable pages."""
     window, space = task.window, task.process.space
-    kind = flags & _MAP_TYPE
-    if not length or kind not in (MAP_SHARED, MAP_PRIVATE, _MAP_SHARED_VALIDATE) or offset & PAGE_MASK:
+    kind, descriptor = flags & _MAP_TYPE, signed32(descriptor)
+    anonymous = bool(flags & MAP_ANONYMOUS)
+    if offset & PAGE_MASK:
         return -EINVAL
-    if length > window.size:
-        return -ENOMEM
+    if not anonymous and task.process.descriptors.is_private(descriptor):
+        return -EBADF
+    status = None if anonymous else os.fstat(descriptor)
+    if not length or kind not in ((MAP_SHARED, MAP_PRIVATE) if anonymous else _MAP_KINDS):
+        return -EINVAL
+    if kind == _MAP_SHARED_VALIDATE and flags & ~_MAP_LONG_KNOWN:
+        return -EOPNOTSUPP
+    if length > window.size or flags & _MAP_HUGETLB:
+        return -ENOMEM  # as where no huge pages were set aside
     length = page_up(length)
     if flags & (MAP_FIXED | _MAP_FIXED_NOREPLACE):
         if address & PAGE_MASK:
@@ -63,13 +77,9 @@ def mmap(
         address = space.place(address, length, low=bool(flags & _MAP_32BIT))
     shared = kind != MAP_PRIVATE
     protection &= _PROTECTION
-    if flags & MAP_ANONYMOUS:
+    if status is None:
         window.map_anonymous(address, length, protection, shared=shared, flags=flags & _MAP_PASSED)
         return address
-    descriptor = signed32(descriptor)
-    if task.process.descriptors.is_private(descriptor):
-        return -EBADF
-    status = os.fstat(descriptor)
     window.map_file(
         address, length, protection, descriptor, offset, shared=shared, name=_name_of(descriptor),
         device=status.st_dev, inode=status.st_ino, flags=flags & _MAP_PASSED,
@@ -97,11 +107,22 @@ def munmap(task: Task, address: int, length: int) -> int:
 @syscall("mprotect")
 def mprotect(task: Task, address: int, length: int, protection: int) -> int:
     """mprotect(2)."""
-    if address & PAGE_MASK or protection & ~0x0300_0007:
+    grows = protection & (_PROT_GROWSDOWN | _PROT_GROWSUP)
+    if address & PAGE_MASK or protection & ~(_PROTECTION | grows) or grows == _PROT_GROWSDOWN | _PROT_GROWSUP:
         return -EINVAL
+    if not length:
+        return 0
     if address + length >> 64:
         return -ENOMEM
     length = page_up(length)
+    if grows:
+        # All of the stack, which alone grows, and downwards.
+        region = task.window.regions.find(address)
+        if region is None:
+            return -ENOMEM
+        if region.name != STACK_NAME or grows == _PROT_GROWSUP:
+            return -EINVAL
+        address, length = region.start, address + length - region.start
     # What lies before a hole has changed all the same.
     mapped = min(length, task.window.regions.extent(address, 0))
     if mapped:
@@ -113,7 +134,7 @@ def mprotect(task: Task, address: int, length: int, protection: int) -> int:
 def mremap(task: Task, old: int, old_length: int, new_length: int, flags: int, target: int) -> int:
     """mremap(2)."""
     window, space = task.window, task.process.space
-    if old & PAGE_MASK or not new_length or flags & ~_MREMAP_FLAGS or not old_length:
+    if old & PAGE_MASK or not new_length or flags & ~_MREMAP_FLAGS:
         return -EINVAL
     stays = bool(flags & _MREMAP_DONTUNMAP)
     if stays and not (flags & _MREMAP_MAYMOVE and old_length == new_length):
@@ -131,6 +152,15 @@ def mremap(task: Task, old: int, old_length: int, new_length: int, flags: int, t
         if target < old + old_length and old < target + new_length:
             return -EINVAL
         target = space.place_fixed(target, new_length, replace=True)
+    if not old_length:
+        # Once more, at another place: what is shared can be.
+        if not region.shared or stays:
+            return -EINVAL
+        if not flags & _MREMAP_MAYMOVE:
+            return -ENOMEM
+        target = target if fixed else space.place(0, new_length)
+        window.move_shared(old, 0, target, new_length)
+        return target
     if new_length < old_length:
         window.unmap(old + new_length, old_length - new_length)
         old_length = new_length
@@ -230,9 +260,9 @@ def mincore(task: Task, address: int, length: int, vector: int) -> int:
 @syscall("mlock", "munlock")
 def mlock(task: Task, address: int, length: int) -> int:
     """mlock(2): agreed with; translation makes promises about memory's speed idle."""
-    if page_up(address + length) >> 64:
-        return -EINVAL
-    return _refuse_unmapped(task, address & ~PAGE_MASK, length + (address & PAGE_MASK))
+    length = page_up(length + (address & PAGE_MASK)) & (1 << 64) - 1
+    address &= ~PAGE_MASK
+    return -EINVAL if address + length >> 64 else _refuse_unmapped(task, address, length)
 
 
 @syscall("mlock2")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import struct
+from errno import EPERM
 from typing import TYPE_CHECKING
 
 from metaphrase.machines.linux import host
 from metaphrase.machines.linux.abi.numbers import HOST
-from metaphrase.machines.linux.calls.table import IN, OUT, SIZE, VALUE, Handler, out, passthrough, syscall
+from metaphrase.machines.linux.calls.table import IN, OUT, SIZE, VALUE, Handler, out, passthrough, signed32, syscall
 from metaphrase.machines.linux.errors import GuestFault
 from metaphrase.translator.host_calls import Way
 
@@ -98,3 +100,23 @@ _vectored("preadv", fills=True, extra=2)
 _vectored("pwritev", fills=False, extra=2)
 _vectored("preadv2", fills=True, extra=3)
 _vectored("pwritev2", fills=False, extra=3)
+
+
+def _between_processes(name: str, *, fills: bool) -> None:
+    """Declare process_vm_readv(2) or process_vm_writev(2), for the process's own memory: of others' nothing is known
+    here that would keep it from what they may not write."""
+    number = HOST[name]
+
+    @syscall(name)
+    def transfer(
+        task: Task, target: int, local: int, local_count: int, remote: int, remote_count: int, flags: int
+    ) -> int:
+        if signed32(target) != os.getpid():
+            return host.call(HOST["kill"], target, 0) or -EPERM
+        here, _keep = host_iovec(task, local, local_count, fills=fills)
+        there, _keep_too = host_iovec(task, remote, remote_count, fills=not fills)
+        return host.call(number, target, here, local_count, there, remote_count, flags)
+
+
+_between_processes("process_vm_readv", fills=True)
+_between_processes("process_vm_writev", fills=False)

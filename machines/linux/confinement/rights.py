@@ -46,6 +46,7 @@ NAMES: Final[Mapping[str, str]] = {
     "fstat": "fd .", "fstatfs": "fd .", "fsync": "fd", "ftruncate": "fd .", "getpgid": "pid", "getsid": "pid",
     "inotify_init": "-> fd", "inotify_init1": ". -> fd", "inotify_rm_watch": "fd .", "ioprio_get": ". pid",
     "memfd_create": ". . -> fd", "pidfd_open": "pid . -> fd", "pidfd_send_signal": "fd . . .", "pread64": "fd . . .",
+    "process_vm_readv": "pid . . . . .", "process_vm_writev": "pid . . . . .",
     "preadv": "fd . . . .", "preadv2": "fd . . . . .", "pwrite64": "fd . . .", "pwritev": "fd . . . .",
     "pwritev2": "fd . . . . .", "read": "fd . .", "readahead": "fd . .", "readv": "fd . .",
     "sched_getaffinity": "pid . .", "sched_getattr": "pid . . .", "sched_getparam": "pid .",
