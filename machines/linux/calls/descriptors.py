@@ -64,8 +64,9 @@ _IOCTL_POINTERS = {
     0x4020940D: 32,  # FICLONERANGE
 }  # fmt: skip
 _TIOCGPTPEER = 0x5441
-#: Fills a list that struct ifconf points to: its length and where it is.
-_SIOCGIFCONF, _IFCONF = 0x8912, struct.Struct("<i4xQ")
+#: Fills a list that struct ifconf points to: its length and where it is. Entries begin with a name and an address.
+_SIOCGIFCONF, _IFCONF, _IFREQ = 0x8912, {8: struct.Struct("<i4xQ"), 4: struct.Struct("<iI")}, {8: 40, 4: 32}
+_MOST_INTERFACES = 1 << 14
 
 
 @syscall("close", restart=False, native=in_native_code("close", VALUE, way=Way.OWN))
@@ -138,7 +139,7 @@ def ioctl(task: Task, descriptor: int, request: int, argument: int) -> int:
         return task.blocking_call(HOST["ioctl"], descriptor, request, pointer)
     if request in _IOCTL_NUMBERS or request == _TIOCGPTPEER:
         return task.blocking_call(HOST["ioctl"], descriptor, request, argument)
-    if request == _SIOCGIFCONF and task.abi.word == 8:
+    if request == _SIOCGIFCONF:
         return _list_interfaces(task, descriptor, argument)
     # A bad descriptor is still the first thing to complain about.
     flags = host.call(HOST["fcntl"], descriptor, 1)  # F_GETFD
@@ -146,11 +147,15 @@ def ioctl(task: Task, descriptor: int, request: int, argument: int) -> int:
 
 
 def _list_interfaces(task: Task, socket: int, argument: int) -> int:
-    window = task.window
-    length, pointer = _IFCONF.unpack(window.read(argument, _IFCONF.size))
-    window.will_write(pointer, length)
-    area = ctypes.create_string_buffer(_IFCONF.pack(length, window.host_pointer(pointer)), _IFCONF.size)
+    window, own, size = task.window, _IFCONF[task.abi.word], _IFREQ[task.abi.word]
+    length, pointer = own.unpack(window.read(argument, own.size))
+    room = min(max(length // size, 0), _MOST_INTERFACES) * _IFREQ[8]
+    entries = ctypes.create_string_buffer(max(room, 1))
+    area = ctypes.create_string_buffer(_IFCONF[8].pack(room, ctypes.addressof(entries) if pointer else 0))
     result = host.call(HOST["ioctl"], socket, _SIOCGIFCONF, ctypes.addressof(area))
     if result >= 0:
-        window.write(argument, area.raw[:4])
+        found = _IFCONF[8].unpack_from(area)[0] // _IFREQ[8]
+        if pointer:
+            window.write(pointer, b"".join(entries.raw[at * _IFREQ[8] :][:size] for at in range(found)))
+        window.write_u32(argument, found * size)
     return result

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from metaphrase.machines.linux import host
 from metaphrase.machines.linux.abi.numbers import HOST
 from metaphrase.machines.linux.calls.compat.layouts import TIME, TIME_32, TIME_64, Structure
+from metaphrase.machines.linux.calls.compat.sockets import narrow_control, room_for_control, wide_control
 from metaphrase.machines.linux.calls.sockets import receive_several, send_several
 from metaphrase.machines.linux.calls.table import signed32
 from metaphrase.machines.linux.calls.transfer import host_iovec
@@ -37,7 +38,6 @@ _AF_UNSPEC, _AF_UNIX, _AF_INET, _AF_INET6, _AF_NETLINK = 0, 1, 2, 10, 16
 _LONGEST_ADDRESS, _LONGEST_UNIX_PATH = 128, 107
 _SOL_SOCKET, _SCM_RIGHTS = 1, 1
 _LARGEST_CONTROL = 1 << 20
-_MSG_CTRUNC = 8
 #: struct msghdr by the bytes of a word: name, its length, iovec, count, control, its length, flags. struct cmsghdr.
 _MSGHDR = {8: struct.Struct("<QI4xQQQQi4x"), 4: struct.Struct("<7I")}
 _CMSGHDR = {8: struct.Struct("<Qii"), 4: struct.Struct("<Iii")}
@@ -261,9 +261,9 @@ def _packed(entries: Iterator[tuple[int, int, bytes]], word: int) -> bytes:
     return bytes(packed)
 
 
-def _descriptors_in(control: bytes) -> Iterator[int]:
+def _descriptors_in(control: bytes, word: int = 8) -> Iterator[int]:
     """The descriptors that control data pass on."""
-    for level, kind, data in _control(control, 8):
+    for level, kind, data in _control(control, word):
         if (level, kind) == (_SOL_SOCKET, _SCM_RIGHTS):
             yield from (number for (number,) in struct.iter_unpack("<i", data[: len(data) & ~3]))
 
@@ -278,7 +278,10 @@ def _send(task: Task, descriptor: int, message: int, flags: int) -> int:
         return -EINVAL
     passed = b""
     if control and control_length:
-        passed = _packed(_control(window.read(control, control_length), word), 8)
+        if word == 8:
+            passed = _packed(_control(window.read(control, control_length), word), 8)
+        else:
+            passed = wide_control(window, control, control_length)
         for number in _descriptors_in(passed):
             descriptors.require(number)
     area = ctypes.create_string_buffer(passed, max(len(passed), 1))
@@ -321,7 +324,7 @@ def recvmsg(task: Task, descriptor: int, message: int, flags: int) -> int:
     if signed32(name_length) < 0:
         return -EINVAL
     room = min(control_length, _LARGEST_CONTROL) if control else 0
-    area = ctypes.create_string_buffer(max(room * (8 // word), 1))
+    area = ctypes.create_string_buffer(max(room if word == 8 else room_for_control(room), 1))
     address = ctypes.create_string_buffer(_LONGEST_ADDRESS)
     host_vector, _keep = host_iovec(task, vector, count, fills=True)
     header = ctypes.create_string_buffer(
@@ -335,13 +338,13 @@ def recvmsg(task: Task, descriptor: int, message: int, flags: int) -> int:
     if result < 0:
         return result
     _, found_name, _, _, _, length, told = _MSGHDR[8].unpack(header.raw)
-    received = area.raw[:length]
-    for number in _descriptors_in(received):
+    received = packed = area.raw[:length]
+    if word == 4:
+        packed, truncated = narrow_control(received, room)
+        told |= truncated
+    for number in _descriptors_in(packed, word):
         with suppress(OSError):  # one too many is closed, and of no use
             confinement.descriptors.opened(number)
-    packed = received if word == 8 else _packed(_control(received, 8), word)
-    if len(packed) > control_length:
-        packed, told = packed[:control_length], told | _MSG_CTRUNC
     if name and found_name:
         window.write(name, address.raw[: min(found_name, name_length)])
     if packed:

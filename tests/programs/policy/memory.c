@@ -41,10 +41,13 @@ int main(int count, char **arguments) {
     REFUSED(open("/dev/kmsg", O_RDONLY), ENOENT);
 
     struct iovec here = {data, 8}, there = {(void *)0x400000, 8};
-    REFUSED2(process_vm_readv(victim, &here, 1, &there, 1, 0), ENOSYS, EPERM);
-    REFUSED2(process_vm_writev(victim, &here, 1, &there, 1, 0), ENOSYS, EPERM);
-    REFUSED2(process_vm_readv(getpid(), &here, 1, &there, 1, 0), ENOSYS, EPERM);
-    REFUSED2(process_vm_writev(getpid(), &here, 1, &there, 1, 0), ENOSYS, EPERM);
+    REFUSED(process_vm_readv(victim, &here, 1, &there, 1, 0), ESRCH);
+    REFUSED(process_vm_writev(victim, &here, 1, &there, 1, 0), ESRCH);
+    there.iov_base = (void *)8; /* its own memory is its own, and nothing is there */
+    REFUSED(process_vm_readv(getpid(), &here, 1, &there, 1, 0), EFAULT);
+    REFUSED(process_vm_writev(getpid(), &here, 1, &there, 1, 0), EFAULT);
+    there.iov_base = (void *)(1L << (sizeof(long) == 8 ? 46 : 31));
+    REFUSED(process_vm_readv(getpid(), &here, 1, &there, 1, 0), EFAULT);
     REFUSED(ptrace(PTRACE_TRACEME, 0, 0, 0), EPERM);
     REFUSED(ptrace(PTRACE_ATTACH, victim, 0, 0), EPERM);
     REFUSED(ptrace(PTRACE_SEIZE, getppid(), 0, 0), EPERM);

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import struct
-from collections.abc import Iterator
 from errno import EINVAL, EMSGSIZE
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from metaphrase.machines.linux.calls.table import find_call, signed32, syscall
 from metaphrase.machines.linux.calls.transfer import host_iovec
 
 if TYPE_CHECKING:
+    from metaphrase.machines.linux.memory import Window
     from metaphrase.machines.linux.task import Task
 
 #: struct msghdr: name, its length, iovec, count, control, its length, flags.
@@ -24,6 +25,9 @@ _MSGHDR, _HOST_MSGHDR = struct.Struct("<7I"), struct.Struct("<QI4xQQQQi4x")
 _CMSGHDR, _HOST_CMSGHDR = struct.Struct("<Iii"), struct.Struct("<Qii")
 _SOL_SOCKET, _SO_RCVTIMEO, _SO_SNDTIMEO = 1, 20, 21
 _MSG_CTRUNC = 8
+#: SCM_TIMESTAMP, SCM_TIMESTAMPNS, SCM_TIMESTAMPING, as programs with 32 bits of seconds ask for them.
+_SCM_RIGHTS, _SCM_TIMES = 1, (29, 35, 37)
+_DESCRIPTORS = struct.Struct("<i")
 _LARGEST_CONTROL = 1 << 16
 #: socketcall's calls in order from 1, and how many arguments each has in memory.
 _CALLS = (
@@ -84,23 +88,56 @@ def getsockopt(task: Task, socket: int, level: int, option: int, value: int, len
     return host.call(HOST["getsockopt"], socket, level, option, *pointers)
 
 
-def _control_entries(data: bytes, head: struct.Struct, word: int) -> Iterator[tuple[int, int, bytes]]:
-    """Level, type and data of each entry of a message's control data."""
-    at = 0
-    while at + head.size <= len(data):
-        length, level, kind = head.unpack_from(data, at)
-        if length < head.size or at + length > len(data):
-            break
-        begin = at + head.size
-        yield level, kind, data[begin : at + length]
-        at += length + word - 1 & -word
-
-
-def _packed_control(entries: Iterator[tuple[int, int, bytes]], head: struct.Struct, word: int) -> bytes:
-    packed = bytearray()
-    for level, kind, data in entries:
-        packed += head.pack(head.size + len(data), level, kind) + data + bytes(-len(data) % word)
+def wide_control(window: Window, address: int, length: int) -> bytes:
+    """A message's control data for the host, from the guest's; entries whose lengths are not right are EINVAL."""
+    if not address or length < _CMSGHDR.size:
+        raise OSError(EINVAL, "too short")
+    data, packed, at = window.read(address, length), bytearray(), 0
+    while at < length:
+        size, level, kind = _CMSGHDR.unpack_from(data.ljust(at + _CMSGHDR.size, b"\0"), at)
+        if not _CMSGHDR.size <= size <= length - at:
+            raise OSError(EINVAL, "bad length")
+        body = data[at + _CMSGHDR.size : at + size]
+        packed += _HOST_CMSGHDR.pack(_HOST_CMSGHDR.size + len(body), level, kind) + body + bytes(-len(body) % 8)
+        at += size + 3 & ~3
     return bytes(packed)
+
+
+def room_for_control(length: int) -> int:
+    """How much room the host needs for all that fits into so many bytes of the guest's."""
+    return 2 * length + _HOST_CMSGHDR.size if length else 0
+
+
+def narrow_control(data: bytes, room: int) -> tuple[bytes, int]:
+    """What of the host's control data is stored for the guest, and MSG_CTRUNC if that is not all.
+
+    Of descriptors those that find no room are closed; all else is cut off.
+    """
+    packed, truncated, at = bytearray(), 0, 0
+    while at + _HOST_CMSGHDR.size <= len(data):
+        length, level, kind = _HOST_CMSGHDR.unpack_from(data, at)
+        body = _narrow_body(level, kind, data[at + _HOST_CMSGHDR.size : at + length])
+        at += length + 7 & ~7
+        fits = max(room - len(packed) - _CMSGHDR.size, 0)
+        if (level, kind) == (_SOL_SOCKET, _SCM_RIGHTS):
+            fits &= ~3
+            for descriptor in _DESCRIPTORS.iter_unpack(body[fits:]):
+                os.close(*descriptor)
+        if len(body) > fits or room - len(packed) < _CMSGHDR.size:
+            truncated = _MSG_CTRUNC
+        body = body[:fits]
+        if body:
+            entry = _CMSGHDR.pack(_CMSGHDR.size + len(body), level, kind) + body
+            packed += (entry + bytes(-len(entry) % 4))[: room - len(packed)]
+    return bytes(packed), truncated
+
+
+def _narrow_body(level: int, kind: int, body: bytes) -> bytes:
+    """The data of an entry; times have words."""
+    if level != _SOL_SOCKET or kind not in _SCM_TIMES:
+        return body
+    times = TIME_32.host.iter_unpack(body[: len(body) // TIME_32.host.size * TIME_32.host.size])
+    return b"".join(TIME_32.guest.pack(*time) for time in times)
 
 
 class _Message:
@@ -116,10 +153,9 @@ class _Message:
             raise OSError(EINVAL, "bad length")
         if fills:
             window.will_write(name, name_length)
-            control = bytes(2 * self.control_length + _HOST_CMSGHDR.size if self.control_length else 0)
+            control = bytes(room_for_control(self.control_length) if self.control else 0)
         else:
-            data = window.read(self.control, self.control_length) if self.control else b""
-            control = _packed_control(_control_entries(data, _CMSGHDR, 4), _HOST_CMSGHDR, 8)
+            control = wide_control(window, self.control, self.control_length) if self.control_length else b""
         host_vector, self._keep = host_iovec(task, vector, count, fills=fills)
         self.area = ctypes.create_string_buffer(control, max(len(control), 1))
         self.buffer = ctypes.create_string_buffer(
@@ -134,9 +170,8 @@ class _Message:
     def store(self, task: Task, address: int) -> None:
         """Hand back what the kernel changed: the length of the name, control data and flags."""
         _, name_length, _, _, _, length, flags = _HOST_MSGHDR.unpack(self.buffer.raw)
-        packed = _packed_control(_control_entries(self.area.raw[:length], _HOST_CMSGHDR, 8), _CMSGHDR, 4)
-        if len(packed) > self.control_length:
-            packed, flags = packed[: self.control_length], flags | _MSG_CTRUNC
+        packed, truncated = narrow_control(self.area.raw[:length], self.control_length)
+        flags |= truncated
         window = task.window
         if packed:
             window.write(self.control, packed)
