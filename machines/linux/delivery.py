@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from signal import SIGSEGV, SIGSTOP
+import threading
+from signal import SIGSEGV
 from typing import TYPE_CHECKING
 
+from metaphrase.machines.linux import host
 from metaphrase.machines.linux.abi.base import SignalDelivery
+from metaphrase.machines.linux.abi.numbers import HOST
 from metaphrase.machines.linux.errors import GuestFault
 from metaphrase.machines.linux.signals import (
     SA_NODEFER,
@@ -61,7 +64,7 @@ def _deliver(task: Task, pending: Pending) -> None:
         return
     if action.handler == SIG_DFL:
         if pending.signal in STOPPING:
-            os.kill(os.getpid(), SIGSTOP)
+            _stop(pending.signal)
         elif not is_ignored_by_default(pending.signal):
             task.process.kill(pending)
         return
@@ -75,6 +78,15 @@ def _deliver(task: Task, pending: Pending) -> None:
             )
         else:
             force(task, Pending(SIGSEGV, information(SIGSEGV, SI_KERNEL)))
+
+
+def _stop(number: int) -> None:
+    """Stop the process, as the host's kernel does it, whose parent is told by what, and whose process group may be
+    orphaned. The host's disposition is the guest's."""
+    mask = host.signal_mask()
+    host.set_signal_mask(mask & ~bit(number))
+    host.call(HOST["tgkill"], os.getpid(), threading.get_native_id(), number)
+    host.set_signal_mask(mask)
 
 
 def _enter_handler(task: Task, pending: Pending) -> None:

@@ -110,6 +110,8 @@ class LinuxProcess:
             self.memory_limits: dict[int, tuple[int, int]] = {}
             #: Of directories that programs with short offsets have read.
             self.directory_places = Places()
+            #: What personality(2) was told last.
+            self.personality = 0
             self._killed_by: int = 0
             self._has_run = False
             #: Working directory and umask of the side, guest or caller, that does not run.

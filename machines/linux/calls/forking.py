@@ -7,7 +7,7 @@ import os
 import struct
 from contextlib import nullcontext
 from errno import E2BIG, EBADF, EINVAL, ENAMETOOLONG, ENOENT, ENOEXEC
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from metaphrase.machines.linux import host, threads
 from metaphrase.machines.linux.abi.numbers import HOST
@@ -64,13 +64,13 @@ def wait4(task: Task, target: int, status: int, options: int, usage: int) -> int
 @syscall("fork")
 def fork(task: Task) -> int:
     """fork(2)."""
-    return _fork(task, 0, 0, 0, 0, 0)
+    return _fork(task, 0, 0, Places(), 0)
 
 
 @syscall("vfork")
 def vfork(task: Task) -> int:
     """vfork(2)."""
-    return _fork(task, CLONE_VM | CLONE_VFORK, 0, 0, 0, 0)
+    return _fork(task, CLONE_VM | CLONE_VFORK, 0, Places(), 0)
 
 
 @syscall("clone")
@@ -78,7 +78,10 @@ def clone(task: Task, flags: int, stack: int, third: int, fourth: int, fifth: in
     """clone(2)."""
     # Where the last three stand differs between architectures.
     arguments = dict(zip(task.abi.clone_arguments, (flags, stack, third, fourth, fifth)))
-    return _clone(task, flags, stack, arguments["parent_tid"], arguments["child_tid"], arguments["tls"])
+    if flags & CLONE_PIDFD and flags & CLONE_PARENT_SETTID:
+        return -EINVAL  # there is one place for both
+    told = arguments["parent_tid"]
+    return _clone(task, flags, stack, Places(told, told, arguments["child_tid"]), arguments["tls"])
 
 
 @syscall("clone3")
@@ -94,21 +97,26 @@ def clone3(task: Task, pointer: int, size: int) -> int:
         return -E2BIG if any(data[_CLONE_KNOWN:]) else -EINVAL  # set_tid and cgroup take a privilege
     if signal & ~0xFF or flags & 0xFF or bool(stack) != bool(stack_size):
         return -EINVAL
-    if flags & CLONE_PIDFD and flags & CLONE_PARENT_SETTID and pidfd != parent_tid:
-        return -EINVAL  # clone has one place for both
-    parent_tid = pidfd if flags & CLONE_PIDFD else parent_tid
-    return _clone(task, flags | signal, stack + stack_size, parent_tid, child_tid, tls)
+    return _clone(task, flags | signal, stack + stack_size, Places(pidfd, parent_tid, child_tid), tls)
 
 
-def _clone(task: Task, flags: int, stack: int, parent_tid: int, child_tid: int, tls: int) -> int:
+class Places(NamedTuple):
+    """Where clone stores what: a descriptor of the child, and its id, in the parent and in the child."""
+
+    pidfd: int = 0
+    parent_tid: int = 0
+    child_tid: int = 0
+
+
+def _clone(task: Task, flags: int, stack: int, places: Places, tls: int) -> int:
     if flags & CLONE_THREAD:
-        return clone_thread(task, flags, stack, parent_tid, child_tid, tls)
+        return clone_thread(task, flags, stack, places.parent_tid, places.child_tid, tls)
     if (flags & CLONE_VM and not flags & CLONE_VFORK) or flags & (_CLONE_REFUSED | CLONE_SIGHAND):
         return -EINVAL
-    return _fork(task, flags, stack, parent_tid, child_tid, tls)
+    return _fork(task, flags, stack, places, tls)
 
 
-def _fork(task: Task, flags: int, stack: int, parent_tid: int, child_tid: int, tls: int) -> int:
+def _fork(task: Task, flags: int, stack: int, places: Places, tls: int) -> int:
     window, cpu, abi = task.window, task.cpu, task.abi
     # With CLONE_VM | CLONE_VFORK the kernel shares memory and stops the parent until the child execs or exits. The
     # child here gets a copy; the parent waits for the same moment, and takes over what became of its stack frame,
@@ -138,16 +146,16 @@ def _fork(task: Task, flags: int, stack: int, parent_tid: int, child_tid: int, t
                 abi.set_thread_pointer(cpu, window, tls)
             else:
                 cpu.set(abi.thread_pointer, tls)
-        task.clear_child_tid = child_tid if flags & CLONE_CHILD_CLEARTID else 0
+        task.clear_child_tid = places.child_tid if flags & CLONE_CHILD_CLEARTID else 0
         task.robust_list = 0
         if flags & CLONE_CHILD_SETTID:
-            window.write_u32(child_tid, os.getpid())
+            window.write_u32(places.child_tid, os.getpid())
         return 0
     if flags & CLONE_PARENT_SETTID:
-        window.write_u32(parent_tid, child)
+        window.write_u32(places.parent_tid, child)
     if flags & CLONE_PIDFD:
         descriptor = host.check(host.call(HOST["pidfd_open"], child, 0))
-        window.write_u32(parent_tid, process.descriptors.opened(descriptor))
+        window.write_u32(places.pidfd, process.descriptors.opened(descriptor))
     if flags & CLONE_VFORK:
         host.close_private(wait_write)
         _wait_for_release(task, wait_read, parent_stack)

@@ -28,6 +28,7 @@ passthrough("sched_setparam", VALUE, IN)
 passthrough("sched_getscheduler", VALUE)
 passthrough("sched_setscheduler", VALUE, VALUE, IN)
 passthrough("sched_getattr", VALUE, out(64), SIZE, VALUE)
+passthrough("sched_setattr", VALUE, IN, VALUE)
 passthrough("sched_get_priority_max", VALUE)
 passthrough("sched_get_priority_min", VALUE)
 passthrough("sched_rr_get_interval", VALUE, out(16))
@@ -40,8 +41,8 @@ passthrough("pidfd_open", VALUE, VALUE)
 
 _PR_SET_NAME, _PR_GET_NAME = 15, 16
 #: Options whose arguments are numbers: PDEATHSIG, DUMPABLE, KEEPCAPS, TIMING, CAPBSET, SECUREBITS, TIMERSLACK,
-#: CHILD_SUBREAPER, NO_NEW_PRIVS, THP_DISABLE.
-_PRCTL_NUMBERS = frozenset({1, 3, 4, 7, 8, 13, 14, 23, 24, 27, 28, 29, 30, 36, 38, 39, 41, 42})
+#: CHILD_SUBREAPER, NO_NEW_PRIVS, THP_DISABLE, CAP_AMBIENT.
+_PRCTL_NUMBERS = frozenset({1, 3, 4, 7, 8, 13, 14, 23, 24, 27, 28, 29, 30, 36, 38, 39, 41, 42, 47})
 #: Options that fill an int: PDEATHSIG, CHILD_SUBREAPER.
 _PRCTL_INTEGERS = frozenset({2, 37})
 

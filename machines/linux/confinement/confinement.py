@@ -129,7 +129,7 @@ class Confinement:
         if name in named:
             return declared._replace(handler=self._telling(name, self._checked(declared, named[name])))
         if name in nothing:
-            tells = declared.handler is system.refuse
+            tells = declared.handler in system.REFUSING
             return declared._replace(handler=self._telling(name, declared.handler)) if tells else declared
         why = "refused" if name in refuses else "no policy speaks of it"
         return declared._replace(handler=self._refusal(name, why), arity=0)
@@ -150,7 +150,7 @@ class Confinement:
             except PolicyRefusal as refusal:
                 self.denied(name, refusal.subject, f"{refusal.reason}: {os.strerror(refusal.errno or EPERM)}")
                 raise
-            if result == -EPERM and handler is system.refuse:
+            if result == -EPERM and handler in system.REFUSING:
                 self.denied("call", name, "refused")
             return result
 

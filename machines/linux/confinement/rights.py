@@ -32,8 +32,8 @@ NOTHING: Final = _names(
 REFUSED: Final = _names(
     """
     adjtimex capset chroot clock_adjtime clock_settime ioprio_set mq_getsetattr mq_notify mq_open mq_timedreceive
-    mq_timedsend mq_unlink msgctl msgget msgrcv msgsnd semctl semget semop semtimedop setgroups shmat shmctl shmdt
-    shmget
+    mq_timedsend mq_unlink msgctl msgget msgrcv msgsnd sched_setattr semctl semget semop semtimedop setgroups shmat
+    shmctl shmdt shmget
     """
 )
 """Calls that change what belongs to others, or share what has no owner among processes: EPERM."""

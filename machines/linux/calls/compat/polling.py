@@ -58,7 +58,9 @@ class _Sets:
                 task.window.write(address, area.raw[: self.size])
 
 
-def _select(task: Task, count: int, sets: tuple[int, int, int], time: _Time, mask: int) -> int:
+def _select(
+    task: Task, count: int, sets: tuple[int, int, int], time: _Time, mask: int = 0, size_of_mask: int = 8
+) -> int:
     """pselect(2) of the host, under the mask at a guest address."""
     host_sets = _Sets(task, count, sets)
 
@@ -68,7 +70,7 @@ def _select(task: Task, count: int, sets: tuple[int, int, int], time: _Time, mas
             HOST["pselect6"], count, *host_sets.pointers, time.pointer, ctypes.addressof(pair)
         )
 
-    result = with_mask(task, mask, wait)
+    result = with_mask(task, mask, wait, size=size_of_mask)
     if result >= 0:
         host_sets.store(task)
     time.store(task)
@@ -78,7 +80,7 @@ def _select(task: Task, count: int, sets: tuple[int, int, int], time: _Time, mas
 @syscall("_newselect", restart=False, compat=True)
 def new_select(task: Task, count: int, read: int, write: int, other: int, timeout: int) -> int:
     """select(2)."""
-    return _select(task, count, (read, write, other), _Time(task, TIME_32, timeout, _MICROSECONDS), 0)
+    return _select(task, count, (read, write, other), _Time(task, TIME_32, timeout, _MICROSECONDS))
 
 
 @syscall("select", restart=False, compat=True)
@@ -92,8 +94,8 @@ def _declare(layout: Structure) -> None:
 
     @syscall(f"pselect6{suffix}", restart=False, compat=True)
     def pselect(task: Task, count: int, read: int, write: int, other: int, timeout: int, mask: int) -> int:
-        pointer = _MASK.unpack(task.window.read(mask, _MASK.size))[0] if mask else 0
-        return _select(task, count, (read, write, other), _Time(task, layout, timeout), pointer)
+        pointer, size = _MASK.unpack(task.window.read(mask, _MASK.size)) if mask else (0, 8)
+        return _select(task, count, (read, write, other), _Time(task, layout, timeout), pointer, size)
 
     @syscall(f"ppoll{suffix}", restart=False, compat=True)
     def ppoll(task: Task, descriptors: int, count: int, timeout: int, mask: int, size: int) -> int:
@@ -104,7 +106,7 @@ def _declare(layout: Structure) -> None:
         def wait(host_mask: int) -> int:
             return task.blocking_call(HOST["ppoll"], area, count, time.pointer, host_mask, 8)
 
-        result = with_mask(task, mask, wait)
+        result = with_mask(task, mask, wait, size=size)
         time.store(task)
         return result
 
