@@ -28,6 +28,8 @@ from metaphrase.machines.linux.abi.numbers import HOST
 from metaphrase.machines.linux.cpu import NotesArrivals
 from metaphrase.machines.linux.signals import (
     HARMLESS,
+    SA_NOCLDSTOP,
+    SA_NOCLDWAIT,
     SA_SIGINFO,
     SIG_DFL,
     SIG_IGN,
@@ -44,6 +46,9 @@ if TYPE_CHECKING:
     from metaphrase.machines.linux.task import Task
 
 #: Their default action ends the process.
+#: The kernel's struct sigaction: handler, flags, restorer, mask.
+_HOST_ACTION = struct.Struct("<4Q")
+_OF_CHILDREN = SA_NOCLDSTOP | SA_NOCLDWAIT
 _ENDING = frozenset(range(1, SIGRTMAX + 1)) - HARMLESS - STOPPING - SYNCHRONOUS
 #: Sent to a thread to end a blocking call. The guest keeps all others.
 _NUDGE = SIGRTMAX - 1
@@ -54,6 +59,14 @@ _RESERVED = frozenset({32, 33})
 _NEVER_BLOCKED = sum(bit(number) for number in SYNCHRONOUS) | bit(_NUDGE)
 EVERYTHING = (1 << 64) - 1 & ~_NEVER_BLOCKED
 _FIRST_DELAY, _LONGEST_DELAY = 0.001, 0.1
+
+
+def _follow_children(flags: int) -> None:
+    """SIGCHLD is not sent for children that stop, and they do not wait to be asked after, if the guest says so."""
+    handler, present, restorer, mask = _HOST_ACTION.unpack(host.signal_action(SIGCHLD))
+    wanted = present & ~_OF_CHILDREN | flags & _OF_CHILDREN
+    if wanted != present:
+        host.signal_action(SIGCHLD, _HOST_ACTION.pack(handler, wanted, restorer, mask))
 
 
 class HostSignals:
@@ -163,6 +176,8 @@ class HostSignals:
             self._install(number, self._receive if self._ends_run(number) else signal.SIG_DFL)
         else:
             self._install(number, self._receive)
+        if number == SIGCHLD:
+            _follow_children(action.flags)
 
     def _ends_run(self, number: int) -> bool:
         """Whether the default action of a signal ends the first process's run, not the host's process.

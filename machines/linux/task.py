@@ -6,6 +6,7 @@ but for host calls that may block.
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from errno import EFAULT, EINTR, EIO
 from typing import TYPE_CHECKING
 
 from metaphrase.machines.linux import delivery, faults, host
+from metaphrase.machines.linux.abi.numbers import HOST
 from metaphrase.machines.linux.cpu import Cpu
 from metaphrase.machines.linux.errors import GuestFault
 from metaphrase.machines.linux.signals import SA_RESTART, SIG_IGN, SignalState
@@ -21,6 +23,26 @@ if TYPE_CHECKING:
     from metaphrase.machines.linux.abi.base import Abi
     from metaphrase.machines.linux.memory import Window
     from metaphrase.machines.linux.process import LinuxProcess
+
+
+#: Calls of sockets that may have a timeout: which option has it (SO_RCVTIMEO, SO_SNDTIMEO).
+_SOCKET_TIMEOUTS = {
+    HOST[name]: option
+    for names, option in (
+        ("read readv recvfrom recvmsg accept accept4", 20), ("write writev sendto sendmsg connect", 21),
+    )
+    for name in names.split()
+}  # fmt: skip
+_SOL_SOCKET = 1
+
+
+def _has_timeout(descriptor: int, option: int) -> bool:
+    """Whether a descriptor is of a socket that has a timeout."""
+    time, size = (ctypes.c_int64 * 2)(), ctypes.c_uint32(16)
+    result = host.call(
+        HOST["getsockopt"], descriptor, _SOL_SOCKET, option, ctypes.addressof(time), ctypes.addressof(size)
+    )
+    return result == 0 and any(time)
 
 
 class Task:
@@ -43,6 +65,8 @@ class Task:
         self.exit_code = 0
         #: Odd while it is in a blocking call.
         self.call_sequence = 0
+        #: The call that a signal has interrupted waits for so long only, and is not made again.
+        self.in_time = False
         #: The host's thread that runs it.
         self.thread = 0
 
@@ -81,10 +105,13 @@ class Task:
             return -EINTR
         lock.release()
         try:
-            return host.blocking_call(number, *arguments)
+            result = host.blocking_call(number, *arguments)
         finally:
             lock.acquire()
             self.call_sequence += 1
+        if result == -EINTR and number in _SOCKET_TIMEOUTS:
+            self.in_time = _has_timeout(arguments[0], _SOCKET_TIMEOUTS[number])
+        return result
 
     @contextmanager
     def unlocked(self) -> Iterator[None]:
@@ -110,6 +137,7 @@ class Task:
             cpu.set(counter, cpu.get(counter) - self.abi.syscall_length)
             return
         number = cpu.get(self.abi.number_register)
+        self.in_time = False
         answer, restarts = self.process.call(number)
         result: int | None
         try:
@@ -135,4 +163,4 @@ class Task:
                 mask, signals.mask_to_restore = signals.mask_to_restore, None
                 self.set_signal_mask(mask)
             return True
-        return bool(signals.actions[pending.signal].flags & SA_RESTART) and restarts
+        return bool(signals.actions[pending.signal].flags & SA_RESTART) and restarts and not self.in_time

@@ -33,7 +33,7 @@ _SEGMENTS = ("gs", "fs", "es", "ds")
 _GENERAL = ("edi", "esi", "ebp", "esp", "ebx", "edx", "ecx", "eax")
 _CONTEXT = struct.Struct("<4I 8I III I I I I I I I")
 #: struct ucontext_ia32 around it: flags, link, stack (pointer, flags, size); and the signal mask.
-_UCONTEXT_HEAD, _MASK = struct.Struct("<II IiI"), struct.Struct("<Q")
+_UCONTEXT_HEAD, _MASK = struct.Struct("<II III"), struct.Struct("<Q")
 _INFO_SIZE = 128
 #: struct sigframe_ia32 behind its context: an unused floating-point state, the mask's upper half, and code.
 _UNUSED_STATE, _CODE = 624, bytes(8)

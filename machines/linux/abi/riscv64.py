@@ -17,7 +17,7 @@ _CONTEXT_REGISTERS = (
 )  # fmt: skip
 #: struct ucontext: flags, link, stack (pointer, flags, size), signal mask, room for a larger one; 16-byte aligned, the
 #: registers; then the union of floating-point states, of which D's 32 registers and fcsr are used.
-_UCONTEXT = struct.Struct("<QQ QiiQ Q 120x 8x 32Q")
+_UCONTEXT = struct.Struct("<QQ QIiQ Q 120x 8x 32Q")
 _FLOATING_POINT_SIZE = 32 * 8 + 4
 _FLOATING_POINT_AREA = 528
 _INFO_SIZE = 128

@@ -29,7 +29,7 @@ _CONTEXT_REGISTERS = (
 )  # fmt: skip
 #: struct ucontext: flags, link, stack (pointer, flags, size), registers, rflags, cs gs fs ss, err, trapno, oldmask,
 #: cr2, fpstate, reserved, and the signal mask.
-_UCONTEXT = struct.Struct("<QQ QiiQ 17Q Q 4H Q Q Q Q Q 64x Q")
+_UCONTEXT = struct.Struct("<QQ QIiQ 17Q Q 4H Q Q Q Q Q 64x Q")
 _INFO_OFFSET = 8 + _UCONTEXT.size
 _FRAME_SIZE = _INFO_OFFSET + 128
 _UC_FP_XSTATE, _UC_SIGCONTEXT_SS, _UC_STRICT_RESTORE_SS = 1, 2, 4

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from metaphrase.machines.linux import host
 from metaphrase.machines.linux.abi.numbers import HOST
-from metaphrase.machines.linux.calls.table import IN, OUT, SIZE, VALUE, out, passthrough, signed32, syscall
+from metaphrase.machines.linux.calls.table import IN, OUT, SIZE, VALUE, out, passthrough, signed32, signed64, syscall
 from metaphrase.machines.linux.host import PROT_EXEC, PROT_READ, PROT_WRITE
 from metaphrase.machines.linux.memory import PAGE_MASK, page_up
 
@@ -129,6 +129,8 @@ def semctl(task: Task, identifier: int, semaphore: int, command: int, argument: 
 @syscall("msgrcv", restart=False)
 def msgrcv(task: Task, queue: int, message: int, size: int, kind: int, flags: int) -> int:
     """msgrcv(2)."""
+    if signed64(size) < 0:
+        return -EINVAL
     size = min(size, host.MAX_TRANSFER)
     task.window.will_write(message, 8 + size)
     return task.blocking_call(HOST["msgrcv"], queue, task.window.host_pointer(message), size, kind, flags)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 _SIG_BLOCK, _SIG_UNBLOCK, _SIG_SETMASK = 0, 1, 2
 _MINIMUM_STACK = 2048
 _SIGINFO_SIZE = 128
+_CODE = struct.Struct("<i")
 _USER_CODE = struct.pack("<i", SI_USER)
 
 passthrough("pidfd_send_signal", VALUE, VALUE, IN, VALUE)
@@ -186,7 +187,7 @@ def sigaltstack(task: Task, new: int, old: int) -> int:
             return -EPERM
         base, mode, _, size = wish
         mode &= 0xFFFF_FFFF
-        if mode & ~(SS_DISABLE | SS_ONSTACK | SS_AUTODISARM):
+        if mode & ~SS_AUTODISARM not in (0, SS_DISABLE, SS_ONSTACK):
             return -EINVAL
         if mode & SS_DISABLE:
             signals.alternate_stack = (0, SS_DISABLE, 0)
@@ -219,8 +220,27 @@ def tgkill(task: Task, group: int, thread: int, number: int) -> int:
     """tgkill(2)."""
     if signed32(group) != os.getpid():
         return host.call(HOST["tgkill"], group, thread, number)
+    return send_to_thread(task, thread, number, _sent(number, SI_TKILL))
+
+
+def send_to_thread(task: Task, thread: int, number: int, info: bytes) -> int:
+    """Send a signal to one of this process's threads."""
+    if signed32(thread) <= 0:
+        return -EINVAL
     target = task.process.find_task(signed32(thread))
-    return -ESRCH if target is None else send(task.process, target, number, _sent(number, SI_TKILL))
+    return -ESRCH if target is None else send(task.process, target, number, info)
+
+
+def send_described(task: Task, thread: int, number: int, info: bytes) -> int:
+    """The same of a signal that the guest describes itself."""
+    allowed = signed32(thread) <= 0 or may_say(task, thread, info)
+    return send_to_thread(task, thread, number, info) if allowed else -EPERM
+
+
+def may_say(task: Task, target: int, info: bytes) -> bool:
+    """Whether a thread may describe a signal so, which as the kernel's or tkill's only it itself may have."""
+    (code,) = _CODE.unpack_from(info, 8)
+    return not (code >= 0 or code == SI_TKILL) or signed32(target) == task.number
 
 
 @syscall("rt_sigqueueinfo")
@@ -228,7 +248,8 @@ def rt_sigqueueinfo(task: Task, target: int, number: int, info: int) -> int:
     """rt_sigqueueinfo(2)."""
     if signed32(target) != os.getpid():
         return host.call(HOST["rt_sigqueueinfo"], target, number, task.window.host_pointer(info))
-    return send(task.process, None, number, _given(task, number, info))
+    data = _given(task, number, info)
+    return send(task.process, None, number, data) if may_say(task, target, data) else -EPERM
 
 
 @syscall("rt_tgsigqueueinfo")
@@ -236,8 +257,7 @@ def rt_tgsigqueueinfo(task: Task, group: int, thread: int, number: int, info: in
     """rt_tgsigqueueinfo(2)."""
     if signed32(group) != os.getpid():
         return host.call(HOST["rt_tgsigqueueinfo"], group, thread, number, task.window.host_pointer(info))
-    target = task.process.find_task(signed32(thread))
-    return -ESRCH if target is None else send(task.process, target, number, _given(task, number, info))
+    return send_described(task, thread, number, _given(task, number, info))
 
 
 def _sent(number: int, code: int) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
-from errno import EINVAL, ENOMEM, EPERM, ESRCH
+from errno import EINVAL, ENOMEM, EPERM
 from typing import TYPE_CHECKING
 
 from metaphrase.machines.linux import delivery, host
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 #: struct sigaction: handler, flags, restorer, mask; the old one has its mask behind the handler.
 _ACTION, _OLD_ACTION = struct.Struct("<IIIQ"), struct.Struct("<IIII")
-_STACK = struct.Struct("<IiI")
+_STACK = struct.Struct("<III")
 _MINIMUM_STACK = 2048
 _SIGINFO_SIZE = 128
 _SIG_BLOCK, _SIG_UNBLOCK, _SIG_SETMASK = 0, 1, 2
@@ -172,7 +172,7 @@ def sigaltstack(task: Task, new: int, old: int) -> int:
         return -EPERM
     base, mode, size = wish
     mode &= _LOW
-    if mode & ~(SS_DISABLE | SS_ONSTACK | SS_AUTODISARM):
+    if mode & ~SS_AUTODISARM not in (0, SS_DISABLE, SS_ONSTACK):
         return -EINVAL
     if mode & SS_DISABLE:
         signals.alternate_stack = (0, SS_DISABLE, 0)
@@ -192,7 +192,7 @@ def rt_sigqueueinfo(task: Task, target: int, number: int, info: int) -> int:
     """rt_sigqueueinfo(2)."""
     data = _given(task, number, info)
     if signed32(target) == os.getpid():
-        return calls.send(task.process, None, number, data)
+        return calls.send(task.process, None, number, data) if calls.may_say(task, target, data) else -EPERM
     area, _keep = host_area(data)
     return host.call(HOST["rt_sigqueueinfo"], target, number, area)
 
@@ -202,7 +202,6 @@ def rt_tgsigqueueinfo(task: Task, group: int, thread: int, number: int, info: in
     """rt_tgsigqueueinfo(2)."""
     data = _given(task, number, info)
     if signed32(group) == os.getpid():
-        target = task.process.find_task(signed32(thread))
-        return -ESRCH if target is None else calls.send(task.process, target, number, data)
+        return calls.send_described(task, thread, number, data)
     area, _keep = host_area(data)
     return host.call(HOST["rt_tgsigqueueinfo"], group, thread, number, area)
