@@ -60,7 +60,6 @@ ABSENT = frozenset(
         "remap_file_pages",
         "process_madvise",
         "memfd_secret",
-        "ipc",
     ]
 )
 

@@ -1,13 +1,10 @@
-"""Between processes: System V's memory, semaphores and messages (sysvipc(7)); POSIX message queues (mq_overview(7)).
-
-Programs with 32-bit words, whose structures differ, are told that there is none.
-"""
+"""Between processes: System V's memory, semaphores and messages (sysvipc(7)); POSIX message queues (mq_overview(7))."""
 
 from __future__ import annotations
 
 import ctypes
 import struct
-from errno import EFAULT, EINVAL, ENOSYS
+from errno import EFAULT, EINVAL
 from typing import TYPE_CHECKING
 
 from metaphrase.machines.linux import host
@@ -37,7 +34,7 @@ _SEMAPHORES, _SEMAPHORES_X86 = struct.Struct("<48sQQ24s"), struct.Struct("<48sQ8
 _MOST_SEMAPHORES = 1 << 16
 _SIGEVENT_SIZE, _SIGEV_THREAD = 64, 2
 
-passthrough("shmget", VALUE, SIZE, VALUE)
+passthrough("shmget", VALUE, VALUE, VALUE)
 passthrough("semget", VALUE, VALUE, VALUE)
 passthrough("semop", VALUE, IN, VALUE, blocking=True, restart=False)
 passthrough("semtimedop", VALUE, IN, VALUE, IN, blocking=True, restart=False)
@@ -149,12 +146,3 @@ def mq_notify(task: Task, queue: int, event: int) -> int:
         data = struct.pack("<Q", task.window.host_pointer(value)) + data[8:]
     area, _keep = host.string(data)
     return host.call(HOST["mq_notify"], queue, area)
-
-
-@syscall(
-    "shmget", "shmat", "shmdt", "shmctl", "semget", "semctl", "msgget", "msgsnd", "msgrcv",
-    "msgctl", "mq_open", "mq_unlink", "mq_timedsend", "mq_timedreceive", "mq_notify", "mq_getsetattr", compat=True,
-)  # fmt: skip
-def absent(task: Task) -> int:
-    """Not there for programs with 32-bit words."""
-    return -ENOSYS

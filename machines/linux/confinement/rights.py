@@ -73,8 +73,9 @@ COMPAT_NOTHING: Final = _names(
 )
 COMPAT_REFUSED: Final = _names(
     """
-    adjtimex clock_adjtime clock_settime clock_settime64 mq_getsetattr mq_notify mq_open mq_timedreceive mq_timedsend
-    mq_unlink msgctl msgget msgrcv msgsnd nice semctl semget setgroups shmat shmctl shmdt shmget
+    adjtimex clock_adjtime clock_settime clock_settime64 ipc mq_getsetattr mq_notify mq_open mq_timedreceive
+    mq_timedreceive_time64 mq_timedsend mq_timedsend_time64 msgctl msgrcv msgsnd nice semctl semtimedop_time64 setgroups
+    shmctl
     """
 )
 COMPAT_NAMES: Final[Mapping[str, str]] = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 from metaphrase.machines.linux.calls.compat import (
     files,
     identity,
+    ipc,
     polling,
     processes,
     signals,
@@ -17,6 +18,6 @@ from metaphrase.machines.linux.calls.compat import (
     transfer,
 )
 
-TOPICS = (files, identity, polling, processes, signals, sockets, times, transfer)
+TOPICS = (files, identity, ipc, polling, processes, signals, sockets, times, transfer)
 
 __all__ = ["TOPICS"]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from metaphrase.machines.linux import host
 from metaphrase.machines.linux.abi.numbers import HOST
 from metaphrase.machines.linux.calls.table import COMPAT_ALIASES, declare
+from metaphrase.machines.linux.errors import GuestFault
 
 if TYPE_CHECKING:
     from metaphrase.machines.linux.task import Task
@@ -99,7 +100,11 @@ def converted(
                 structure = argument.structure
                 area = ctypes.create_string_buffer(structure.host.size)
                 if argument.reads:
-                    area.raw = structure.read(task, value)
+                    try:
+                        area.raw = structure.read(task, value)
+                    except GuestFault:  # for the kernel to refuse, when it comes to it
+                        translation.append(host.NOWHERE)
+                        continue
                 if argument.fills:
                     results.append((structure, value, area))
                 keep.append(area)
