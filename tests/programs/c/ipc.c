@@ -1,5 +1,5 @@
 /* Shared memory, semaphores and messages of System V, and POSIX message queues, between a process and its child.
- * guests: x86_64 riscv64
+ * guests: x86_64 i386 riscv64
  * qemu: 7.2 starts riscv64 programs only where binfmt_misc is set up
  */
 #define _GNU_SOURCE
