@@ -27,6 +27,9 @@ class Kind(IntEnum):
     SIZE = c.CALL_SIZE
     #: A path that the kernel reads, which is not below /proc: what is there tells of the guest.
     PATH = c.CALL_PATH
+    #: A list of struct iovec, whose buffers the kernel reads, or writes; the next argument is their number.
+    VECTOR = c.CALL_VECTOR
+    FILLED_VECTOR = c.CALL_FILLED_VECTOR
 
 
 class Way(IntEnum):
@@ -55,6 +58,12 @@ class Way(IntEnum):
     FLAGS = c.WAY_FLAGS
     #: futex(2), where it wakes somebody.
     WAKE = c.WAY_WAKE
+    #: readv(2) and writev(2): as READ and WRITE.
+    READ_VECTORS = c.WAY_READ_VECTORS
+    WRITE_VECTORS = c.WAY_WRITE_VECTORS
+    #: openat(2) of files and folders, and getdents64(2), but for those of `HostCalls.shown_device`.
+    OPEN = c.WAY_OPEN
+    LIST = c.WAY_LIST
 
 
 class HostCall(NamedTuple):
@@ -76,3 +85,5 @@ class HostCalls(NamedTuple):
     result_register: str
     #: Guest addresses from here on are none.
     limit: int
+    #: The device, as st_dev has it, whose files the machine shows to the guest in its own way; 0 if there is none.
+    shown_device: int = 0

@@ -123,15 +123,18 @@ is and where its result goes, the bits of that, the roots, whether the kernel ma
 first descriptor that may be no guest's."""
 CALL_ARGUMENTS: Final = 64
 """Where in the state the arguments are, six words."""
+CALL_SHOWN: Final = 112
+"""The device, as st_dev has it, whose files the machine shows to the guest in its own way; 0 if there is none."""
 CALL_MOST_ARGUMENTS: Final = 6
 CALL_ROWS: Final = 128
 CALL_ROW: Final = 16
 """Bytes of a row: the host's number plus 1 (0 where there is no such call), its way, and the kind of each argument."""
 CALL_WAY, CALL_KINDS = 4, 8
-CALL_NOTHING, CALL_VALUE, CALL_READ, CALL_FILLED, CALL_SIZE, CALL_PATH = range(6)
+CALL_NOTHING, CALL_VALUE, CALL_READ, CALL_FILLED, CALL_SIZE, CALL_PATH, CALL_VECTOR, CALL_FILLED_VECTOR = range(8)
 """What an argument is: see `translator.host_calls.Kind`."""
 WAY_PLAIN, WAY_FILE, WAY_READ, WAY_WRITE, WAY_RECEIVE, WAY_SEND, WAY_READY_3, WAY_READY_4 = range(8)
 WAY_OWN, WAY_OWN_3, WAY_OWN_4, WAY_FLAGS, WAY_WAKE = range(8, 13)
+WAY_READ_VECTORS, WAY_WRITE_VECTORS, WAY_OPEN, WAY_LIST = range(13, 17)
 """How a call is made: see `translator.host_calls.Way`."""
 
 HEADER_REGION: Final = record.REGISTERS

@@ -36,7 +36,14 @@ _WAYS = {
     "PLAIN": c.WAY_PLAIN, "FILE": c.WAY_FILE, "READ_WAY": c.WAY_READ, "WRITE_WAY": c.WAY_WRITE,
     "RECEIVE": c.WAY_RECEIVE, "SEND": c.WAY_SEND, "READY_3": c.WAY_READY_3, "READY_4": c.WAY_READY_4,
     "OWN_WAY": c.WAY_OWN, "OWN_3": c.WAY_OWN_3, "OWN_4": c.WAY_OWN_4, "FLAGS": c.WAY_FLAGS, "WAKE": c.WAY_WAKE,
+    "READ_VECTORS": c.WAY_READ_VECTORS, "WRITE_VECTORS": c.WAY_WRITE_VECTORS, "OPEN": c.WAY_OPEN,
+    "LIST_WAY": c.WAY_LIST,
 }  # fmt: skip
+_OPEN_KNOWN = (
+    os.O_ACCMODE | os.O_CREAT | os.O_EXCL | os.O_NOCTTY | os.O_TRUNC | os.O_APPEND | os.O_NONBLOCK | os.O_DSYNC
+    | os.O_SYNC | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOATIME | os.O_PATH | 0o100000
+)  # fmt: skip
+"""Flags of openat(2), O_LARGEFILE among them, that change nothing of how a file is told from something else."""
 _HOST = {
     "fstat": 5, "sendto": 44, "recvfrom": 45, "fcntl": 72, "preadv2": 327, "pwritev2": 328, "F_GETFL": 3,
     "O_NONBLOCK": os.O_NONBLOCK, "RWF_NOWAIT": os.RWF_NOWAIT, "MSG_DONTWAIT": 0x40, "MSG_WAITALL": 0x100,
@@ -45,8 +52,13 @@ _HOST = {
     "EINTR": errno.EINTR, "EAGAIN": errno.EAGAIN, "EOPNOTSUPP": errno.EOPNOTSUPP, "MAX_TRANSFER": 0x7FFF_F000,
     "getpid": 39, "process_vm_readv": 310, "AT_EMPTY_PATH": 0x1000, "F_SETFL": 4, "FUTEX_WAKE": 1,
     "FUTEX_WAKE_BITSET": 10, "FUTEX_COMMAND": 0x7F, "PROC": int.from_bytes(b"/proc/", "little"),
+    "close": 3, "sendmsg": 46, "recvmsg": 47, "openat": 257, "newfstatat": 262, "ENXIO": errno.ENXIO,
+    "O_NONBLOCK_OR_PATH": os.O_NONBLOCK | os.O_PATH, "OPEN_STRANGE": ~_OPEN_KNOWN & (1 << 32) - 1,
 }  # fmt: skip
 """Numbers of the host's kernel; it moves MAX_TRANSFER bytes in one call at most."""
+_VECTORS = 16
+"""Buffers of one list, at most, with which native code makes a call; behind the list is the sum of their lengths."""
+_LISTS = {"VECTORS": _VECTORS, "TOTAL": 2 * _VECTORS, "LIST": 2 * _VECTORS + 1}
 
 _FOLDER = Path(__file__).parent / "native"
 
@@ -97,8 +109,10 @@ def source(layout: Layout) -> str:
             number=c.CALL_NUMBER, result=c.CALL_RESULT, mask=c.CALL_MASK, fills=c.CALL_FILLS,
             arguments=c.CALL_ARGUMENTS, rows=c.CALL_ROWS, row=c.CALL_ROW, way=c.CALL_WAY, kinds=c.CALL_KINDS,
             VALUE=c.CALL_VALUE, READ=c.CALL_READ, FILLED=c.CALL_FILLED, SIZE=c.CALL_SIZE, PATH=c.CALL_PATH,
-            own=c.CALL_OWN, **_WAYS, **_HOST,
+            VECTOR=c.CALL_VECTOR, FILLED_VECTOR=c.CALL_FILLED_VECTOR, own=c.CALL_OWN, **_WAYS, **_HOST, **_LISTS,
         ),
+        _text("vectors", **_HOST, **_LISTS),
+        _text("opening", shown=c.CALL_SHOWN, **_HOST),
         _text("lock", lock=c.LOCK, turns=_TURNS - 1, sched_yield=_SCHED_YIELD),
         _text(
             "dispatch", shared=c.SHARED,

@@ -12,6 +12,7 @@ import fcntl
 import os
 import resource
 from collections.abc import Callable
+from errno import EMFILE, ENFILE
 
 PROT_NONE, PROT_READ, PROT_WRITE, PROT_EXEC = 0, 1, 2, 4
 MAP_SHARED, MAP_PRIVATE, MAP_FIXED, MAP_ANONYMOUS, MAP_NORESERVE = 0x01, 0x02, 0x10, 0x20, 0x4000
@@ -44,6 +45,7 @@ _strnlen.restype = _LONG
 _get_errno = ctypes.get_errno
 
 _NR_MPROTECT, _NR_MREMAP, _NR_PROCESS_VM_READV, _NR_PROCESS_VM_WRITEV = 10, 25, 310, 311
+_NR_FCNTL = 72
 _NR_SHMAT, _SHM_REMAP = 30, 0o40000
 _NR_RT_SIGACTION, _NR_RT_SIGPROCMASK, _SIG_SETMASK = 13, 14, 2
 
@@ -154,6 +156,8 @@ PRIVATE_LISTENERS: list[Callable[[], None]] = []
 
 #: A limit up to which descriptors are moved beyond it: what a fork copies of the table grows with the highest number.
 _SMALL_TABLE, _BEYOND = 1 << 16, 64
+#: Numbers that are looked at one by one, at least, where open descriptors cannot be listed.
+_LOOKED_AT = 1024
 
 
 def _beyond(limit: int, descriptor: int) -> int | None:
@@ -218,15 +222,25 @@ def keep_proc() -> None:
 
 def open_descriptors() -> list[int]:
     """The numbers of all open descriptors but our private ones."""
+    try:
+        numbers = [int(name) for name in _listed_descriptors()]
+    except OSError as error:
+        if error.errno not in (EMFILE, ENFILE):
+            raise
+        # The guest has taken all that there may be, and listing them takes one.
+        limit = max(resource.getrlimit(resource.RLIMIT_NOFILE)[0], _LOOKED_AT)
+        numbers = [number for number in range(min(limit, _SMALL_TABLE)) if call(_NR_FCNTL, number, fcntl.F_GETFD) >= 0]
+    return [number for number in numbers if number not in PRIVATE]
+
+
+def _listed_descriptors() -> list[str]:
     if _proc is None:
-        names = os.listdir("/proc/self/fd")
-    else:
-        descriptor = os.open("self/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=_proc)
-        try:
-            names = os.listdir(descriptor)
-        finally:
-            os.close(descriptor)
-    return [number for number in map(int, names) if number not in PRIVATE]
+        return os.listdir("/proc/self/fd")
+    descriptor = os.open("self/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=_proc)
+    try:
+        return os.listdir(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def link_of(descriptor: int) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from errno import EFAULT, ENOEXEC, ENOSYS
 from typing import TYPE_CHECKING, NoReturn
 
-from metaphrase.machines.linux import faults, host, stack, threads
+from metaphrase.machines.linux import faults, host, procfs, stack, threads
 from metaphrase.machines.linux.abi import ABIS
 from metaphrase.machines.linux.abi.base import Abi
 from metaphrase.machines.linux.calls import ABSENT
@@ -192,7 +192,9 @@ class LinuxProcess:
             and (abi.convert_stat is None or not call.fills_status)
             and (self.paths.are_the_hosts or Kind.PATH not in call.arguments)
         }
-        described = HostCalls(calls, abi.number_register, abi.argument_registers, abi.result_register, window.size)
+        described = HostCalls(
+            calls, abi.number_register, abi.argument_registers, abi.result_register, window.size, procfs.proc_device()
+        )
         cpu.answer_calls(described, fills=not window.may_have_writable_code())
         window.writable_code_changed = lambda exists: cpu.may_fill(not exists)
         self.descriptors.first_private_changed = cpu.own_descriptors

@@ -19,7 +19,7 @@ def call_table(guest: Guest, described: HostCalls, roots: int) -> HostBlock:
     for offset, value in {
         c.CALL_COUNT: count, c.CALL_LIMIT: described.limit, c.CALL_NUMBER: place(described.number_register),
         c.CALL_RESULT: place(described.result_register), c.CALL_ROOTS: roots,
-        c.CALL_MASK: (1 << guest.slot_of(described.result_register)[1]) - 1,
+        c.CALL_SHOWN: described.shown_device, c.CALL_MASK: (1 << guest.slot_of(described.result_register)[1]) - 1,
     }.items():  # fmt: skip
         table.put_u64(offset, value)
     for index, register in enumerate(described.argument_registers):

@@ -5,6 +5,7 @@
 ; 2: somebody wants to interrupt; 3: a signal has been noted.
 define internal i64 @answer_call(ptr %state, ptr %calls) noinline nounwind {
   %arguments = alloca [6 x i64]
+  %list = alloca [${LIST} x i64]
   %interrupt.p = getelementptr i8, ptr %state, i64 ${interrupt}
   %interrupt = load volatile i64, ptr %interrupt.p
   %only.p = getelementptr i8, ptr %state, i64 ${only_tier_0}
@@ -36,21 +37,21 @@ collect:
   %host = zext i32 %host.number to i64
   %kinds = getelementptr i8, ptr %row, i64 ${kinds}
   %place.0 = getelementptr i64, ptr %arguments, i64 0
-  %wrong.0 = call i64 @take_argument(ptr %state, ptr %calls, ptr %kinds, i64 0, ptr %place.0)
+  %wrong.0 = call i64 @take_argument(ptr %state, ptr %calls, ptr %kinds, i64 0, ptr %place.0, ptr %list)
   %place.1 = getelementptr i64, ptr %arguments, i64 1
-  %wrong.1 = call i64 @take_argument(ptr %state, ptr %calls, ptr %kinds, i64 1, ptr %place.1)
+  %wrong.1 = call i64 @take_argument(ptr %state, ptr %calls, ptr %kinds, i64 1, ptr %place.1, ptr %list)
   %wrong.to.1 = or i64 %wrong.0, %wrong.1
   %place.2 = getelementptr i64, ptr %arguments, i64 2
-  %wrong.2 = call i64 @take_argument(ptr %state, ptr %calls, ptr %kinds, i64 2, ptr %place.2)
+  %wrong.2 = call i64 @take_argument(ptr %state, ptr %calls, ptr %kinds, i64 2, ptr %place.2, ptr %list)
   %wrong.to.2 = or i64 %wrong.to.1, %wrong.2
   %place.3 = getelementptr i64, ptr %arguments, i64 3
-  %wrong.3 = call i64 @take_argument(ptr %state, ptr %calls, ptr %kinds, i64 3, ptr %place.3)
+  %wrong.3 = call i64 @take_argument(ptr %state, ptr %calls, ptr %kinds, i64 3, ptr %place.3, ptr %list)
   %wrong.to.3 = or i64 %wrong.to.2, %wrong.3
   %place.4 = getelementptr i64, ptr %arguments, i64 4
-  %wrong.4 = call i64 @take_argument(ptr %state, ptr %calls, ptr %kinds, i64 4, ptr %place.4)
+  %wrong.4 = call i64 @take_argument(ptr %state, ptr %calls, ptr %kinds, i64 4, ptr %place.4, ptr %list)
   %wrong.to.4 = or i64 %wrong.to.3, %wrong.4
   %place.5 = getelementptr i64, ptr %arguments, i64 5
-  %wrong.5 = call i64 @take_argument(ptr %state, ptr %calls, ptr %kinds, i64 5, ptr %place.5)
+  %wrong.5 = call i64 @take_argument(ptr %state, ptr %calls, ptr %kinds, i64 5, ptr %place.5, ptr %list)
   %wrong.to.5 = or i64 %wrong.to.4, %wrong.5
   %is.wrong = icmp ne i64 %wrong.to.5, 0
   br i1 %is.wrong, label %machine, label %make
@@ -103,8 +104,8 @@ define internal i1 @has_news(ptr %calls) nounwind {
 }
 
 ; Put what the host's kernel is to be given for an argument at a place; gives 0, or something else if the machine is to
-; see to it: a pointer out of the window, or memory to be filled that may hold code.
-define internal i64 @take_argument(ptr %state, ptr %calls, ptr %kinds, i64 %index, ptr %place) nounwind {
+; see to it: a pointer out of the window, or memory to be filled that may hold code. There is room for a list of buffers.
+define internal i64 @take_argument(ptr %state, ptr %calls, ptr %kinds, i64 %index, ptr %place, ptr %list) nounwind {
   %kind.p = getelementptr i8, ptr %kinds, i64 %index
   %kind = load i8, ptr %kind.p
   %places = getelementptr i8, ptr %calls, i64 ${arguments}
@@ -113,7 +114,8 @@ define internal i64 @take_argument(ptr %state, ptr %calls, ptr %kinds, i64 %inde
   %register = getelementptr i8, ptr %state, i64 %at
   %value = load i64, ptr %register
   switch i8 %kind, label %nothing [i8 ${VALUE}, label %plain  i8 ${READ}, label %pointer  i8 ${FILLED}, label %filled
-                                   i8 ${SIZE}, label %size  i8 ${PATH}, label %pointer]
+                                   i8 ${SIZE}, label %size  i8 ${PATH}, label %pointer
+                                   i8 ${VECTOR}, label %pointer  i8 ${FILLED_VECTOR}, label %filled]
 nothing:
   store i64 0, ptr %place
   ret i64 0
@@ -141,8 +143,16 @@ move:
   %is.null = icmp eq i64 %value, 0
   %address = select i1 %is.null, i64 0, i64 %moved
   store i64 %address, ptr %place
-  %is.path = icmp eq i8 %kind, ${PATH}
-  br i1 %is.path, label %path, label %right
+  switch i8 %kind, label %right [i8 ${PATH}, label %path  i8 ${VECTOR}, label %vector  i8 ${FILLED_VECTOR}, label %vector]
+vector:
+  %count.at.p = getelementptr i64, ptr %at.p, i64 1
+  %count.at = load i64, ptr %count.at.p
+  %count.p = getelementptr i8, ptr %state, i64 %count.at
+  %count = load i64, ptr %count.p
+  %list.i = ptrtoint ptr %list to i64
+  store i64 %list.i, ptr %place
+  %unfit = call i64 @take_vectors(ptr %list, i64 %address, i64 %count, i64 %window, i64 %limit)
+  ret i64 %unfit
 path:
   %special = call i64 @begins_in_proc(i64 %address)
   ret i64 %special
@@ -171,7 +181,9 @@ define internal {i64, i1} @make_call(ptr %calls, i64 %number, i8 %way, ptr %argu
                               i8 ${WRITE_WAY}, label %write  i8 ${RECEIVE}, label %receive  i8 ${SEND}, label %send
                               i8 ${READY_3}, label %ready.3  i8 ${READY_4}, label %ready.4
                               i8 ${OWN_WAY}, label %own  i8 ${OWN_3}, label %own.3  i8 ${OWN_4}, label %own.4
-                              i8 ${FLAGS}, label %flags  i8 ${WAKE}, label %wake]
+                              i8 ${FLAGS}, label %flags  i8 ${WAKE}, label %wake
+                              i8 ${READ_VECTORS}, label %read.vectors  i8 ${WRITE_VECTORS}, label %write.vectors
+                              i8 ${OPEN}, label %open  i8 ${LIST_WAY}, label %list]
 none:
   ret {i64, i1} zeroinitializer
 plain:
@@ -287,6 +299,19 @@ own.make:
   %own.given = insertvalue {i64, i1} %own.first, i1 1, 1
   ret {i64, i1} %own.given
 
+read.vectors:
+  %read.vectors.given = call {i64, i1} @read_vectors(i64 %number, i64 %a0, i64 %a1, i64 %a2)
+  ret {i64, i1} %read.vectors.given
+write.vectors:
+  %write.vectors.given = call {i64, i1} @write_vectors(i64 %number, i64 %a0, i64 %a1, i64 %a2)
+  ret {i64, i1} %write.vectors.given
+open:
+  %opened = call {i64, i1} @open_file(ptr %calls, i64 %a0, i64 %a1, i64 %a2, i64 %a3)
+  ret {i64, i1} %opened
+list:
+  %listed = call {i64, i1} @list_folder(ptr %calls, i64 %number, i64 %a0, i64 %a1, i64 %a2)
+  ret {i64, i1} %listed
+
 wake:
   %wake.command = and i64 %a1, ${FUTEX_COMMAND}
   switch i64 %wake.command, label %none [i64 ${FUTEX_WAKE}, label %plain  i64 ${FUTEX_WAKE_BITSET}, label %plain]
@@ -296,19 +321,7 @@ wake:
 define internal i64 @begins_in_proc(i64 %path) nounwind {
   %beginning = alloca i64
   store i64 0, ptr %beginning
-  %vectors = alloca [4 x i64]
-  %beginning.i = ptrtoint ptr %beginning to i64
-  store i64 %beginning.i, ptr %vectors
-  %here.size = getelementptr i64, ptr %vectors, i64 1
-  store i64 6, ptr %here.size
-  %there = getelementptr i64, ptr %vectors, i64 2
-  store i64 %path, ptr %there
-  %there.size = getelementptr i64, ptr %vectors, i64 3
-  store i64 6, ptr %there.size
-  %here.i = ptrtoint ptr %vectors to i64
-  %there.i = ptrtoint ptr %there to i64
-  %process = call i64 @host_call(i64 ${getpid}, i64 0, i64 0, i64 0, i64 0, i64 0, i64 0)
-  %read = call i64 @host_call(i64 ${process_vm_readv}, i64 %process, i64 %here.i, i64 1, i64 %there.i, i64 1, i64 0)
+  %read = call i64 @copy_in(ptr %beginning, i64 %path, i64 6)
   %failed = icmp slt i64 %read, 0
   %bytes = load i64, ptr %beginning
   %is.proc = icmp eq i64 %bytes, ${PROC}

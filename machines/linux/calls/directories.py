@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from metaphrase.machines.linux import host, procfs
 from metaphrase.machines.linux.abi.numbers import HOST
-from metaphrase.machines.linux.calls.table import IN, OUT, SIZE, VALUE, declare, passthrough, signed32
+from metaphrase.machines.linux.calls.table import IN, OUT, SIZE, VALUE, declare, in_native_code, passthrough, signed32
+from metaphrase.translator.host_calls import HostCall, Way
 
 if TYPE_CHECKING:
     from metaphrase.machines.linux.task import Task
@@ -51,7 +52,7 @@ passthrough("getcwd", OUT, SIZE)
 passthrough("umask", VALUE)
 
 
-def _reads_directory(name: str, head: int) -> None:
+def _reads_directory(name: str, head: int, native: HostCall | None = None) -> None:
     """Declare getdents(2) or getdents64(2), whose entries have so many bytes before the name."""
     number = HOST[name]
 
@@ -69,7 +70,7 @@ def _reads_directory(name: str, head: int) -> None:
                 window.write(buffer, shown)
                 return len(shown)
 
-    declare(name, read, 3, restart=True)
+    declare(name, read, 3, restart=True, native=native)
 
 
 def _without(hidden: Callable[[bytes], bool], entries: bytes, head: int) -> bytes:
@@ -85,4 +86,4 @@ def _without(hidden: Callable[[bytes], bool], entries: bytes, head: int) -> byte
 
 
 _reads_directory("getdents", 18)
-_reads_directory("getdents64", 19)
+_reads_directory("getdents64", 19, in_native_code("getdents64", VALUE, OUT, SIZE, way=Way.LIST))

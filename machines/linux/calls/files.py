@@ -58,7 +58,7 @@ passthrough("lremovexattr", IN, IN)
 passthrough("fremovexattr", VALUE, IN)
 
 
-@syscall("openat")
+@syscall("openat", native=in_native_code("openat", VALUE, PATH, VALUE, VALUE, way=Way.OPEN))
 def openat(task: Task, directory: int, path: int, flags: int, mode: int) -> int:
     """openat(2). Files of /proc that tell about this process tell about the guest instead."""
     pointer, _keep = host_path(task, path)

@@ -111,6 +111,8 @@ SIZE = Argument("size")
 IN = Argument("pointer")
 #: A pointer to a buffer that the kernel fills; the next argument is its SIZE.
 OUT = Argument("buffer", 1)
+#: A list of struct iovec, whose buffers the kernel reads, or fills; the next argument is their number.
+VECTOR, FILLED_VECTOR = Argument("vector"), Argument("filled vector")
 #: The path of something that should exist: looked for in the sysroot first.
 PATH = Argument("path")
 
@@ -127,7 +129,7 @@ def array(size: int) -> Argument:
 
 _KINDS = {
     "value": Kind.VALUE, "size": Kind.SIZE, "path": Kind.PATH, "pointer": Kind.READ,
-    "buffer": Kind.FILLED, "structure": Kind.FILLED,
+    "buffer": Kind.FILLED, "structure": Kind.FILLED, "vector": Kind.VECTOR, "filled vector": Kind.FILLED_VECTOR,
 }  # fmt: skip
 """What native code takes arguments for."""
 

@@ -10,7 +10,20 @@ from typing import TYPE_CHECKING
 
 from metaphrase.machines.linux import host
 from metaphrase.machines.linux.abi.numbers import HOST
-from metaphrase.machines.linux.calls.table import IN, OUT, SIZE, VALUE, Handler, out, passthrough, signed32, syscall
+from metaphrase.machines.linux.calls.table import (
+    FILLED_VECTOR,
+    IN,
+    OUT,
+    SIZE,
+    VALUE,
+    VECTOR,
+    Handler,
+    in_native_code,
+    out,
+    passthrough,
+    signed32,
+    syscall,
+)
 from metaphrase.machines.linux.errors import GuestFault
 from metaphrase.translator.host_calls import Way
 
@@ -65,7 +78,7 @@ def host_iovec(task: Task, address: int, count: int, *, fills: bool) -> tuple[in
     return ctypes.addressof(buffer), buffer
 
 
-def _vectored(name: str, *, fills: bool, extra: int) -> None:
+def _vectored(name: str, *, fills: bool, extra: int, way: Way | None = None) -> None:
     number = HOST[name]
 
     def handler(task: Task, descriptor: int, vector: int, count: int, *rest: int) -> int:
@@ -84,7 +97,9 @@ def _vectored(name: str, *, fills: bool, extra: int) -> None:
         return handler(task, descriptor, vector, count)
 
     shapes: dict[int, Handler] = {0: plain, 2: with_position, 3: with_flags}
-    syscall(name)(shapes[extra])
+    arguments = VALUE, FILLED_VECTOR if fills else VECTOR, VALUE, *[VALUE] * extra
+    native = in_native_code(name, *arguments, way=way) if way is not None else None
+    syscall(name, native=native)(shapes[extra])
 
 
 @syscall("vmsplice")
@@ -94,10 +109,10 @@ def vmsplice(task: Task, descriptor: int, vector: int, count: int, flags: int) -
     return task.blocking_call(HOST["vmsplice"], descriptor, address, count, flags)
 
 
-_vectored("readv", fills=True, extra=0)
-_vectored("writev", fills=False, extra=0)
-_vectored("preadv", fills=True, extra=2)
-_vectored("pwritev", fills=False, extra=2)
+_vectored("readv", fills=True, extra=0, way=Way.READ_VECTORS)
+_vectored("writev", fills=False, extra=0, way=Way.WRITE_VECTORS)
+_vectored("preadv", fills=True, extra=2, way=Way.FILE)
+_vectored("pwritev", fills=False, extra=2, way=Way.FILE)
 _vectored("preadv2", fills=True, extra=3)
 _vectored("pwritev2", fills=False, extra=3)
 
