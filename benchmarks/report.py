@@ -152,7 +152,7 @@ def calls_sheet(names: Sequence[str], rows: Sequence[Row]) -> Sheet:
     return Sheet(
         "Nanoseconds an iteration", ["program", *names],
         [[row.name, *(cell(row, engine) for engine in names)] for row in rows],
-        "An iteration is one system call, and two of pipe's. The start of each run is in it.",
+        "An iteration is one system call, or two (pipe, vectors, open, folder). The start of each run is in it.",
     )  # fmt: skip
 
 
