@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final, Protocol, cast
 
-from metaphrase.backends.reference.interpreter import Interpreter, Outcome
+from metaphrase.backends.reference import Interpreter, Outcome
 from metaphrase.backends.reference.memory import MemoryFault, PagedMemory
 from metaphrase.ir.fold import simplify
 from metaphrase.ir.graph import Function

@@ -1,61 +1,31 @@
 """Run a function of the IR in Python: slow, plain, and the meaning that other backends are compared with.
 
-The function's schedule is executed value by value: pure ops by `metaphrase.ir.evaluate`, effects by the handlers here,
-floating point exactly by `metaphrase.ir.softfloat`. Guest state is a buffer laid out as the function's Layout says.
-Values are little-endian in state and memory, lane 0 of a vector lowest; an i1 takes a byte.
+The function is compiled to Python, its schedule line by line (`code.py`): pure ops by their meanings in the table
+(`operations.py`), effects by the handlers here, floating point exactly by `metaphrase.ir.softfloat`. Guest state is a
+buffer laid out as the function's Layout says. Values are little-endian in state and memory, lane 0 of a vector lowest;
+an i1 takes a byte.
 """
 
 from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Mapping, MutableSequence, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 
+from metaphrase.backends.reference.code import INLINE, Effect, FunctionCode
 from metaphrase.backends.reference.floats import FLOAT_OPS, LaneOp, extended_environment
 from metaphrase.backends.reference.memory import Memory, MemoryFault
+from metaphrase.backends.reference.operations import reader, writer
+from metaphrase.backends.reference.outcome import FloatException, InterpreterError, Outcome
 from metaphrase.ir.bits import Bits
-from metaphrase.ir.errors import MetaphraseError
-from metaphrase.ir.evaluate import Raw, evaluate, from_bits, to_bits
-from metaphrase.ir.graph import Block, Function, Terminator, Value
-from metaphrase.ir.schedule import schedule
+from metaphrase.ir.evaluate import Raw
+from metaphrase.ir.graph import Function, Value
 from metaphrase.ir.softfloat import BEFORE_COMPUTING, DEFAULT_ENVIRONMENT, MASKS_SHIFT
-from metaphrase.ir.types import F80, VOID, Type
+from metaphrase.ir.types import F80, Type
 
 _ADDRESSES = (1 << 64) - 1
-
-
-class InterpreterError(MetaphraseError):
-    """The function cannot be run as asked: an input is missing, or it does not end within the step limit."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a run ended.
-
-    kind "next": the instruction is over. "goto": go on at guest address `pc` (`transfer` is "jump", "call" or
-    "return"). "leave": leave for `reason`, resume at `pc`. "ret": a function that is not guest code gave `value`.
-    "fault": the `access` ("read" or "write") of guest memory at `address` failed; effects before it have happened.
-    "exception": a floating-point exception that is not masked; its flag is set.
-    """
-
-    kind: str
-    pc: int | None = None
-    value: Raw | None = None
-    reason: str | None = None
-    transfer: str | None = None
-    address: int | None = None
-    access: str | None = None
-    origin: int | None = None
-    """Of a fault: where the instruction lies that faulted, as an offset from the region's base."""
-    block: str | None = None
-    """Name of the block that the run ended in."""
-
-
-class _FloatException(Exception):
-    """An operation raised a flag that the environment does not mask."""
 
 
 class Interpreter:
@@ -87,99 +57,20 @@ class Interpreter:
         self.random: Callable[[], int] = partial(secrets.randbits, 64)
         self.interrupt: Callable[[], bool] = lambda: False
         """Asked by `poll`: whether to leave, for the reason "interrupt"."""
-        self.steps = self.instructions = 0
-        """Values computed in this run, and guest instructions that its `count` ops announced."""
-        self._running: Value | None = None
-        self._schedule: dict[Block, list[Value]] = dict(schedule(function))
-        self._values: dict[int, Raw] = {}
-        self._locals: MutableSequence[Raw | None] = []
+        self.instructions = 0
+        """Guest instructions that the `count` ops of this run announced."""
+        self._code = FunctionCode(function, _EFFECTS)
 
     def run(self) -> Outcome:
         """Run from the entry block to the first terminator that leaves the function."""
-        self._values.clear()
-        self._locals = [None] * len(self.function.locals)
-        self.steps = self.instructions = 0
-        block = self.function.blocks[0]
-        while True:
-            try:
-                self._run_block(block)
-            except _FloatException:
-                return Outcome("exception", block=block.name)
-            except MemoryFault as fault:
-                at = self._running.origin if self._running is not None else None
-                return Outcome("fault", address=fault.address, access=fault.access, origin=at, block=block.name)
-            end = block.terminator
-            if end is None:
-                raise InterpreterError(f"{self.function.name}: block {block.name} has no terminator")
-            if end.op.name == "jump":
-                block = end.targets[0]
-            elif end.op.name == "branch":
-                block = end.targets[0 if self.value(end.args[0]) else 1]
-            else:
-                return self._outcome(end, block)
+        self.instructions = 0
+        if self._code.extent > len(self.state):
+            self._check_state(0, self._code.extent)
+        return self._code.run(self, self.state, self.memory)
 
-    def _run_block(self, block: Block) -> None:
-        values = self._schedule[block]
-        self.steps += len(values) + 1
-        if self.steps > self.limit:
-            raise InterpreterError(
-                f"{self.function.name} took more than {self.limit} steps (now in block {block.name}); "
-                "it may loop for ever: raise `limit` if it should not"
-            )
-        for value in values:
-            if value.op.is_pure:
-                operands = [self.value(arg) for arg in value.args]
-                types = [arg.type for arg in value.args]
-                self._values[value.id] = evaluate(value.op, value.type, operands, types, value.imm)
-            else:
-                self._running = value
-                self._effect(value)
-
-    def _effect(self, value: Value) -> None:
-        operands = [self.value(arg) for arg in value.args]
-        lanes = FLOAT_OPS.get(value.op.name)
-        if lanes is not None:
-            result: Raw | None = self._float(lanes, value, operands)
-        else:
-            result = _EFFECTS[value.op.name](self, value, *operands)
-        if value.type is not VOID:
-            assert result is not None
-            self._values[value.id] = result
-
-    def _float(self, operation: LaneOp | tuple[LaneOp, LaneOp], value: Value, operands: list[Raw]) -> Raw:
-        source, target = value.args[0].type, value.type
-        extended = F80 in (source, target)
-        environment = extended_environment(self.f80_control) if extended else self.fenv
-        results = []
-        for lane in range(target.lanes):
-            inputs = [a if isinstance(a, int) else a[lane] for a in operands]
-            on_lane = operation[lane % 2] if isinstance(operation, tuple) else operation
-            bits, flags = on_lane(source.element, target.element, value.imm, environment, *inputs)
-            results.append((bits, flags))
-        raised = 0
-        for _, flags in results:
-            raised |= flags
-        if extended:
-            self.f80_flags |= raised
-        else:
-            unmasked = ~environment >> MASKS_SHIFT & 0x3F
-            if raised & unmasked & BEFORE_COMPUTING:  # in any lane: none is computed (SDM volume 1, 11.5.3)
-                raised &= BEFORE_COMPUTING
-            self.fenv |= raised
-            if raised & unmasked:
-                raise _FloatException
-        return tuple(bits for bits, _ in results) if target.is_vector else results[0][0]
-
-    def value(self, value: Value) -> Raw:
-        """The current value of an operand. Leaves (constants and inputs) are not in the schedule."""
-        if value.args or not value.op.is_pure:
-            try:
-                return self._values[value.id]
-            except KeyError:
-                raise InterpreterError(f"{self.function.name}: {value!r} is used before it was computed") from None
+    def input(self, value: Value) -> Raw:
+        """The value of a leaf that is fixed while the function runs."""
         match value.op.name:
-            case "const":
-                return value.imm
             case "base":
                 return self.base & _ADDRESSES
             case "arg":
@@ -192,41 +83,23 @@ class Interpreter:
                 return self.fields[value.imm] & value.type.mask
         raise InterpreterError(f"{self.function.name}: no value is known for {value!r}")
 
-    def _outcome(self, end: Terminator, block: Block) -> Outcome:
-        operands = [self.value(arg) for arg in end.args]
-        match end.op.name:
-            case "next":
-                return Outcome("next", block=block.name)
-            case "goto":
-                return Outcome("goto", pc=_address(operands[0]), transfer=end.imm, block=block.name)
-            case "leave":
-                return Outcome("leave", pc=_address(operands[0]), reason=end.imm, block=block.name)
-            case "ret":
-                return Outcome("ret", value=operands[0] if operands else None, block=block.name)
-        raise InterpreterError(f"{self.function.name}: block {block.name} ends in the unknown {end!r}")
-
     # --- state and memory -------------------------------------------------------------------------------------------
     def get_state(self, offset: int, type: Type) -> Raw:
         """The value of `type` at a byte offset of the guest state."""
-        self._check_state(offset, type)
-        return from_bits(type, int.from_bytes(self.state[offset : offset + type.bytes], "little"))
+        self._check_state(offset, type.bytes)
+        return reader(type)(self.state, offset)
 
     def put_state(self, offset: int, type: Type, value: Raw) -> None:
         """Write a value at a byte offset of the guest state."""
-        self._check_state(offset, type)
-        self.state[offset : offset + type.bytes] = to_bits(type, value).to_bytes(type.bytes, "little")
+        self._check_state(offset, type.bytes)
+        self.state[offset : offset + type.bytes] = writer(type)(value)
 
-    def _check_state(self, offset: int, type: Type) -> None:
-        if offset < 0 or offset + type.bytes > len(self.state):
+    def _check_state(self, offset: int, size: int) -> None:
+        if offset < 0 or offset + size > len(self.state):
             raise InterpreterError(
-                f"{self.function.name} touches bytes {offset} to {offset + type.bytes - 1} of the guest state, "
+                f"{self.function.name} touches bytes {offset} to {offset + size - 1} of the guest state, "
                 f"which has {len(self.state)}"
             )
-
-
-def _address(value: Raw) -> int:
-    assert isinstance(value, int)
-    return value
 
 
 def _cut(type: Type, value: Raw) -> Raw:
@@ -241,21 +114,20 @@ def _cut(type: Type, value: Raw) -> Raw:
 
 
 def _read(memory: Memory, address: int, type: Type) -> Raw:
-    return from_bits(type, int.from_bytes(memory.read(address, type.bytes), "little"))
+    return reader(type)(memory.read(address, type.bytes), 0)
 
 
 def _write(memory: Memory, address: int, type: Type, value: Raw) -> None:
-    memory.write(address, to_bits(type, value).to_bytes(type.bytes, "little"))
+    memory.write(address, writer(type)(value))
 
 
-_Effect = Callable[..., Raw | None]
-_EFFECTS: dict[str, _Effect] = {}
+_EFFECTS: dict[str, Effect] = {}
 
 
-def _effect(name: str) -> Callable[[_Effect], _Effect]:
+def _effect(name: str) -> Callable[[Effect], Effect]:
     """Declare how the effect op `name` runs: called with the interpreter, the node, and the operands' values."""
 
-    def declare(function: _Effect) -> _Effect:
+    def declare(function: Effect) -> Effect:
         _EFFECTS[name] = function
         return function
 
@@ -283,16 +155,6 @@ def _take_f80_flags(run: Interpreter, node: Value) -> Raw:
     return flags
 
 
-@_effect("get")
-def _get(run: Interpreter, node: Value) -> Raw:
-    return run.get_state(node.imm, node.type)
-
-
-@_effect("put")
-def _put(run: Interpreter, node: Value, value: Raw) -> None:
-    run.put_state(node.imm, node.args[0].type, value)
-
-
 @_effect("get_at")
 def _get_at(run: Interpreter, node: Value, offset: int) -> Raw:
     return run.get_state(offset, node.type)
@@ -301,18 +163,6 @@ def _get_at(run: Interpreter, node: Value, offset: int) -> Raw:
 @_effect("put_at")
 def _put_at(run: Interpreter, node: Value, offset: int, value: Raw) -> None:
     run.put_state(offset, node.args[1].type, value)
-
-
-@_effect("load")
-@_effect("near_load")
-def _load(run: Interpreter, node: Value, address: int) -> Raw:
-    return _read(run.memory, address, node.type)
-
-
-@_effect("store")
-@_effect("near_store")
-def _store(run: Interpreter, node: Value, address: int, value: Raw) -> None:
-    _write(run.memory, address, node.args[1].type, value)
 
 
 def _read_to_write(run: Interpreter, address: int, type: Type) -> Bits:
@@ -398,18 +248,35 @@ def _poke(run: Interpreter, node: Value, address: int, value: Raw) -> None:
     _write(_host(run), address, node.args[1].type, value)
 
 
-@_effect("read")
-def _read_local(run: Interpreter, node: Value) -> Raw:
-    value = run._locals[node.imm]
-    if value is None:
-        raise InterpreterError(f"{run.function.name} reads its local variable {node.imm} before it is written")
-    return value
+def _floating(operation: LaneOp | tuple[LaneOp, LaneOp]) -> Effect:
+    """An effect that is an operation on each lane; a pair is of even and odd ones."""
+
+    def effect(run: Interpreter, node: Value, *operands: Raw) -> Raw:
+        source, target = node.args[0].type, node.type
+        extended = F80 in (source, target)
+        environment = extended_environment(run.f80_control) if extended else run.fenv
+        lanes: list[int] = []
+        raised = 0
+        for lane in range(target.lanes):
+            inputs = [a if isinstance(a, int) else a[lane] for a in operands]
+            on_lane = operation[lane % 2] if isinstance(operation, tuple) else operation
+            bits, flags = on_lane(source.element, target.element, node.imm, environment, *inputs)
+            lanes.append(bits)
+            raised |= flags
+        if extended:
+            run.f80_flags |= raised
+        else:
+            unmasked = ~environment >> MASKS_SHIFT & 0x3F
+            if raised & unmasked & BEFORE_COMPUTING:  # in any lane: none is computed (SDM volume 1, 11.5.3)
+                raised &= BEFORE_COMPUTING
+            run.fenv |= raised
+            if raised & unmasked:
+                raise FloatException
+        return tuple(lanes) if target.is_vector else lanes[0]
+
+    return effect
 
 
-@_effect("write")
-def _write_local(run: Interpreter, node: Value, value: Raw) -> None:
-    run._locals[node.imm] = value
-
-
-IMPLEMENTED = frozenset(_EFFECTS) | frozenset(FLOAT_OPS)
+_EFFECTS.update({name: _floating(operation) for name, operation in FLOAT_OPS.items()})
+IMPLEMENTED = INLINE | _EFFECTS.keys()
 """Names of the effect ops that run here; a test compares them with the table."""

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import random
 import struct
 
 import pytest
 
 from metaphrase.backends.reference import Interpreter, InterpreterError, MemoryFault, PagedMemory
 from metaphrase.backends.reference.interpreter import IMPLEMENTED
-from metaphrase.ir.evaluate import Raw
+from metaphrase.backends.reference.operations import operation, reader, writer
+from metaphrase.ir.evaluate import Raw, evaluate, from_bits, to_bits
 from metaphrase.ir.graph import Block, Function, Terminator, Value
 from metaphrase.ir.layout import Layout
 from metaphrase.ir.ops import EFFECT, OPS
-from metaphrase.ir.types import F32, F64, I1, I8, I16, I32, I64, I128, VOID, Type, vector
+from metaphrase.ir.types import F32, F64, I1, I8, I16, I32, I64, I128, VOID, Type, parse_type, vector
 
 LAYOUT = Layout("test")
 A = LAYOUT.add("a", I64)
 FLAG = LAYOUT.add("flag", I1)
-V = LAYOUT.add("v", vector(I32, 4))
+FOUR = vector(I32, 4)
+V = LAYOUT.add("v", FOUR)
 
 
 class Builder:
@@ -311,3 +314,70 @@ def test_the_environment_is_read_and_replaced() -> None:
     build.effect("fdiv", F64, build.const(double(1.0), F64), build.const(double(3.0), F64))
     build.end("ret", build.effect("get_fenv", I32))
     assert build.interpreter().run().value == 0x7F80 | INEXACT
+
+
+def numbers(rng: random.Random, type: Type) -> Raw:
+    """Raw bits of a type, often at an edge, each lane for itself."""
+    lanes = []
+    for _ in range(type.lanes):
+        edge = rng.choice((0, 1, 2, type.element.bits - 1, type.element.bits, -1, 1 << type.element.bits - 1))
+        lanes.append((edge if rng.random() < 0.5 else rng.getrandbits(type.element.bits)) & type.element.mask)
+    return tuple(lanes) if type.is_vector else lanes[0]
+
+
+SIGNATURES = {"T T -> T", "T -> T", "T T -> B", "B T T -> T"}
+
+
+@pytest.mark.parametrize("name", [name for name, op in OPS.items() if op.is_pure and op.signature in SIGNATURES])
+def test_compiled_ops_are_what_constants_are_folded_by(name: str) -> None:
+    op, rng = OPS[name], random.Random(name)
+    types = [I1, I8, I16, I32, I64, I128, vector(I8, 16), vector(I16, 8), vector(I64, 4), vector(I1, 4)]
+    if op.bound:
+        types = [parse_type(op.bound)]
+    elif name == "bswap":
+        types = [type for type in types if type.element.bits > 8]
+    elif op.expansion is not None:
+        types = [I32, I64]
+    for type in types:
+        operands = [type.boolean if word == "B" else type for word in op.operands]
+        result = type.boolean if op.result == "B" else type
+        compiled = operation(op, result, tuple(operands))
+        for _ in range(20):
+            values = [numbers(rng, operand) for operand in operands]
+            assert compiled(*values) == evaluate(op, result, values, operands), (type, values)
+
+
+@pytest.mark.parametrize("name", ["zext", "sext", "trunc"])
+def test_compiled_extensions(name: str) -> None:
+    rng = random.Random(name)
+    for narrow, wide in ((I1, I8), (I8, I64), (I32, I128), (vector(I8, 8), vector(I16, 8)), (vector(I1, 4), FOUR)):
+        source, target = (wide, narrow) if name == "trunc" else (narrow, wide)
+        for value in (numbers(rng, source) for _ in range(20)):
+            assert operation(OPS[name], target, (source,))(value) == evaluate(OPS[name], target, [value], [source])
+
+
+def test_compiled_lanes() -> None:
+    rng, pair = random.Random(1), vector(I64, 2)
+    cases = [
+        ("bitcast", FOUR, (pair,), None), ("bitcast", I128, (FOUR,), None), ("bitcast", pair, (I128,), None),
+        ("bitcast", F32, (I32,), None), ("bitcast", vector(I1, 8), (I8,), None),
+        ("bitcast", I8, (vector(I1, 8),), None),
+        ("splat", FOUR, (I32,), None), ("extract", I32, (FOUR,), 2), ("insert", FOUR, (FOUR, I32), 3),
+        ("shuffle", FOUR, (FOUR, FOUR), (0, 7, 2, 5)), ("shuffle", vector(I32, 1), (FOUR, FOUR), (6,)),
+        ("crc32c", I32, (I32, I8), None), ("crc32c", I32, (I32, I64), None),
+        ("select", FOUR, (I1, FOUR, FOUR), None),
+    ]  # fmt: skip
+    for name, result, operands, imm in cases:
+        for _ in range(20):
+            values = [numbers(rng, operand) for operand in operands]
+            folded = evaluate(OPS[name], result, values, operands, imm)
+            assert operation(OPS[name], result, operands, imm)(*values) == folded, (name, result, values)
+
+
+@pytest.mark.parametrize("type", [I1, I8, I64, I128, F64, FOUR, vector(I1, 16), vector(I128, 2), vector(F32, 8)])
+def test_values_as_bytes(type: Type) -> None:
+    rng = random.Random(type.name)
+    for value in (numbers(rng, type) for _ in range(20)):
+        data = writer(type)(value)
+        assert data == to_bits(type, value).to_bytes(type.bytes, "little")
+        assert reader(type)(b"\0" + data + b"\xff", 1) == value == from_bits(type, int.from_bytes(data, "little"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from metaphrase.backends.reference.interpreter import Interpreter, Outcome
+from metaphrase.backends.reference import Interpreter, Outcome
 from metaphrase.backends.reference.memory import PagedMemory
 from metaphrase.translator.riscv import services
 from metaphrase.translator.riscv import state as s

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Final
 
-from metaphrase.backends.reference.interpreter import Interpreter, Outcome
+from metaphrase.backends.reference import Interpreter, Outcome
 from metaphrase.backends.reference.memory import MemoryFault, PagedMemory
 from metaphrase.ir.graph import Function
 from metaphrase.ir.layout import Layout
