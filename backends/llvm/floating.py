@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Lowering = Callable[["FunctionLowering", Value, str, list[str], Lines], None]
 
 _ARITHMETIC = {"fadd": "add", "fsub": "sub", "fmul": "mul", "fdiv": "div", "fmin": "min", "fmax": "max"}
+_COMMUTE = ("add", "mul")
 _FUSED = {"fma": "fmadd", "fms": "fmsub", "fnma": "fnmadd", "fnms": "fnmsub",
           "fmaddsub": "fmaddsub", "fmsubadd": "fmsubadd"}  # fmt: skip
 _PREDICATES = {"feq": 0, "flt": 1, "fle": 2, "funord": 3, "flt_quiet": 17}
@@ -47,7 +48,9 @@ def float_arithmetic(f: FunctionLowering, value: Value, result: str, args: list[
     text, name = llvm_type(value.type), _ARITHMETIC[value.op.name]
     mnemonic = name + _floating_suffix(value.type)
     if f.module.host.avx:
-        code = f'asm sideeffect "v{mnemonic} $2, $1, $0", "=x,x,x"'
+        # The assembler swaps operands that "commute" where that shortens the prefix: another NaN would be passed on.
+        prefix = "{vex3} " if name in _COMMUTE else ""
+        code = f'asm sideeffect "{prefix}v{mnemonic} $2, $1, $0", "=x,x,x"'
     else:
         code = f'asm sideeffect "{mnemonic} $2, $0", "=x,0,x"'
     out.append(f"{result} = call {text} {code}({text} {args[0]}, {text} {args[1]})")

@@ -165,7 +165,8 @@ class X86Emitter(AddressEmitter):
     def check_store(self, target: Memory) -> None:
         """Fault now if a store would, where what is done before it must not be seen then."""
         address = self._checked(target.address, target.width // 8, s.WRITABLE)
-        self.check_writable(address, address + (target.width // 8 - 1))
+        last_page = address + (target.width // 8 - 1) & -4096  # a store over its edge faults at its first byte
+        self.check_writable(address, last_page)
 
     def update(
         self, operand: Register | Memory, change: Callable[[Value], Value], rmw: str = "", by: Value | None = None
