@@ -10,14 +10,13 @@ import struct
 from multiprocessing.connection import Connection
 from typing import NoReturn
 
-import numpy as np
-
+from tests.oracle._arena import Arena, Patches
 from tests.oracle._segments import LOCAL
 from tests.oracle._trap import ARENA, ARENA_SIZE, CODE, CODE_SIZE, TICK_SECONDS, Trap
 
-Request = tuple[int, bytes, bytes, tuple[tuple[int, bytes], ...]]
+Request = tuple[int, bytes, bytes, Patches]
 """Address and bytes of the code, the state's block, and what to lay over the arena's background."""
-Reply = tuple[int, bytes, tuple[tuple[int, bytes], ...]]
+Reply = tuple[int, bytes, Patches]
 """The signal that ended the snippet, the block after, and the changes of the arena."""
 
 _SIGNALS = (
@@ -66,12 +65,12 @@ def serve(pipe: Connection, trap: Trap, background: bytes) -> NoReturn:
     """Answer lists of requests with lists of replies until the pipe closes; never returns."""
     status = 1
     try:
-        arena, code = _map_guest()
+        code = _map_guest()
         _describe_segment(trap)
         _make_local_segments()
         _take_signals(trap)
         _refuse_system_calls()
-        worker = _Worker(trap, arena, code, background)
+        worker = _Worker(trap, code, background)
         while True:
             requests: list[Request] = pipe.recv()
             signal.setitimer(signal.ITIMER_VIRTUAL, TICK_SECONDS, TICK_SECONDS)
@@ -85,41 +84,22 @@ def serve(pipe: Connection, trap: Trap, background: bytes) -> NoReturn:
 
 
 class _Worker:
-    def __init__(self, trap: Trap, arena: np.ndarray, code: mmap.mmap, background: bytes) -> None:
-        self._trap, self._arena, self._code = trap, arena, code
-        self._bytes = arena.view(np.uint8)
-        self._background = np.frombuffer(background, np.uint8)
-        self._before = self._background.copy()
-        self._words = self._before.view(np.uint64)
-        self._bytes[:] = self._background
+    def __init__(self, trap: Trap, code: mmap.mmap, background: bytes) -> None:
+        self._trap, self._code, self._arena = trap, code, Arena(ARENA, background)
 
     def run(self, index: int, request: Request) -> Reply:
         address, code, block, patches = request
         offset = address - CODE
-        for start, data in patches:
-            place = slice(start - ARENA, start - ARENA + len(data))
-            self._bytes[place] = self._before[place] = np.frombuffer(data, np.uint8)
+        self._arena.lay(patches)
         self._code[offset : offset + len(code)] = code
         self._trap.progress = index
         number, after = self._trap.run(block)
         self._code[offset : offset + len(code)] = b"\xcc" * len(code)
-
-        changed = np.flatnonzero(self._arena != self._words)
-        changes = self._runs(changed) if len(changed) else ()
-        self._arena[changed] = self._words[changed]
-        for start, data in patches:
-            place = slice(start - ARENA, start - ARENA + len(data))
-            self._bytes[place] = self._before[place] = self._background[place]
-        return number, after, changes
-
-    def _runs(self, changed: np.ndarray) -> tuple[tuple[int, bytes], ...]:
-        """Neighbouring words that changed, joined."""
-        runs = np.split(changed, np.flatnonzero(np.diff(changed) != 1) + 1)
-        return tuple((ARENA + 8 * int(run[0]), self._arena[run].tobytes()) for run in runs)
+        return number, after, self._arena.take_changes()
 
 
-def _map_guest() -> tuple[np.ndarray, mmap.mmap]:
-    """The arena as 8-byte words, and a writable view of the code area, which the guest may only read and execute."""
+def _map_guest() -> mmap.mmap:
+    """Map the guest's areas; gives a writable view of the code area, which the guest may only read and execute."""
     file = os.memfd_create("oracle-code")
     os.ftruncate(file, CODE_SIZE)
     view = mmap.mmap(file, CODE_SIZE)
@@ -135,7 +115,7 @@ def _map_guest() -> tuple[np.ndarray, mmap.mmap]:
         if _libc.mmap(address, size, protection, flags | fixed, descriptor, 0) != address:
             raise OSError(ctypes.get_errno(), f"the guest's area at {address:#x} is taken")
     os.close(file)
-    return np.ctypeslib.as_array((ctypes.c_uint64 * (ARENA_SIZE // 8)).from_address(ARENA)), view
+    return view
 
 
 def _describe_segment(trap: Trap) -> None:

@@ -22,12 +22,14 @@ import signal
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
 
 from metaphrase.ir.errors import MetaphraseError
 from tests.oracle import _trap
+from tests.oracle._arena import patched
 from tests.oracle._segments import CODE_16, CODE_32, DATA_16, EXTRA_16, STACK_16, STACK_32, base_of
 from tests.oracle._worker import Reply, Request, segments_are_made, serve
 
@@ -53,6 +55,8 @@ SELECTORS: dict[int | str, tuple[int, ...]] = {
 those of 16-bit mode, and of modes that a guest names, are small segments (`_segments.py`), but for FS and GS."""
 
 PAGE_FAULT = 14
+_RIP = _trap.REGISTERS + 16 * 8
+"""Where the program counter lies in a block; flags, selectors, error code, vector, mask and CR2 follow."""
 SUPPORTED = platform.machine() == "x86_64" and platform.system() == "Linux"
 
 
@@ -124,7 +128,7 @@ class State:
 
 
 def _vectors(values: Sequence[int]) -> bytes:
-    return b"".join(value.to_bytes(16, "little") for value in values).ljust(256, b"\0")
+    return b"".join([value.to_bytes(16, "little") for value in values]).ljust(256, b"\0")
 
 
 def _split(data: bytes) -> list[int]:
@@ -169,24 +173,77 @@ class Fault:
     """Whether that access was a store."""
 
 
-@dataclass(frozen=True, slots=True)
 class Result:
-    """What a snippet left behind. `changes` lists what it altered in the arena: (address, bytes) of 8-byte words."""
+    """What a snippet left behind, decoded when it is asked for.
 
-    state: State
-    fault: Fault | None
-    changes: tuple[tuple[int, bytes], ...]
-    before: tuple[bytes, Mapping[int, bytes]] = field(repr=False, compare=False)
-    segmented: bool = False
+    `start` and `block` are the states before and after as `State.pack` has them, `changes` lists what it altered in the
+    arena: (address, bytes) of 8-byte words.
+    """
+
+    def __init__(self, case: Case, request: Request, reply: Reply, background: bytes) -> None:
+        self.case, self._background = case, background
+        self.start = request[2]
+        self._number, self.block, self.changes = reply
+
+    @property
+    def segmented(self) -> bool:
+        return self.case.segmented
 
     @property
     def arena(self) -> bytes:
         """The whole arena after the snippet."""
-        arena = bytearray(self.before[0])
-        for patches in (self.before[1].items(), self.changes):
-            for address, data in patches:
-                arena[address - ARENA : address - ARENA + len(data)] = data
-        return bytes(arena)
+        return bytes(patched(self._background, self.case.memory.items(), self.changes))
+
+    @property
+    def _stopped_at(self) -> int:
+        [rip] = struct.unpack_from("<Q", self.block, _RIP)
+        [cs] = struct.unpack_from("<H", self.block, _RIP + 16)
+        return base_of(cs) + rip
+
+    @cached_property
+    def rip(self) -> int:
+        """As a linear address: of the breakpoint that ended it, or of the fault."""
+        return self._stopped_at - (self.fault is None)
+
+    @cached_property
+    def fault(self) -> Fault | None:
+        """The signal that ended it, if not the breakpoint behind it."""
+        rip = self._stopped_at
+        error_code, vector, _, address = struct.unpack_from("<4Q", self.block, _RIP + 24)
+        own = 0 < rip - self.case.address <= len(self.case.code)
+        if self._number == signal.SIGTRAP and vector == 3 and not own:
+            return None
+        page_fault = vector == PAGE_FAULT and self._number in (signal.SIGSEGV, signal.SIGBUS)
+        return Fault(
+            signal.Signals(self._number),
+            rip - self.case.address,
+            vector,
+            address if page_fault else None,
+            page_fault and bool(error_code & 2),
+        )
+
+    @cached_property
+    def state(self) -> State:
+        """The registers."""
+        block = self.block
+        fs_base, gs_base, *words = struct.unpack_from("<2Q8x18Q", block)
+        es, ds, fs, gs = struct.unpack_from("<4H", block, 16)
+        cs, _, _, ss = struct.unpack_from("<4H", block, _RIP + 16)
+        if self.segmented:  # behind a stack of 16 bits, the upper half of the kernel's own address may show
+            words[_trap.SIGNAL_ORDER.index("rsp")] &= 0xFFFF_FFFF
+        image = block[_trap.IMAGE : _trap.IMAGE + 160]
+        return State(
+            dict(zip(_trap.SIGNAL_ORDER, words)),
+            self.rip,
+            words[17] & FLAGS,
+            struct.unpack_from("<I", image, 24)[0],
+            _split(block[_trap.IMAGE + 160 : _trap.IMAGE + 416]),
+            _split(block[_trap.IMAGE + 416 : _trap.IMAGE + 672]),
+            image[:24] + bytes(8) + image[32:],
+            fs_base,
+            gs_base,
+            (es, cs, ss, ds, fs, gs) if self.case.mode != 64 else (),
+        )
 
 
 class Oracle:
@@ -222,7 +279,7 @@ class Oracle:
             raise OracleError(
                 f"the oracle's worker died running {culprit}; a new one starts with the next run"
             ) from None
-        return [self._result(case, reply) for case, reply in zip(cases, replies)]
+        return [Result(*one, self.background) for one in zip(cases, requests, replies)]
 
     def close(self) -> None:
         """End the worker. A later `run` starts a new one."""
@@ -256,40 +313,3 @@ class Oracle:
             if not (address >= ARENA and address + len(data) <= ARENA + ARENA_SIZE):
                 raise OracleError(f"{len(data)} bytes at {address:#x} do not fit in the arena at {ARENA:#x}")
         return case.address, case.code, case.state.pack(case.address, case.selectors), tuple(case.memory.items())
-
-    def _result(self, case: Case, reply: Reply) -> Result:
-        number, block, changes = reply
-        fs_base, gs_base, *words = struct.unpack_from("<2Q8x23Q", block)
-        es, ds, fs, gs = struct.unpack_from("<4H", block, 16)
-        cs, _, _, ss = struct.unpack_from("<4H", block, _trap.REGISTERS + 18 * 8)
-        rip, rflags = base_of(cs) + words[16], words[17]
-        if case.segmented:  # behind a stack of 16 bits, the upper half of the kernel's own address may show
-            words[_trap.SIGNAL_ORDER.index("rsp")] &= 0xFFFF_FFFF
-        error_code, vector, _, address = words[19:23]
-        image = block[_trap.IMAGE : _trap.IMAGE + 160]
-        fault = None
-        own = 0 < rip - case.address <= len(case.code)
-        if number == signal.SIGTRAP and vector == 3 and not own:
-            rip -= 1
-        else:
-            page_fault = vector == PAGE_FAULT and number in (signal.SIGSEGV, signal.SIGBUS)
-            fault = Fault(
-                signal.Signals(number),
-                rip - case.address,
-                vector,
-                address if page_fault else None,
-                page_fault and bool(error_code & 2),
-            )
-        state = State(
-            dict(zip(_trap.SIGNAL_ORDER, words)),
-            rip,
-            rflags & FLAGS,
-            struct.unpack_from("<I", image, 24)[0],
-            _split(block[_trap.IMAGE + 160 : _trap.IMAGE + 416]),
-            _split(block[_trap.IMAGE + 416 : _trap.IMAGE + 672]),
-            image[:24] + bytes(8) + image[32:],
-            fs_base,
-            gs_base,
-            (es, cs, ss, ds, fs, gs) if case.mode != 64 else (),
-        )
-        return Result(state, fault, changes, (self.background, case.memory), case.segmented)

@@ -33,13 +33,14 @@ from tests.translator.x86.fuzz import keep
 
 COUNTS: Final = document.COUNTS
 PAGE: Final = Path(__file__).parents[3] / "docs" / "isa-x86.md"
-STATES, STATES_WITH_BYTE = 64, 16
+STATES, STATES_WITH_BYTE = 256, 32
 """How many cases share their code, and so one region of tier 1; fewer where an immediate byte must have all values."""
-AT_ONCE: Final = 64
+AT_ONCE: Final = 256
 BYTES: Final = tuple(IMMEDIATES[name] for name in ("ib", "iub", "cb", "iw ib", "is4"))
 SEED: Final = 1
 """Case by case, every campaign draws the same."""
 _SAVE_SECONDS: Final = 60
+_ROWS_BETWEEN_COLLECTIONS: Final = 100
 _ROWS: Final = [row for row, mode in ROWS if mode == 64]
 
 
@@ -74,10 +75,12 @@ def turns(counts: dict[int, int], rows: Sequence[Description], enough: int) -> I
 
 def passed(executors: Executors, row: Description, first: int) -> bool:
     """Run the next cases of a row; whether all agree. What does not is kept."""
-    states = STATES_WITH_BYTE if encoding_of(row).immediate in BYTES else STATES
+    has_byte = encoding_of(row).immediate in BYTES
+    states = STATES_WITH_BYTE if has_byte else STATES
     for number in range(first // states, (first + AT_ONCE) // states):
+        encoding = 2 * number + 1 if has_byte else number  # odd ones have a byte's values one after the other
         try:
-            divergence = executors.divergence(draw_states(row, number, states, SEED), by_turns=True)
+            divergence = executors.divergence(draw_states(row, encoding, states, SEED), by_turns=True)
         except (AssertionError, MetaphraseError) as error:
             print(f"{row}, encoding {number}: {error!r}", flush=True)
             return False
@@ -94,10 +97,13 @@ Results: TypeAlias = "Queue[tuple[int, int]]"
 def work(part: int, parts: int, counts: dict[int, int], enough: int, end: float, results: Results) -> None:
     """One process's share: every so manyth row. It tells (row, count), a count of -1 where something diverged."""
     gc.freeze()  # the tables and the tests stay: no collection needs to look at them
+    gc.disable()
     with Executors() as executors:
-        for row, first in turns(counts, _ROWS[part::parts], enough):
+        for turn, (row, first) in enumerate(turns(counts, _ROWS[part::parts], enough)):
             if time.time() > end:
                 break
+            if turn % _ROWS_BETWEEN_COLLECTIONS == 0:
+                gc.collect()
             counts[row.row] = first + AT_ONCE if passed(executors, row, first) else -1
             results.put((row.row, counts[row.row]))
 

@@ -10,14 +10,12 @@ from __future__ import annotations
 import os
 import random
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import ModuleType
 from typing import Any, Final
-
-import numpy as np
 
 import metaphrase.translator.x86  # noqa: F401  registers the guest
 from metaphrase.translator.guest import Decoded, Description, guest
@@ -73,6 +71,8 @@ class Drawn:
     decoded: Decoded
     rng: random.Random
     arena: bytearray = field(default_factory=lambda: bytearray(ARENA_SIZE))
+    poked: list[tuple[int, int]] = field(default_factory=list)
+    """The stretches of the arena that may not be zero."""
 
     @property
     def undefined(self) -> int:
@@ -104,6 +104,7 @@ class Drawn:
         """Lay bytes over the arena, as far as they lie in it."""
         start, end = max(address, ARENA), min(address + len(data), ARENA + ARENA_SIZE)
         if start < end:
+            self.poked.append((start - ARENA, end - ARENA))
             self.arena[start - ARENA : end - ARENA] = data[start - address : end - address]
 
     def peek(self, address: int, size: int) -> bytes:
@@ -131,15 +132,26 @@ class Drawn:
     @cached_property
     def case(self) -> Case:
         """The case as it is when it is first asked for, which is after its setup."""
-        return Case(self.encoded.code, self.state, dict(_patches(self.arena)), ENTRY, self.mode)
+        memory = {}
+        for start, end in _joined(self.poked):
+            data = bytes(self.arena[start:end])
+            if any(data):
+                memory[ARENA + end - len(data.lstrip(b"\0"))] = data.strip(b"\0")
+        return Case(self.encoded.code, self.state, memory, ENTRY, self.mode)
 
 
-def _patches(arena: bytearray) -> Iterator[tuple[int, bytes]]:
-    """The stretches of memory that are not zero, over short gaps."""
-    words = np.flatnonzero(np.frombuffer(arena, np.uint64))
-    for run in np.split(words, np.flatnonzero(np.diff(words) > 2) + 1) if len(words) else ():
-        data = bytes(arena[8 * run[0] : 8 * run[-1] + 8])
-        yield ARENA + 8 * int(run[0]) + len(data) - len(data.lstrip(b"\0")), data.strip(b"\0")
+def _joined(stretches: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Stretches that overlap as one, in order."""
+    first = last = -1
+    for start, end in sorted(stretches):
+        if start <= last:
+            last = max(last, end)
+            continue
+        if last > 0:
+            yield first, last
+        first, last = start, end
+    if last > 0:
+        yield first, last
 
 
 Setup = Callable[[Drawn], None]

@@ -20,9 +20,11 @@ from tests.translator.x86 import (
     x87_setups,
     xsave_setups,
 )
+from tests.translator.x86.batches import prepare
 from tests.translator.x86.differential import Drawn, guest_of
 from tests.translator.x86.execution import Execution
-from tests.translator.x86.interpreted import RUNNERS, Expected, Seen, run_constants
+from tests.translator.x86.expected import Expected, ExpectedOfHost
+from tests.translator.x86.interpreted import RUNNERS, Seen, run_constants
 from tests.translator.x86.lines import show_case
 from tests.translator.x86.native_tiers import NativeTier
 from tests.translator.x86.observed import X87_NEIGHBOUR, differences, x87_registers
@@ -89,36 +91,36 @@ class Executors:
         """
         expected = self._expected(drawn)
         for name in self.runners:  # one after the other, for changing from one tier to the other takes its time
-            for number, one in enumerate(drawn):
-                if by_turns and name == RUNNERS[number % 2][0]:
-                    continue
-                found = self._differences(one, expected[number], name)
+            chosen = [n for n in range(len(drawn)) if not by_turns or name != RUNNERS[n % 2][0]]
+            seen = [self.runners[name](drawn[number].case, drawn[number].decoded) for number in chosen]
+            agree = expected.agree(chosen, seen)
+            for number, one in zip(chosen, seen, strict=True):
+                found = [] if number in agree else self._differences(drawn[number], expected, number, one, name)
                 if found:
-                    return self._shrunk(one, name, found)
+                    return self._shrunk(drawn[number], name, found)
         return None
 
-    def _expected(self, drawn: Sequence[Drawn]) -> list[Expected | None]:
+    def _expected(self, drawn: Sequence[Drawn]) -> Expected:
+        runs = [Execution(one.case, one.decoded) for one in drawn]
+        undefined = [one.undefined | host.undefined(run) for one, run in zip(drawn, runs, strict=True)]
         if drawn[0].row.name in WITHOUT_HARDWARE:
-            return [Expected(run_constants(one.case, one.decoded).observed) for one in drawn]
-        observed = host.observe_host(self.oracle, [Execution(one.case, one.decoded) for one in drawn])
-        return [None if one is None else Expected(one) for one in observed]
+            return Expected([run_constants(run.case, run.decoded).observed for run in runs], undefined)
+        results = host.run_all(self.oracle, runs)
+        prepare([one.case for one in drawn], results)
+        return ExpectedOfHost(runs, results, undefined)
 
-    def _differences(self, drawn: Drawn, wanted: Expected | None, name: str) -> list[str]:
+    def _differences(self, drawn: Drawn, expected: Expected, number: int, seen: Seen, name: str) -> list[str]:
+        wanted, actual, undefined = expected.observed(number), seen.observed, expected.undefined[number]
         if wanted is None:
             return []
-        seen = self.runners[name](drawn.case, drawn.decoded)
-        native = drawn.row.name in x87_setups.ELEMENTARY and name in NATIVE
-        undefined = drawn.undefined | host.undefined(Execution(drawn.case, drawn.decoded))
-        if native:
+        if drawn.row.name in x87_setups.ELEMENTARY and name in NATIVE:
             undefined &= ~X87_NEIGHBOUR
         if drawn.row.name in UNREPEATABLE:
-            actual, expected = seen.observed, wanted.observed
             for register in UNREPEATABLE[drawn.row.name] or (REGISTERS[drawn.encoded.rm or 0],):
                 known = (1 << 64) - (1 << (drawn.size or 64))
                 actual.registers[register] &= known
-                actual.registers[register] |= expected.registers[register] & ~known
-            return differences(expected, actual, undefined)
-        return wanted.differences(seen, undefined)
+                actual.registers[register] |= wanted.registers[register] & ~known
+        return differences(wanted, actual, undefined)
 
     def _shrunk(self, drawn: Drawn, name: str, found: list[str]) -> Divergence:
         kind = found[0].split()[0]
@@ -126,7 +128,8 @@ class Executors:
         def attempt(candidate: Drawn) -> bool:
             nonlocal drawn, found
             try:
-                now = self._differences(candidate, self._expected([candidate])[0], name)
+                seen = self.runners[name](candidate.case, candidate.decoded)
+                now = self._differences(candidate, self._expected([candidate]), 0, seen, name)
             except AssertionError:
                 return False
             if now and now[0].split()[0] == kind:

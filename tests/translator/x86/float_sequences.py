@@ -84,13 +84,14 @@ def draw_sequence(number: int, seed: int = SEED) -> DrawnSequence:
 
 def _assembled(drawn: DrawnSequence, pieces: tuple[bytes, ...], turns: int) -> DrawnSequence:
     code = b"".join(pieces)
-    arena = bytearray(drawn.arena)
-    arena[COUNTER - ARENA : COUNTER - ARENA + 4] = (turns if turns > 1 else 0).to_bytes(4, "little")
     if turns > 1:
         code += b"\xff\x0c\x25" + COUNTER.to_bytes(4, "little")  # dec dword [COUNTER]
         code += b"\x0f\x85" + (-len(code) - 6).to_bytes(4, "little", signed=True)  # jnz to the start
     decoded = GUEST.decode(code, ENTRY)
-    return replace(drawn, encoded=Encoded(code), decoded=decoded, pieces=pieces, turns=turns, arena=arena)
+    made = replace(drawn, encoded=Encoded(code), decoded=decoded, pieces=pieces, turns=turns,
+                   arena=bytearray(drawn.arena), poked=[*drawn.poked])  # fmt: skip
+    made.poke(COUNTER, (turns if turns > 1 else 0).to_bytes(4, "little"))
+    return made
 
 
 def _control(rng: random.Random) -> int:

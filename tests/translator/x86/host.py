@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from tests.oracle.native import Case, Oracle
+from tests.oracle.native import Case, Oracle, Result
 from tests.translator.x86.accepted import ACCEPTED
 from tests.translator.x86.execution import Execution
 from tests.translator.x86.observed import Observed, observe_hardware
@@ -24,6 +24,9 @@ def _cpuinfo(field: str) -> str:
 IS_AMD: Final = _cpuinfo("vendor_id") in ("AuthenticAMD", "HygonGenuine")
 _FEATURES: Final = ("", *_cpuinfo("flags").split())
 HERE: Final = tuple(one for one in DIFFERENCES if IS_AMD and ("hypervisor" in _FEATURES or not one.virtual))
+_STAND_INS: Final = tuple((one, one.stand_in) for one in HERE if one.stand_in)
+_TOLD: Final = tuple((one, one.told) for one in HERE if one.told)
+_UNDEFINED: Final = tuple(one for one in HERE if one.undefined)
 ACCEPTED_HERE: Final = tuple(one for one in ACCEPTED if IS_AMD and one.feature in _FEATURES)
 """The rows that are true of the host."""
 NOT_IN_SEQUENCES: Final = frozenset((*DOT_SINGLES, *DOT_DOUBLES) if IS_AMD else ())
@@ -32,31 +35,40 @@ NOT_IN_SEQUENCES: Final = frozenset((*DOT_SINGLES, *DOT_DOUBLES) if IS_AMD else 
 
 def case_to_run(run: Execution) -> Case:
     """The case that on this host does what the execution's does on a processor of Intel's."""
-    for one in HERE:
-        if one.stand_in and one.applies(run):
-            return replace(run.case, code=one.stand_in(run))
+    for one, stand_in in _STAND_INS:
+        if one.applies(run):
+            return replace(run.case, code=stand_in(run))
     return run.case
 
 
 def observe_host(oracle: Oracle, runs: Sequence[Execution]) -> list[Observed | None]:
     """What the host CPU leaves of each case, told as one of Intel's would leave it; None if it cannot tell."""
-    results = oracle.run([case_to_run(run) for run in runs])
-    return [told(run, observe_hardware(result)) for run, result in zip(runs, results, strict=True)]
+    return [told(run, observe_hardware(result)) for run, result in zip(runs, run_all(oracle, runs), strict=True)]
+
+
+def run_all(oracle: Oracle, runs: Sequence[Execution]) -> list[Result]:
+    """What the host CPU leaves of each case, or of what does here what the case does on a processor of Intel's."""
+    return oracle.run([case_to_run(run) for run in runs])
+
+
+def tells_otherwise(run: Execution) -> bool:
+    """Whether what the host CPU leaves of a case is not what one of Intel's would leave."""
+    return any(one.applies(run) for one, _ in _TOLD)
 
 
 def told(run: Execution, seen: Observed | None) -> Observed | None:
     """What the host CPU left of a case, told as one of Intel's would leave it; None if it cannot tell."""
-    for one in HERE:
-        if seen is not None and one.told and one.applies(run):
-            seen = one.told(run, seen)
+    for one, tell in _TOLD:
+        if seen is not None and one.applies(run):
+            seen = tell(run, seen)
     return seen
 
 
 def undefined(run: Execution) -> int:
     """What of an execution this host cannot tell: bits as in observed.py."""
     bits = 0
-    for one in HERE:
-        if one.undefined and one.applies(run):
+    for one in _UNDEFINED:
+        if one.applies(run):
             bits |= one.undefined
     return bits
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Final
@@ -16,12 +16,13 @@ from metaphrase.translator.guest import Decoded
 from metaphrase.translator.x86 import state as s
 from metaphrase.translator.x86.descriptors import NULL, Descriptor
 from metaphrase.translator.x86.guest import X86Guest
+from tests.oracle._arena import Patches, changes_between, patched
 from tests.oracle._segments import LOCAL
 from tests.oracle.native import ARENA, ARENA_SIZE, CODE, CODE_SIZE, FLAGS, REGISTERS, Case
 from tests.oracle.real_mode import VECTORS
 from tests.translator.x86.differential import guest_of
 from tests.translator.x86.forms import lift_form
-from tests.translator.x86.observed import Observed, differences, significant
+from tests.translator.x86.observed import Observed
 
 LAYOUT: Layout = s.LAYOUT
 PAGE = 4096
@@ -47,29 +48,32 @@ def descriptor_tables() -> bytes:
 _TABLES: Final = descriptor_tables()
 
 
-_starts: dict[int, tuple[Case, bytes, bytes]] = {}
-_MOST_STARTS: Final = 256
+_starts: dict[int, tuple[Case, bytes]] = {}
+_MOST_STARTS: Final = 1024
 
 
-def start_of(case: Case) -> tuple[bytes, bytes]:
-    """The state's bytes and the arena that a case begins with; made once, for all executions of the case."""
+def start_of(case: Case) -> bytes:
+    """The state's bytes that a case begins with; made once, for all executions of the case."""
     known = _starts.get(id(case))
     if known is None or known[0] is not case:
-        arena = bytearray(ARENA_SIZE)
-        for address, data in case.memory.items():
-            arena[address - ARENA : address - ARENA + len(data)] = data
-        if len(_starts) >= _MOST_STARTS:
-            _starts.clear()
-        known = _starts[id(case)] = case, bytes(pack_state(case)), bytes(arena)
-    return known[1:]
+        keep_starts([case], [bytes(pack_state(case))])
+        known = _starts[id(case)]
+    return known[1]
+
+
+def keep_starts(cases: Sequence[Case], starts: Sequence[bytes]) -> None:
+    """Have `start_of` find these."""
+    if len(_starts) + len(cases) > _MOST_STARTS:
+        _starts.clear()
+    _starts.update((id(case), (case, start)) for case, start in zip(cases, starts, strict=True))
 
 
 class ArenaMemory:
     """The memory that snippets find: the arena, and the code area, which is only readable."""
 
     def __init__(self, case: Case) -> None:
-        self.arena = bytearray(start_of(case)[1])
-        self.case = case
+        self.arena = patched(_BACKGROUND, case.memory.items())
+        self.case, self._is_written = case, False
 
     def _check(self, address: int, size: int, write: bool) -> bool:
         """Whether the access lies in the arena. Raises MemoryFault at the first page that does not allow it."""
@@ -101,7 +105,18 @@ class ArenaMemory:
 
     def write(self, address: int, data: bytes, /) -> None:
         self._check(address, len(data), True)
+        self._is_written = True
         self.arena[address - ARENA : address - ARENA + len(data)] = data
+
+
+    def changes(self) -> Patches:
+        """What is not as the case has it, as the oracle tells it."""
+        if not self._is_written:
+            return ()
+        return changes_between(patched(_BACKGROUND, self.case.memory.items()), self.arena)
+
+
+_BACKGROUND: Final = bytes(ARENA_SIZE)
 
 
 def pack_state(case: Case) -> bytearray:
@@ -203,65 +218,21 @@ def x87_image(read: dict[str, int]) -> bytes:
 
 @dataclass(slots=True)
 class Seen:
-    """What an execution left behind, as it is found: the state's bytes, memory, and how it ended."""
+    """What an execution left behind, as it is found: the state's bytes, changes of memory, and how it ended."""
 
+    case: Case
     data: bytes
-    arena: bytes
+    changes: Patches
     mxcsr: int
     event: str
     address: int | None
     rip: int
-    mode: int = 64
 
     @property
     def observed(self) -> Observed:
         """The same for comparison, name by name."""
-        return observe(self.data, self.arena, self.mxcsr, self.event, self.address, self.rip, self.mode)
-
-
-_PIECES: Final = (
-    slice(s.GPR[0], s.GPR[-1] + 8), slice(s.FS_BASE, s.ZERO_PC + 8), slice(s.XMM[0], s.XMM[-1] + 64),
-    *(slice(LAYOUT[name].offset, LAYOUT[name].end) for name in ("top", "fcw", "fsw", "ftw")),
-    slice(s.X87[0], s.X87[-1] + 16),
-)  # fmt: skip
-"""What must be the same of the state, but for flags: registers, bases (and the zeroes), vectors, x87."""
-
-
-class Expected:
-    """What all executions of a case are to leave behind: `observed`, and its state's bytes, for a quick look first."""
-
-    def __init__(self, observed: Observed) -> None:
-        self.observed = observed
-        x87 = x87_slots(observed.x87) | {"fsw": int.from_bytes(observed.x87[2:4], "little") & ~0xB880}
-        values = {**observed.registers, "fs_base": observed.bases[0], "gs_base": observed.bases[1], **x87}
-        for number, value in enumerate(observed.ymm):
-            values[f"xmm{number}"], values[f"ymm{number}h"] = value & (1 << 128) - 1, value >> 128
-        data = bytes(pack_slots(values))
-        self.pieces = [data[piece] for piece in _PIECES]
-        self.is_plain = not observed.event and not observed.selectors and x87_image(x87) == observed.x87
-        """Whether nothing but bytes need be compared: no event, no selectors, an x87 image that its slots give."""
-
-    def differences(self, seen: Seen, undefined: int) -> list[str]:
-        """What differs; nothing if the execution agrees (see `observed.differences`)."""
-        wanted, data = self.observed, seen.data
-        if (
-            self.is_plain
-            and not seen.event
-            and (seen.rip, seen.mxcsr) == (wanted.rip, wanted.mxcsr)
-            and all(data[piece] == expected for piece, expected in zip(_PIECES, self.pieces, strict=True))
-            and not (_flags_of(data) ^ wanted.rflags) & significant(undefined)
-            and seen.arena == wanted.arena
-        ):
-            return []
-        return differences(wanted, seen.observed, undefined)
-
-
-def _flags_of(data: bytes) -> int:
-    read = {name: data[offset] for name, offset in _FLAG_OFFSETS}
-    return s.rflags(read | {"eflags_rest": 0}) & FLAGS
-
-
-_FLAG_OFFSETS: Final = [(name, LAYOUT[name].offset) for name in ("cf", "parity", "adjust", "zf", "sf", "of", "df")]
+        arena = bytes(patched(_BACKGROUND, self.case.memory.items(), self.changes))
+        return observe(self.data, arena, self.mxcsr, self.event, self.address, self.rip, self.case.mode)
 
 
 def observe(
@@ -334,7 +305,7 @@ def run_parameters(case: Case, decoded: Decoded) -> Seen:
 
 def _run(case: Case, decoded: Decoded, bind: Callable[[Decoded], tuple[Interpreter, dict[str, int]]]) -> Seen:
     """Instruction by instruction, until one of them does not go on within the case's code."""
-    data, memory = bytearray(start_of(case)[0]), ArenaMemory(case)
+    data, memory = bytearray(start_of(case)), ArenaMemory(case)
     environment = case.state.mxcsr
     while True:
         run, fields = bind(decoded)
@@ -351,7 +322,7 @@ def _run(case: Case, decoded: Decoded, bind: Callable[[Decoded], tuple[Interpret
             outcome = Outcome("goto", pc=outcome.pc)
         event, rip = _event(outcome, decoded)
         if event or not case.address <= rip < case.address + len(case.code):
-            return Seen(bytes(data), bytes(memory.arena), environment, event, outcome.address, rip, case.mode)
+            return Seen(case, bytes(data), memory.changes(), environment, event, outcome.address, rip)
         decoded = guest_of(case).decode(case.code[rip - case.address :], rip)
 
 

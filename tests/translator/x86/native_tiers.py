@@ -15,12 +15,14 @@ from metaphrase.translator.engine.host_memory import protect
 from metaphrase.translator.exits import Exit
 from metaphrase.translator.guest import Decoded
 from metaphrase.translator.x86.guest import X86Guest
+from tests.oracle._arena import Arena
 from tests.oracle.native import ARENA, ARENA_SIZE, CODE, CODE_SIZE, Case
 from tests.translator.x86.differential import GUEST
-from tests.translator.x86.interpreted import TABLES, Seen, descriptor_tables, start_of
+from tests.translator.x86.interpreted import LAYOUT, TABLES, Seen, descriptor_tables, start_of
 
 REAL_MODE: Final = "i8086"
 """The guest whose cases end with HLT, or where there is no code."""
+_FENV: Final = slice(LAYOUT["fenv"].offset, LAYOUT["fenv"].end)
 _HOT = 2
 """After how many runs a block becomes hot in tier 1, where every case is run a few times more."""
 
@@ -36,6 +38,7 @@ class _Area:
         self.window.map_anonymous(TABLES, len(tables), mmap.PROT_READ | mmap.PROT_WRITE)
         self.window.write(TABLES, tables)
         self.window.protect(TABLES, len(tables), mmap.PROT_READ)
+        self.arena = Arena(self.window.base + ARENA)
         self.placed: tuple[int, bytes] | None = None
 
     def place(self, address: int, snippet: bytes, filler: bytes) -> None:
@@ -80,18 +83,16 @@ class NativeTier:
 
     def __call__(self, case: Case, decoded: Decoded) -> Seen:
         known = self._place(case)
-        data, arena = start_of(case)
+        data, cpu, arena = start_of(case), self.cpu, self.area.arena
         for _ in range(1 if self.tier == "0" or known else _HOT + 3):
-            ctypes.memmove(self.window.base + ARENA, arena, ARENA_SIZE)
-            self.cpu.state_bytes[:] = data
-            self.cpu.pc = case.address
-            end = self.cpu.run()
-        header = self.cpu.blocks.find(case.address)
-        in_region = bool(header) and self.cpu.blocks.is_region(header)
-        assert self.tier == "0" or in_region or self.cpu.guest.restarts(decoded), "no region was made of the case"
+            arena.lay(case.memory.items())
+            cpu.state_bytes[:] = data
+            end = cpu.run()
+        in_region = cpu.blocks.is_region(cpu.blocks.find(case.address) or 0)
+        assert self.tier == "0" or in_region or cpu.guest.restarts(decoded), "no region was made of the case"
         event, rip, address = _event(end, case)
-        after = ctypes.string_at(self.window.base + ARENA, ARENA_SIZE)
-        return Seen(bytes(self.cpu.state_bytes), after, self.cpu.get("mxcsr"), event, address, rip, case.mode)
+        after = bytes(cpu.state_bytes)
+        return Seen(case, after, arena.take_changes(), int.from_bytes(after[_FENV], "little"), event, address, rip)
 
     def _place(self, case: Case) -> bool:
         """Have the snippet in its place; gives whether this is the one that was run last."""

@@ -60,16 +60,21 @@ VECTOR_NAMES: Final = {**_VECTORS, _STACK_FAULT: "stack_fault"}
 """Exceptions by number, where segments have limits."""
 
 
+def event_of(result: Result) -> str:
+    """How what the oracle saw ended, as `Observed.event` names it."""
+    fault = result.fault
+    if fault is None:
+        return ""
+    assert fault.signal is not SIGVTALRM, "the snippet does not end"
+    if result.segmented and fault.vector == _STACK_FAULT:
+        return "stack_fault"  # elsewhere that is what an address is called that cannot be
+    return "syscall" if fault.signal is SIGSYS else _VECTORS.get(fault.vector, f"vector {fault.vector}")
+
+
 def observe_hardware(result: Result) -> Observed:
     """What the oracle saw."""
-    state, fault = result.state, result.fault
-    event, address = "", None
-    if fault:
-        assert fault.signal is not SIGVTALRM, "the snippet does not end"
-        event = "syscall" if fault.signal is SIGSYS else _VECTORS.get(fault.vector, f"vector {fault.vector}")
-        if result.segmented and fault.vector == _STACK_FAULT:
-            event = "stack_fault"  # elsewhere that is what an address is called that cannot be
-        address = fault.address
+    state, event = result.state, event_of(result)
+    address = result.fault.address if result.fault else None
     halves = ((*half, *(0,) * (16 - len(half))) for half in (state.xmm, state.ymm_high))
     ymm = tuple(low | high << 128 for low, high in zip(*halves, strict=True))
     return Observed(
