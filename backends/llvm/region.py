@@ -108,7 +108,11 @@ class RegionLowering(FunctionLowering):
 
     def entry(self) -> Lines:
         out: Lines = ["%counted = alloca i64", "store i64 0, ptr %counted"]
-        out += [f"%cell{slot.offset} = alloca {llvm_type(slot.type)}" for slot in self.cells.values()]
+        for kind in ("cell", "shadow") if self.exact else ("cell",):  # LLVM makes values of those in the first block
+            out += [f"%{kind}{slot.offset} = alloca {llvm_type(slot.type)}" for slot in self.cells.values()]
+        if self.exact:
+            out += ["%checkpoint = alloca i64", "store i64 0, ptr %checkpoint"]
+            out += ["%checkpoint.counted = alloca i64", "store i64 0, ptr %checkpoint.counted"]
         if needs_present(self.ir):
             self._settle(out)
         for slot in self.cells.values():
@@ -121,11 +125,7 @@ class RegionLowering(FunctionLowering):
                 out.append(f"{first} = load {text}, ptr %slot{slot.offset}, align 1")
             out.append(f"store {text} {first}, ptr %cell{slot.offset}")
             if self.exact:
-                out.append(f"%shadow{slot.offset} = alloca {text}")
                 out.append(f"store {text} {first}, ptr %shadow{slot.offset}")
-        if self.exact:
-            out += ["%checkpoint = alloca i64", "store i64 0, ptr %checkpoint"]
-            out += ["%checkpoint.counted = alloca i64", "store i64 0, ptr %checkpoint.counted"]
         return out
 
     def _settle(self, out: Lines) -> None:

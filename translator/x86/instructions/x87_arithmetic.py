@@ -227,6 +227,7 @@ def fscale(m: X86Emitter) -> None:
     for step in (exponent - last - middle, middle):
         step = extreme.select(m.const(0, 32), step)
         scaled = m.effect("fmul", F80, scaled, _power_of_two(m, step).bitcast(F80))
+    scaled = extreme.select(value.bitcast(I80), scaled.bitcast(I80)).bitcast(F80)  # as it was: which NaN counts
     scaled = m.effect("fmul", F80, scaled, factor.bitcast(F80))
     m.put_slot("fsw", m.get_slot("fsw") | m.effect("take_f80_flags", I16) & ~DENORMAL)
     m.effect("set_f80_control", VOID, control)
