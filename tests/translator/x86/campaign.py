@@ -40,7 +40,7 @@ BYTES: Final = tuple(IMMEDIATES[name] for name in ("ib", "iub", "cb", "iw ib", "
 SEED: Final = 1
 """Case by case, every campaign draws the same."""
 _SAVE_SECONDS: Final = 60
-_ROWS_BETWEEN_COLLECTIONS: Final = 100
+_ROWS_BETWEEN_COLLECTIONS: Final = 500
 _ROWS: Final = [row for row, mode in ROWS if mode == 64]
 
 
