@@ -172,9 +172,11 @@ class Guest(ABC):
         """Call the semantics of a form with its operands bound as `emitter.binding` says."""
 
     def restarts(self, decoded: Decoded) -> bool:
-        """Whether an instruction may fault half way, with registers changed that tell how far it came.
+        """Whether an instruction may fault half way and cannot be run again from its start then.
 
-        Such an instruction stays in tier 0, which keeps registers in the state; a region might hold them elsewhere.
+        That is because registers have changed, which tell how far it came, or memory has that it reads.
+        Such an instruction stays in tier 0, which keeps registers in the state; a region might hold them elsewhere, or
+        let tier 0 begin the instruction again.
         """
         return False
 

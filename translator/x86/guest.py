@@ -16,6 +16,7 @@ from metaphrase.translator.x86.cpuid import cpuid, linux_description
 from metaphrase.translator.x86.emitter import Memory, MmxRegister, Register, VexRegister, X86Emitter
 from metaphrase.translator.x86.features import BASELINE, needed_by
 from metaphrase.translator.x86.instructions import ROWS
+from metaphrase.translator.x86.instructions.stack import enter
 from metaphrase.translator.x86.models import DEFAULT, MODELS, processor
 from metaphrase.translator.x86.modes import FLAT, LONG, Mode
 from metaphrase.translator.x86.settle import settler
@@ -141,7 +142,8 @@ class X86Guest(Guest):
             emitter.enter_mmx()
 
     def restarts(self, decoded: Decoded) -> bool:
-        return Statics.unpack(decoded.statics).repeat != 0
+        copies_frames = self.rows[decoded.row].semantics is enter and decoded.immediate >> 16 & 31 > 1
+        return copies_frames or Statics.unpack(decoded.statics).repeat != 0
 
     def _operand(self, m: X86Emitter, kind: OperandKind, encoding: Encoding) -> Register | Memory | Address:
         letter, size = kind.letter, kind.size

@@ -320,6 +320,8 @@ def _aim(drawn: Drawn) -> None:
         setattr(drawn.state, f"{memory.segment}_base", edge(rng, 40))
     segment_base = getattr(drawn.state, f"{memory.segment}_base") if has_base else memory.start
     modulus = 1 << memory.width
+    if memory.width < drawn.mode and memory.target % modulus > modulus - 1024:
+        memory.target = 0  # no manual says whether an operand goes on at 0 behind the last address
     wanted = memory.target - segment_base - memory.displacement
     base = REGISTERS[memory.base] if memory.base is not None else None
     index = REGISTERS[memory.index] if memory.index is not None else None

@@ -228,10 +228,15 @@ def no_system_call(drawn: Drawn) -> None:
         drawn.decoded.immediate = 0x81 - 0x100 & MASK64
 
 
+_UPROBES = (335, 336)
+"""What the kernel puts into programs for its probes, and lets pass any filter."""
+
+
 @setup("syscall")
 def no_restart(drawn: Drawn) -> None:
     """The kernel takes a few numbers for its own, and goes back to the instruction (ERESTARTSYS and its like)."""
-    if MASK64 - 516 < drawn.state.registers["rax"] <= MASK64 - 511:
+    number = drawn.state.registers["rax"]
+    if MASK64 - 516 < number <= MASK64 - 511 or number & 0xFFFF_FFFF in _UPROBES:
         drawn.state.registers["rax"] = 0
 
 
