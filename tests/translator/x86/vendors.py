@@ -88,6 +88,15 @@ def _plain_nop(run: Execution) -> bytes:
     return run.case.code[:at] + b"\x1f" + run.case.code[at + 1 :]
 
 
+def _move_of_16_bits(run: Execution) -> bool:
+    return run.row.name == "movsxd" and run.statics.size == 16 and bool(run.statics.memory)
+
+
+def _plain_move(run: Execution) -> bytes:
+    at = len(run.prefixes)
+    return run.case.code[:at] + b"\x8b" + run.case.code[at + 1 :]
+
+
 # --- strings ----------------------------------------------------------------------------------------------------------
 _MOVED: Final = {"movs": ("rcx", "rsi", "rdi"), "stos": ("rcx", "rdi")}
 """What hardware of Intel's narrows at the start of a REP with 32-bit addresses; else RCX alone."""
@@ -248,6 +257,14 @@ DIFFERENCES: Final = (
         applies=_prefetch_of_register,
         stand_in=_plain_nop,
         example="460f0dc0",
+    ),
+    Difference(
+        what="how much a MOVSXD with an operand-size prefix reads",
+        intel="SDM volume 2B, MOVSX/MOVSXD: 16 bits.",
+        amd="APM volume 3, MOVSXD knows only operands of 32 bits in memory, and hardware reads so many.",
+        applies=_move_of_16_bits,
+        stand_in=_plain_move,
+        example="666300 | rax=0x1000fffe",
     ),
     Difference(
         what="REP with 32-bit addresses, of which no element is done",
