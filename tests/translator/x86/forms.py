@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from functools import cache
 
 from metaphrase.ir.fold import simplify
 from metaphrase.ir.graph import Function
@@ -53,6 +54,7 @@ def lift_form(row: int, statics: int, constants: Decoded | None = None, by: X86G
     return function
 
 
+@cache
 def digest(row: Description) -> str:
     """Names what a row means: the IR of all its forms."""
     text = "\n".join(print_function(lift_form(row.row, statics)) for statics in forms(row))
