@@ -103,3 +103,18 @@ def test_an_opened_file_has_the_lowest_number(make_process: ProcessMaker, tmp_pa
 
     policy = Policy(files={str(tmp_path): Access.READ})
     assert make_process(steps, confinement=Confinement(policy)).run() == 0
+
+
+def test_denials_are_told_as_printable_text(make_process: ProcessMaker, caplog: pytest.LogCaptureFixture) -> None:
+    """A guest chooses the names in them."""
+
+    def steps(cpu: ScriptedCpu) -> Steps:
+        place = (cpu.get(cpu.abi.stack_pointer) - 0x20000) & ~0xFFF
+        cpu.window.write(place, b"/tmp/a\xff\xc0\x1b[2J\nb\0")
+        assert (yield "mknod", place, 0o20600, 0x101) < 0
+
+    process = make_process(steps, confinement=Confinement(find_policy("sandbox") or Policy()))
+    assert process.run() == 0
+    process.close()
+    (message,) = [record.getMessage() for record in caplog.records if "mknod" in record.getMessage()]
+    assert r"a\udcff\udcc0\x1b[2J\nb" in message and message.isprintable()

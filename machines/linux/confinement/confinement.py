@@ -88,7 +88,9 @@ class Confinement:
         """Tell, once, of something that the policy does not allow."""
         if (what, which) not in self._told and len(self._told) < _MOST_TOLD:
             self._told.add((what, which))
-            LOGGER.warning("policy: %s %s: %s", what, which, why)
+            # a guest chooses names: neither what no text may hold nor what moves a terminal's cursor is for the reader
+            shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in which)
+            LOGGER.warning("policy: %s %s: %s", what, shown, why)
 
     # --- files --------------------------------------------------------------------------------------------------------
     def base(self, directory: int, path: bytes) -> Names:
