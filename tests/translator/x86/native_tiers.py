@@ -10,6 +10,7 @@ from typing import Final
 
 from metaphrase.backends.llvm import context
 from metaphrase.machines.linux.memory import Window
+from metaphrase.translation import decode_block
 from metaphrase.translator.engine import NativeCpu
 from metaphrase.translator.engine.host_memory import protect
 from metaphrase.translator.exits import Exit
@@ -81,7 +82,7 @@ class NativeTier:
     ) -> None:
         self.cpu.close()
 
-    def __call__(self, case: Case, decoded: Decoded) -> Seen:
+    def __call__(self, case: Case, _decoded: Decoded) -> Seen:
         known = self._place(case)
         data, cpu, arena = start_of(case), self.cpu, self.area.arena
         for _ in range(1 if self.tier == "0" or known else _HOT + 3):
@@ -89,10 +90,14 @@ class NativeTier:
             cpu.state_bytes[:] = data
             end = cpu.run()
         in_region = cpu.blocks.is_region(cpu.blocks.find(case.address) or 0)
-        assert self.tier == "0" or in_region or cpu.guest.restarts(decoded), "no region was made of the case"
+        assert self.tier == "0" or in_region or self._restarts(case.address), "no region was made of the case"
         event, rip, address = _event(end, case)
         after = bytes(cpu.state_bytes)
         return Seen(case, after, arena.take_changes(), int.from_bytes(after[_FENV], "little"), event, address, rip)
+
+    def _restarts(self, address: int) -> bool:
+        """Whether the code there has an instruction that stays in tier 0, and its block with it."""
+        return any(map(self.cpu.guest.restarts, decode_block(self.cpu.guest, self.window.read, address)))
 
     def _place(self, case: Case) -> bool:
         """Have the snippet in its place; gives whether this is the one that was run last."""
