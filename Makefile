@@ -35,7 +35,7 @@ packages:  ## Install the Debian programs that tests and demo run (as root; else
 demo: packages setup  ## Run Debian's own programs translated, beside native
 	@$(BIN)/python -m metaphrase.demo
 
-test: packages setup  ## Run the tests (about nine minutes on two cores)
+test: packages setup  ## Run the tests (about twelve minutes on two cores)
 	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m "not fuzz"
 
 test-all: packages setup  ## Run the tests with every program on every tier, link and optimisation level
