@@ -211,8 +211,9 @@ class CodeCache:
 
     def _take(self, length: int, alignment: int, *, last: bool = False) -> int:
         """Room in the first free stretch that has it, or at the end of the last."""
-        stretches = list(enumerate(self._free))
-        for index, (address, available) in reversed(stretches) if last else stretches:
+        stretches = range(len(self._free))
+        for index in reversed(stretches) if last else stretches:
+            address, available = self._free[index]
             start = (address + available - length if last else address + alignment - 1) & -alignment
             left = address + available - start - length
             if left >= 0 and start >= address:

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from bisect import bisect_right, insort
+from bisect import bisect_left, insort
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -436,7 +436,7 @@ class Tier1:
 
     def _drop(self, one: Installed) -> None:
         """Take a region out of its place: nothing leads to it any more. Its records are not used again."""
-        del self.installed[bisect_right(self.installed, one.base, key=lambda i: i.base) - 1]
+        del self.installed[self._index(one.base)]
         for page in one.pages:
             self.by_page[page].remove(one)
             if not self.by_page[page]:
@@ -482,4 +482,10 @@ class Tier1:
     def region_at(self, host_pc: int) -> int | None:
         """Where the region begins, if there is one at a host pc."""
         image = code_cache().image_at(host_pc)
-        return next((one.pc for one in self.installed if one.base == image), None)
+        index = self._index(image or 0)
+        found = self.installed[index] if index < len(self.installed) else None
+        return found.pc if found is not None and found.base == image else None
+
+    def _index(self, base: int) -> int:
+        """Where the region that has been placed at a host address stands, or would."""
+        return bisect_left(self.installed, base, key=lambda one: one.base)

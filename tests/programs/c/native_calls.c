@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "results.h"
 #include "support.h"
 
 static volatile sig_atomic_t alarms, pipes;
@@ -24,15 +25,6 @@ static void on_pipe(int number) { pipes++; }
 static void handle(int number, void (*handler)(int), int flags) {
     struct sigaction action = {.sa_handler = handler, .sa_flags = flags};
     sigaction(number, &action, NULL);
-}
-
-static const char *name(long result) {
-    static char text[8][32];
-    static int next;
-    char *here = text[next++ % 8];
-    if (result < 0) snprintf(here, 32, "%s", strerrorname_np(errno));
-    else snprintf(here, 32, "%ld", result);
-    return here;
 }
 
 static void start_timer(long microseconds) {

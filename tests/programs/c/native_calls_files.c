@@ -16,19 +16,11 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "results.h"
 #include "support.h"
 
 static volatile sig_atomic_t alarms;
 static void on_alarm(int number) { alarms++; }
-
-static const char *name(long result) {
-    static char text[8][32];
-    static int next;
-    char *here = text[next++ % 8];
-    if (result < 0) snprintf(here, 32, "%s", strerrorname_np(errno));
-    else snprintf(here, 32, "%ld", result);
-    return here;
-}
 
 static void start_timer(long microseconds, int flags) {
     struct sigaction action = {.sa_handler = on_alarm, .sa_flags = flags};
