@@ -120,6 +120,8 @@ class Emitter:
         self._known: dict[int, Value] = {}
         self.defers = False
         """Whether deferred slots are written as such (see `ir.layout.Deferred`): in compiled regions only."""
+        self.checkpoint: int | None = None
+        """In exact regions: where the instruction stands, as checkpoints have it (see the op)."""
 
     # --- values ----------------------------------------------------------------------------------------------------
     def const(self, value: int, width: int) -> Value:
@@ -241,6 +243,11 @@ class Emitter:
         if self.block.terminator is None:
             self._end(Terminator(OPS["jump"], (), (head,)))
         self._start(after, {})
+
+    def resume_here(self) -> None:
+        """An instruction that faults after this is resumed from here: its registers tell how far it has come."""
+        if self.checkpoint is not None:
+            self.effect("checkpoint", VOID, imm=self.checkpoint)
 
     def local(self, type: Type) -> Local:
         """A mutable variable of this function, for loops."""

@@ -172,11 +172,10 @@ class Guest(ABC):
         """Call the semantics of a form with its operands bound as `emitter.binding` says."""
 
     def restarts(self, decoded: Decoded) -> bool:
-        """Whether an instruction may fault half way and cannot be run again from its start then.
+        """Whether an instruction may fault half way, cannot be run again from its start then, and stays in tier 0.
 
-        That is because registers have changed, which tell how far it came, or memory has that it reads.
-        Such an instruction stays in tier 0, which keeps registers in the state; a region might hold them elsewhere, or
-        let tier 0 begin the instruction again.
+        That is because memory has changed that it reads. One whose registers tell how far it came is none of them: it
+        says where it is to be resumed (`Emitter.resume_here`).
         """
         return False
 

@@ -139,7 +139,7 @@ class RegionLowering(FunctionLowering):
 
     def begin_block(self, block: Block, out: Lines) -> None:
         self.block = block
-        self.counted = self.counts.before[block]
+        self.counted = 0 if self.exact else self.counts.before[block]
         above = self.dominators.idom[self.dominators.index[block]]
         self.checked = set(self.checked_at.get(self.dominators.order[above], self.stack.reads))
         self.checked_at[block] = self.checked

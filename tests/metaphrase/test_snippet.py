@@ -141,6 +141,28 @@ def test_single_steps() -> None:
     assert code.registers.rflags & 2
 
 
+@isolated
+def test_the_number_of_instructions_is_exact() -> None:
+    """In loops, and where ways of different lengths come together: the same number whoever runs them."""
+    text = """
+        mov rdi, 30000; lea r8, [rip + function]; jmp start
+        again: call r8; start: dec rdi; jne again; jmp end
+        function: xor rcx, rcx; test dil, 1; je second; inc rsi; inc rsi
+        second: test dil, 2; je third; mov cl, 3
+        loop: add rax, rcx; dec rcx; jne loop
+        third: test dil, 4; je fourth; not rax; add rax, 7
+        fourth: add rax, rsi; ret
+        end: nop
+    """
+    counts = {}
+    for tier in ("0", "1"):
+        code = mp.code("x86_64", asm=text)
+        code.run(tier=tier)
+        counts[tier] = code.statistics.instructions
+        assert (code.statistics.region_instructions > 300_000) == (tier == "1")
+    assert counts["0"] == counts["1"]
+
+
 def test_repeated_string_instructions_are_one_step() -> None:
     code = mp.code("x86_64", asm="rep stosb; nop")
     code.map(0x8000, 4096)

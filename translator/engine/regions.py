@@ -59,7 +59,8 @@ class RegionBuilder:
         for decoded in block.instructions:
             self.function.origin = decoded.pc - self.origin
             if self.exact:
-                m.effect("checkpoint", VOID, imm=decoded.pc - self.origin)
+                m.checkpoint = decoded.pc - self.origin
+                m.resume_here()
             m.binding = Constants(self.function, decoded, self.origin)
             self.guest.emit(m, decoded.row, decoded.statics)
         if not m.ended:

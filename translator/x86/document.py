@@ -21,10 +21,9 @@ in registers or in memory, that is one form here. A form that only 64-bit mode h
 other modes have with 16 and 32; the rest exist in all, but where W tells of 64-bit operands, which takes 64-bit mode.
 VEX forms, and what is marked with "protected", are not in real-address mode.
 
-All of them run on every tier and in the reference interpreter, but for string instructions with a REP prefix and
-ENTER that copies frame pointers, which regions leave to tier 0. `make test` runs eight random cases of each form
-everywhere and compares them with the host's CPU; `METAPHRASE_CASES=N` takes N of them, and `make fuzz` goes on for as
-long as you like.
+All of them run on every tier and in the reference interpreter, but for ENTER that copies frame pointers, which
+regions leave to tier 0. `make test` runs eight random cases of each form everywhere and compares them with the host's
+CPU; `METAPHRASE_CASES=N` takes N of them, and `make fuzz` goes on for as long as you like.
 
 "Cases" says how many random cases of each form (of all in the line, if there is one number) have agreed in 64-bit mode
 with the host's CPU in registers, flags, MXCSR, x87 status and memory, in the reference, tier 0 and tier 1: `make

@@ -142,8 +142,7 @@ class X86Guest(Guest):
             emitter.enter_mmx()
 
     def restarts(self, decoded: Decoded) -> bool:
-        copies_frames = self.rows[decoded.row].semantics is enter and decoded.immediate >> 16 & 31 > 1
-        return copies_frames or Statics.unpack(decoded.statics).repeat != 0
+        return self.rows[decoded.row].semantics is enter and decoded.immediate >> 16 & 31 > 1
 
     def _operand(self, m: X86Emitter, kind: OperandKind, encoding: Encoding) -> Register | Memory | Address:
         letter, size = kind.letter, kind.size

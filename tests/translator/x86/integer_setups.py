@@ -128,12 +128,15 @@ def string_operands(drawn: Drawn) -> None:
     for name in ("rsi", "rdi", "rbx"):
         edge_of_arena = rng.random() < 0.1
         registers[name] = ARENA + (rng.choice((0, 0xFFF8)) if edge_of_arena else rng.randrange(0x2000, 0xE000))
+        if rng.random() < 0.2:  # near an edge of a page
+            registers[name] = (registers[name] & -4096) + rng.randrange(-70, 70)
         same = rng.random() < 0.5
         data = bytes(256) if same else rng.randbytes(256)
         drawn.poke(registers[name] - 128, data)
     if rng.random() < 0.3:
-        registers["rdi"] = registers["rsi"] + rng.randrange(-20, 20)
-    registers["rcx"] = rng.choice((0, 1, 2, 3, 7, 20, 40))
+        far = rng.choice((20, 200))
+        registers["rdi"] = registers["rsi"] + rng.randrange(-far, far)
+    registers["rcx"] = rng.choice((0, 1, 2, 3, 7, 20, 40, 70, 150, 600))
     if rng.random() < 0.4:
         registers["rax"] = int.from_bytes(drawn.peek(registers["rdi"], 8).ljust(8, b"\0"), "little")
     base = drawn.encoded.segment

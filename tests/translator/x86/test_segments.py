@@ -80,8 +80,6 @@ def far(size: int) -> tuple[str, ...]:
 
 
 TEXTS = [(name, text) for name, size in SIZES.items() for text in (*STACKS, *SEGMENTS, *far(size))]
-NATIVE_TEXTS = [(name, text) for name, text in TEXTS if "rep" not in text]
-"""Those without repeated instructions, which stay in tier 0."""
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +130,7 @@ def test_in_segments(executors: Executors, name: str, text: str) -> None:
     check(executors, name, text, *(runner for runner, _ in RUNNERS))
 
 
-@pytest.mark.parametrize(("name", "text"), NATIVE_TEXTS, ids=lambda value: str(value) or "i286")
+@pytest.mark.parametrize(("name", "text"), TEXTS, ids=lambda value: str(value) or "i286")
 def test_in_segments_natively(executors: Executors, name: str, text: str) -> None:
     """The same on both native tiers."""
     check(executors, name, text, *NATIVE)

@@ -170,12 +170,13 @@ for _name, _opcode, _op, _lanes in (("psllv", "47", "shl", (32, 64)), ("psrlv", 
 # --- masked moves -----------------------------------------------------------------------------------------------------
 def masked_load(m: X86Emitter, lane: int, target: Register, mask: Register, source: Memory) -> None:
     """The lanes whose mask has its sign set; the others are zero, and their memory is not touched."""
+    del source  # each lane has an effective address of its own, which 32 bits may not hold if that of the first fits
     signs = m.get(mask, lanes(target, lane))
     result = m.local(signs.type)
     result.set(m.function.const(signs.type, 0))
     for n in range(signs.type.lanes):
         with m.if_(signs.extract(n).slt(0)):
-            result.set(result.get().insert(n, m.load(source.address + n * lane // 8, integer(lane))))
+            result.set(result.get().insert(n, m.load(m.effective_address(n * lane // 8), integer(lane))))
     m.put(target, result.get())
 
 

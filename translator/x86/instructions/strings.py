@@ -2,6 +2,10 @@
 
 A repeated instruction runs to its end inside one instruction. Registers are written after each element, so that
 one that faults half way is resumed there; the flags of CMPS and SCAS only at the end, as the manual demands.
+
+REP MOVS and REP STOS go on in stretches of many elements, as hardware does, where that cannot be told from one at a
+time: upwards, in flat segments, and no further than the next end of a page, since all of a page can be accessed or
+nothing. Source and destination of a stretch do not overlap.
 """
 
 from __future__ import annotations
@@ -9,11 +13,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from metaphrase.ir.graph import Value
-from metaphrase.ir.types import I1, integer
+from metaphrase.ir.types import I1, I8, I64, Type, integer, vector
 from metaphrase.translator.x86.emitter import Memory, Register, X86Emitter
 from metaphrase.translator.x86.table import insn
 
 RCX, RSI, RDI = 1, 6, 7
+_PAGE = 4096
+_BYTES = vector(I8, 32)
+"""What a stretch is copied by."""
+_LEAST = 16
+"""Bytes that a stretch has at least."""
 
 
 def _advance(m: X86Emitter, width: int, *registers: int) -> None:
@@ -49,8 +58,65 @@ def _repeated(m: X86Emitter, element: Callable[[], None], *moved: int) -> None:
         return
     _narrow(m, RCX, *moved)
     with m.while_(lambda: m.get(_count(m)).ne(0)):
+        m.resume_here()
         element()
         _count_down(m)
+
+
+def _repeated_in_stretches(
+    m: X86Emitter, width: int, element: Callable[[], None], move: Callable[[Value, Type], None], *moved: int
+) -> None:
+    """Do as `_repeated`, but many elements at once where that is possible.
+
+    `move` does so many bytes as a type has, so far from where the `moved` registers point.
+    """
+    if not m.statics.repeat or not m.mode.flat or m.address_size < 32:
+        _repeated(m, element, *moved)
+        return
+
+    def one() -> None:
+        element()
+        _count_down(m)
+
+    def stretch() -> None:
+        done = m.local(I64)
+        done.set(0)
+        with m.while_(lambda: (done.get() + _BYTES.bytes).ule(size)):
+            move(done.get(), _BYTES)
+            done.set(done.get() + _BYTES.bytes)
+        half = vector(I8, _LEAST)
+        with m.if_((size & half.bytes).ne(0)):
+            move(done.get(), half)
+        with m.if_((size & half.bytes - 1).ne(0)):  # what the last bytes have in common with those before is done again
+            move(size - half.bytes, half)
+        for number in moved:
+            register = m.gpr(number, m.address_size)
+            m.put(register, m.get(register) + size.trunc(m.address_size))
+        m.put(_count(m), m.get(_count(m)) - size.lshr(shift).trunc(m.address_size))
+
+    shift = width.bit_length() - 4
+    _narrow(m, RCX, *moved)
+    with m.while_(lambda: m.get(_count(m)).ne(0)):
+        m.resume_here()
+        size = _stretch(m, shift, *moved)
+        m.if_else(size.ult(_LEAST), one, stretch)
+
+
+def _stretch(m: X86Emitter, shift: int, *moved: int) -> Value:
+    """How many bytes, of elements of `1 << shift`, can be done at once, i64."""
+    places = [m.linear(m.string_destination())]
+    if RSI in moved:
+        places.append(m.linear(m.string_source()))
+    # an offset may come to its end within a page of a segment that does not begin with one
+    offsets = [m.get(m.gpr(number, m.address_size)).zext(64) for number in moved]
+    limits = [_PAGE - (place & _PAGE - 1) for place in dict.fromkeys([*places, *offsets])]
+    if RSI in moved:
+        ahead = places[0] - places[1]
+        limits.append(ahead.binary("umin", -ahead))
+    size = m.get(_count(m)).zext(64).binary("umin", _PAGE) << shift
+    for limit in limits:
+        size = size.binary("umin", limit)
+    return m.df.select(m.const(0, 64), size & -(1 << shift))
 
 
 @insn("A4 | A5", "Yb, Xb | Yv, Xv", repeat=True, asm="movs{s}")
@@ -61,7 +127,10 @@ def movs(m: X86Emitter, target: Memory, source: Memory) -> None:
         m.store(m.string_destination(), m.load(m.string_source(), integer(source.width)))
         _advance(m, source.width, RSI, RDI)
 
-    _repeated(m, element, RSI, RDI)
+    def move(done: Value, type: Type) -> None:
+        m.store(m.string_destination() + done, m.load(m.string_source() + done, type))
+
+    _repeated_in_stretches(m, source.width, element, move, RSI, RDI)
 
 
 @insn("AA | AB", "Yb, AL | Yv, rAX", repeat=True, asm="stos{s}")
@@ -72,7 +141,10 @@ def stos(m: X86Emitter, target: Memory, source: Register) -> None:
         m.store(m.string_destination(), m.get(source))
         _advance(m, source.width, RDI)
 
-    _repeated(m, element, RDI)
+    def move(done: Value, type: Type) -> None:
+        m.store(m.string_destination() + done, m.get(source).splat(type.bits // source.width))
+
+    _repeated_in_stretches(m, source.width, element, move, RDI)
 
 
 @insn("AC | AD", "AL, Xb | rAX, Xv", repeat=True, asm="lods{s}")
@@ -98,6 +170,7 @@ def _compared(m: X86Emitter, width: int, operands: Callable[[], tuple[Value, Val
     with m.if_(m.get(_count(m)).ne(0)):
         again.set(1)
         with m.while_(again.get):
+            m.resume_here()
             a, b = operands()
             _advance(m, width, *registers)
             left = _count_down(m)
@@ -111,9 +184,15 @@ def _compared(m: X86Emitter, width: int, operands: Callable[[], tuple[Value, Val
 def cmps(m: X86Emitter, first: Memory, second: Memory) -> None:
     """CMPS: compare string elements. SDM volume 2A, CMPS/CMPSB/CMPSW/CMPSD/CMPSQ."""
     type = integer(first.width)
-    _compared(
-        m, first.width, lambda: (m.load(m.string_source(), type), m.load(m.string_destination(), type)), RSI, RDI
-    )
+
+    def operands() -> tuple[Value, Value]:
+        # the manual leaves open which of two that cannot be read faults; AMD's hardware does as follows
+        if m.statics.repeat == 2 and first.width == 8:
+            return m.load(m.string_source(), type), m.load(m.string_destination(), type)
+        other = m.load(m.string_destination(), type)
+        return m.load(m.string_source(), type), other
+
+    _compared(m, first.width, operands, RSI, RDI)
 
 
 @insn("AE | AF", "AL, Yb | rAX, Yv", repeat=True, asm="scas{s}")

@@ -121,6 +121,7 @@ def fxrstor(m: X86Emitter, address: Address) -> None:
     """FXRSTOR: load what FXSAVE stored. SDM volume 2A, FXRSTOR."""
     _check_alignment(m, address, 16)
     m.load(address + 511, I8)
+    m.load(address, I8)  # what lies in front of MXCSR faults before that is looked at
     environment = m.load(address + 24, I32)
     _check_mxcsr(m, environment)
     _load_x87(m, address)
