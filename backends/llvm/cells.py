@@ -1,7 +1,8 @@
 """Which slots of the guest state a region keeps in cells, that is, in registers of the host.
 
 A cell is read where the region is entered and written back where it is left. What code outside of loops reads or writes
-once or twice costs less where it is: LLVM, short of registers, would have all who enter copy it to a stack slot.
+once or twice costs less where it is: LLVM, short of registers, would have all who enter copy it to a stack slot. In an
+exact region, whose state at checkpoints is in cells, that goes for reads of what nothing has written yet.
 """
 
 from __future__ import annotations
@@ -15,14 +16,20 @@ from metaphrase.ir.types import I64
 from metaphrase.translator.mechanisms import uses
 
 
-def cells(function: Function, carried: Collection[int], loops: set[Block], *, exact: bool) -> dict[int, Slot]:
-    """The slots by offset. All that can be: in an `exact` region, whose state at checkpoints is in the cells. In others
-    all but general registers that are not carried and that no loop touches."""
+def cells(
+    function: Function, carried: Collection[int], loops: set[Block], *, exact: bool
+) -> tuple[dict[int, Slot], frozenset[int]]:
+    """The slots that have cells, by offset, and those of them that are better read in their place for as long as they
+    have not been written: general registers that are not carried and that no loop touches. Regions that are not exact
+    have no cells for these at all."""
     possible = register_slots(function)
-    if exact or not uses("left-in-state"):
-        return possible
+    if not uses("left-in-state"):
+        return possible, frozenset()
     looped = {effect.imm for block in loops for effect in block.effects if effect.op.name in ("get", "put")}
-    return {
-        offset: slot for offset, slot in possible.items()
-        if offset in carried or offset in looped or slot.group or slot.type is not I64
-    }  # fmt: skip
+    left = frozenset(
+        offset for offset, slot in possible.items()
+        if slot.type is I64 and not slot.group and offset not in carried and offset not in looped
+    )  # fmt: skip
+    if exact:
+        return possible, left
+    return {offset: slot for offset, slot in possible.items() if offset not in left}, frozenset()

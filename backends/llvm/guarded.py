@@ -9,7 +9,7 @@ there (`native/signal.ll`) and changes nothing but the program counter.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from metaphrase.backends.llvm.objects import FAULT_SECTION
 from metaphrase.backends.llvm.pure import Lines, llvm_type
@@ -31,23 +31,40 @@ class Form:
 
 
 _GENERAL: Final = {
-    8: Form("i8", "movzbl %gs:$1, $0", "movb $1, %gs:$0", "qi", loaded="range(i32 0, 256) i32"),
-    16: Form("i16", "movzwl %gs:$1, $0", "movw $1, %gs:$0", "ri", loaded="range(i32 0, 65536) i32"),
-    32: Form("i32", "movl %gs:$1, $0", "movl $1, %gs:$0", "ri"),
-    64: Form("i64", "movq %gs:$1, $0", "movq $1, %gs:$0", "re"),
+    8: Form("i8", "movzbl", "movb", "qi", loaded="range(i32 0, 256) i32"),
+    16: Form("i16", "movzwl", "movw", "ri", loaded="range(i32 0, 65536) i32"),
+    32: Form("i32", "movl", "movl", "ri"),
+    64: Form("i64", "movq", "movq", "re"),
 }
 _VECTOR: Final = {
-    "float": Form("float", "movss %gs:$1, $0", "movss $1, %gs:$0", "x", "=x"),
-    "double": Form("double", "movsd %gs:$1, $0", "movsd $1, %gs:$0", "x", "=x"),
-    "128": Form("<2 x i64>", "movups %gs:$1, $0", "movups $1, %gs:$0", "x", "=x"),
+    "float": Form("float", "movss", "movss", "x", "=x"),
+    "double": Form("double", "movsd", "movsd", "x", "=x"),
+    "128": Form("<2 x i64>", "movups", "movups", "x", "=x"),
 }
 _VEX: Final = {
     key: Form(form.type, "v" + form.load, "v" + form.store, form.inputs, form.outputs)
     for key, form in {
         **_VECTOR,
-        "256": Form("<4 x i64>", "movups %gs:$1, $0", "movups $1, %gs:$0", "x", "=x"),
+        "256": Form("<4 x i64>", "movups", "movups", "x", "=x"),
     }.items()
 }
+
+
+class Place(NamedTuple):
+    """Where an access goes: displaced from an i64 in a register, or, without that, wherever a pointer leads."""
+
+    value: str
+    displacement: int | None = None
+
+    def constraint(self) -> str:
+        return "*m" if self.displacement is None else "r"
+
+    def argument(self, form: Form) -> str:
+        return f"ptr elementtype({form.type}) {self.value}" if self.displacement is None else f"i64 {self.value}"
+
+    def text(self, number: int) -> str:
+        """The operand in the text of an instruction, if it is the one with that number."""
+        return f"%gs:${number}" if self.displacement is None else f"%gs:{self.displacement}(${number})"
 
 
 def form_of(type: Type, *, avx: bool) -> Form | None:
@@ -60,12 +77,13 @@ def form_of(type: Type, *, avx: bool) -> Form | None:
     return _GENERAL.get(type.bits) or vectors.get(str(type.bits))
 
 
-def guarded_load(form: Form, type: Type, pointer: str, result: str, done: str, fault: str) -> Lines:
+def guarded_load(form: Form, type: Type, place: Place, result: str, done: str, fault: str) -> Lines:
     """Lines that load; they end with the label `done`."""
     text, loaded = llvm_type(type), form.loaded or form.type
     raw = result if loaded == text else f"{result}.raw"
-    call = f'callbr {loaded} asm sideeffect "{_entry(form.load, 2)}", "{form.outputs},*m,!i,~{{memory}}"'
-    out = [f"{raw} = {call}(ptr elementtype({form.type}) {pointer}) to label %{done} [label %{fault}]", f"{done}:"]
+    instruction = _entry(f"{form.load} {place.text(1)}, $0", 2)
+    call = f'callbr {loaded} asm sideeffect "{instruction}", "{form.outputs},{place.constraint()},!i,~{{memory}}"'
+    out = [f"{raw} = {call}({place.argument(form)}) to label %{done} [label %{fault}], !prof !0", f"{done}:"]
     if raw != result:
         narrow = raw
         if form.loaded:
@@ -76,16 +94,17 @@ def guarded_load(form: Form, type: Type, pointer: str, result: str, done: str, f
     return out
 
 
-def guarded_store(form: Form, type: Type, pointer: str, source: str, name: str, done: str, fault: str) -> Lines:
+def guarded_store(form: Form, type: Type, place: Place, source: str, name: str, done: str, fault: str) -> Lines:
     """Lines that store; they end with the label `done`."""
     out: Lines = []
     text = llvm_type(type)
     if form.type != text:
         out.append(f"{name}.cast = bitcast {text} {source} to {form.type}")
         source = f"{name}.cast"
-    call = f'callbr void asm sideeffect "{_entry(form.store, 2)}", "*m,{form.inputs},!i,~{{memory}}"'
-    arguments = f"(ptr elementtype({form.type}) {pointer}, {form.type} {source})"
-    return [*out, f"{call}{arguments} to label %{done} [label %{fault}]", f"{done}:"]
+    instruction = _entry(f"{form.store} $1, {place.text(0)}", 2)
+    call = f'callbr void asm sideeffect "{instruction}", "{place.constraint()},{form.inputs},!i,~{{memory}}"'
+    arguments = f"({place.argument(form)}, {form.type} {source})"
+    return [*out, f"{call}{arguments} to label %{done} [label %{fault}], !prof !0", f"{done}:"]
 
 
 def _entry(instruction: str, label: int) -> str:

@@ -141,7 +141,7 @@ class FunctionLowering:
     def checked_pointer(
         self, value: Value, address: str, result: str, write: bool, out: Lines, near: tuple[str, int] | None = None
     ) -> str:
-        """Branch to the fault block unless the address lies in the window; then a pointer into it.
+        """Branch elsewhere unless the address lies in the window; then a pointer into it.
 
         What is checked in its place may be `near` it: what the address is a displacement away from.
         """
@@ -149,12 +149,16 @@ class FunctionLowering:
         pointer = self.pointer(self.fresh("c"), context.WINDOW_SIZE, out)
         out.append(f"{result}.limit = load volatile i64, ptr {pointer}")
         out.append(f"{result}.in = icmp ult i64 {checked}, {result}.limit")
-        label = f"v{value.id}.ok"
-        out.append(f"br i1 {result}.in, label %{label}, label %fault, !prof !0")
-        self.faults.append(Fault(self.current, checked, displacement, write, value.origin))
+        label, outside = f"v{value.id}.ok", self.outside_window(value, checked, displacement, write)
+        out.append(f"br i1 {result}.in, label %{label}, label %{outside}, !prof !0")
         self.current = label
         out.append(f"{label}:")
         return self.unchecked_pointer(address, result, out)
+
+    def outside_window(self, value: Value, checked: str, displacement: int, write: bool) -> str:
+        """The block to go on at where what was checked does not lie in the window."""
+        self.faults.append(Fault(self.current, checked, displacement, write, value.origin))
+        return "fault"
 
     def unchecked_pointer(self, address: str, result: str, out: Lines) -> str:
         out.append(f"{result}.g = inttoptr i64 {address} to ptr addrspace(256)")

@@ -20,7 +20,7 @@ from metaphrase.backends.llvm.before_code import BASE, RECORDS, SLOTS, slot_of
 from metaphrase.backends.llvm.cells import cells
 from metaphrase.backends.llvm.counts import Counts
 from metaphrase.backends.llvm.dirty import dirty_cells, last_checkpoints
-from metaphrase.backends.llvm.guarded import Form, form_of, guarded_load, guarded_store
+from metaphrase.backends.llvm.guarded import Form, Place, form_of, guarded_load, guarded_store
 from metaphrase.backends.llvm.lower import (
     CONVENTION,
     NOTHING,
@@ -72,11 +72,17 @@ class RegionLowering(FunctionLowering):
         self.counts = Counts(self.dominators)
         self.counted = 0
         """Instructions that were executed before this place (see `Counts`); what exact regions count is in a cell."""
-        self.cells = cells(function, self.carried, self.counts.loops, exact=exact)
+        self.cells, self.left = cells(function, self.carried, self.counts.loops, exact=exact)
         for effect in (effect for block in function.blocks for effect in block.effects):
             if effect.op.name in ("get", "put") and effect.imm in self.carried.keys() - self.cells.keys():
                 raise MetaphraseError(f"{name}: a carried register is accessed in part: {effect!r}")
         self.dirty_before, self.dirty = dirty_cells(function, self.cells)
+        self.written_before = {
+            block: frozenset[int]().union(*(self.dirty[each] for each in self.dominators.predecessors[block]))
+            for block in self.dominators.order
+        }
+        self.written: set[int] = set()
+        """Cells that may have been written before this place."""
         self.last_checkpoint = last_checkpoints(function) if exact else {}
         self.guards: dict[object, tuple[str, frozenset[int]]] = {}
         """Blocks that faults of an exact region go on at, and the cells whose shadows may have been written there: one
@@ -143,6 +149,7 @@ class RegionLowering(FunctionLowering):
         above = self.dominators.idom[self.dominators.index[block]]
         self.checked = set(self.checked_at.get(self.dominators.order[above], self.stack.reads))
         self.checked_at[block] = self.checked
+        self.written = set(self.written_before[block])
 
     def terminate(self, terminator: Terminator, out: Lines) -> None:
         """End a block, with blocks between that and those which have another count."""
@@ -192,11 +199,13 @@ class RegionLowering(FunctionLowering):
 
     def state_pointer(self, offset: int, type: Type, result: str, out: Lines) -> str:
         if offset in self.cells:
-            return f"%cell{offset}"
+            return f"%slot{offset}" if offset in self.left and offset not in self.written else f"%cell{offset}"
         return super().state_pointer(offset, type, result, out)
 
     def lower(self, value: Value, out: Lines) -> None:
         name = value.op.name
+        if name == "put":
+            self.written.add(value.imm)
         if name == "count" and not self.exact and self.block not in self.counts.loops:
             self.counted += int(value.imm)
         elif name == "count":
@@ -220,16 +229,12 @@ class RegionLowering(FunctionLowering):
             return self.unchecked_pointer(address, result, out)
         assert root is not None
         self.checked.add(root)
-        if not self.exact:
-            near = displaced(value.args[0])
-            return self.checked_pointer(
-                value, address, result, write, out, None if near is None else (operand(near[0]), near[1])
-            )
-        label = f"checked{value.id}"
-        out.append(f"{result}.in = icmp ult i64 {address}, {1 << WINDOW_BITS}")
-        out += [f"br i1 {result}.in, label %{label}, label %{self._guard(value)}, !prof !0", f"{label}:"]
-        self.current = label
-        return self.unchecked_pointer(address, result, out)
+        near = displaced(value.args[0])
+        checked = (address, 0) if near is None else (operand(near[0]), near[1])
+        return self.checked_pointer(value, address, result, write, out, checked)
+
+    def outside_window(self, value: Value, checked: str, displacement: int, write: bool) -> str:
+        return self._guard(value) if self.exact else super().outside_window(value, checked, displacement, write)
 
     def _is_near_code(self, address: Value) -> bool:
         """Whether an address lies near code of the region, which lies in the window."""
@@ -266,7 +271,7 @@ class RegionLowering(FunctionLowering):
         form = self._form(value.type, value, out)
         if form is not None:
             label = f"loaded{value.id}"
-            out += guarded_load(form, value.type, f"{result}.m", result, label, self._guard(value))
+            out += guarded_load(form, value.type, self._place(value, result), result, label, self._guard(value))
             self.current = label
         return form is not None
 
@@ -275,9 +280,14 @@ class RegionLowering(FunctionLowering):
         form = self._form(type, value, out)
         if form is not None:
             label = f"stored{value.id}"
-            out += guarded_store(form, type, f"{result}.m", source, result, label, self._guard(value))
+            out += guarded_store(form, type, self._place(value, result), source, result, label, self._guard(value))
             self.current = label
         return form is not None
+
+    def _place(self, value: Value, result: str) -> Place:
+        """Where an access goes that `guest_pointer` has been asked for."""
+        near = displaced(value.args[0])
+        return Place(f"{result}.m") if near is None else Place(operand(near[0]), near[1])
 
     def _form(self, type: Type, value: Value, out: Lines) -> Form | None:
         """How a guarded access moves a type; None, with the shadows written back, if it cannot be guarded."""
