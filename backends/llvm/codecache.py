@@ -49,7 +49,7 @@ class CodeCacheFull(CodeCacheError):
 class CodeCache:
     """Executable memory of `capacity` bytes (rounded up to pages), handed out first-fit. Safe to use from threads.
 
-    Images lie on lines. Those with a table of faults, which is found by page, and files have pages for themselves.
+    Images lie on lines; files have pages for themselves.
     """
 
     def __init__(self, capacity: int = 256 << 20) -> None:
@@ -62,10 +62,10 @@ class CodeCache:
         self._images_in: Counter[int] = Counter()  # address of a page -> how many images have a part of it
         self._free: list[tuple[int, int]] = [(self.base, self.capacity)]  # (address, bytes), sorted, never adjacent
         self._used = 0
-        # Where the table of faults lies of the image that has a page. What is not touched costs nothing.
-        self._faults = mmap.mmap(-1, self.capacity // PAGE * 8, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        # Where the table of faults lies of the image that has a line. What is not touched costs nothing.
+        self._faults = mmap.mmap(-1, self.capacity // LINE * 8, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self.faults = ctypes.addressof(ctypes.c_char.from_buffer(self._faults))
-        """The address of a table with 8 bytes a page: that of the table of faults for code there, or 0."""
+        """The address of a table with 8 bytes a line: that of the table of faults for code there, or 0."""
 
     @property
     def used(self) -> int:
@@ -81,7 +81,7 @@ class CodeCache:
             return self._add_parts(image)
         length = room_for(image)
         with _lock:
-            address = self._reserve(length, PAGE if image.faults else max(image.alignment, LINE))
+            address = self._reserve(length, max(image.alignment, LINE))
             ctypes.memmove(address, image.code, len(image.code))
             if image.faults:
                 self._note_faults(address, length, address + image.faults)
@@ -106,6 +106,9 @@ class CodeCache:
                 _DISPLACEMENT.pack_into(code, site, displacement + (further if site < image.cold else -further))
             ctypes.memmove(address, bytes(code[: image.cold]), image.cold)
             ctypes.memmove(apart, bytes(code[image.cold :]), len(code) - image.cold)
+            if image.faults:
+                for part in (address, apart):
+                    self._note_faults(part, self._lengths[part], apart + image.faults - image.cold)
             return address
 
     def _reserve(self, length: int, alignment: int, *, last: bool = False) -> int:
@@ -205,9 +208,9 @@ class CodeCache:
         return f"CodeCache({len(self._lengths)} images, {self._used:#x} of {self.capacity:#x} bytes at {self.base:#x})"
 
     def _note_faults(self, address: int, length: int, table: int) -> None:
-        first, pages = (address - self.base) // PAGE, length // PAGE
-        if table or any(self._faults[8 * first : 8 * (first + pages)]):
-            self._faults[8 * first : 8 * (first + pages)] = table.to_bytes(8, "little") * pages
+        first, lines = (address - self.base) // LINE, length // LINE
+        if table or any(self._faults[8 * first : 8 * (first + lines)]):
+            self._faults[8 * first : 8 * (first + lines)] = table.to_bytes(8, "little") * lines
 
     def _take(self, length: int, alignment: int, *, last: bool = False) -> int:
         """Room in the first free stretch that has it, or at the end of the last."""
@@ -258,7 +261,7 @@ def room_for(image: Image) -> int:
     """Bytes that an image takes."""
     if image.cold:
         return _lines(image.cold) + _lines(len(image.code) - image.cold)
-    return _pages(len(image.code)) if image.faults else _lines(len(image.code))
+    return _lines(len(image.code))
 
 
 def _lines(length: int) -> int:

@@ -83,7 +83,7 @@ WINDOW_BASE: Final = _word()
 CODE_BEGIN: Final = _word()
 CODE_END: Final = _word()
 CODE_FAULTS: Final = _word()
-"""Table of the tables of faults, by page of code (`CodeCache.faults`)."""
+"""Table of the tables of faults, by line of code (`CodeCache.faults`)."""
 DECODING_PC: Final = _word()
 """Guest pc of the instruction being decoded, 0 otherwise: a fault in the decoder is one of fetching it."""
 DECODING_BLOCK: Final = _word()

@@ -107,8 +107,7 @@ class RegionLowering(FunctionLowering):
     def signature(self) -> str:
         words = 2 + len(self._exit_numbers)
         before = f"prefix [{words + words % 2} x i64] zeroinitializer"  # an even number: the code is to be aligned
-        # code with a table of faults, which is found by page, stays in one piece
-        profile = f" {PROFILED}" if uses("seldom-apart") and not self.exact else ""
+        profile = f" {PROFILED}" if uses("seldom-apart") else ""
         attributes = f"nounwind {PRESERVES_NOTHING} {before}{profile}"
         return f"define dso_local {CONVENTION} void @{self.name}{SIGNATURE} {attributes}"
 

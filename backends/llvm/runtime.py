@@ -19,6 +19,7 @@ from pathlib import Path
 from string import Template
 
 from metaphrase.backends.llvm import context as c
+from metaphrase.backends.llvm.codecache import LINE
 from metaphrase.backends.llvm.lower import CARRIED, CONVENTION, NOTHING, PRESERVES_NOTHING
 from metaphrase.ir import record as r
 from metaphrase.ir.layout import Layout
@@ -166,7 +167,7 @@ def source(layout: Layout) -> str:
             "signal",
             mark=c.ROOTS_MARK, threads=c.ROOT_THREADS, entries=c.ROOT_ENTRIES, previous=c.ROOT_PREVIOUS,
             begin=c.CODE_BEGIN, end=c.CODE_END, tables=c.CODE_FAULTS,
-            host_page_shift=_PAGE_SHIFT, window=c.WINDOW_BASE, address=c.FAULT_ADDRESS, host_pc=c.FAULT_HOST_PC,
+            line_shift=LINE.bit_length() - 1, window=c.WINDOW_BASE, address=c.FAULT_ADDRESS, host_pc=c.FAULT_HOST_PC,
             write=c.FAULT_WRITE, reason=c.EXIT_REASON, FAULT=c.Reasons.FAULT, FLOAT=c.FLOAT_FAULT, slot=c.RETURN_SLOT,
             pages=c.CODE_PAGES, pages_mask=c.CODE_PAGES_MASK, dirty=c.DIRTY_PAGES, dirty_head=c.DIRTY_HEAD,
             dirty_mask=c.DIRTY_LENGTH - 1, interrupt=c.INTERRUPT, page_shift=_PAGE_SHIFT, decoding=c.DECODING_PC,

@@ -15,9 +15,9 @@ from pathlib import Path
 import llvmlite.binding as llvm
 import pytest
 
-from metaphrase.backends.llvm.codecache import CodeCache, CodeCacheError, CodeCacheFull
+from metaphrase.backends.llvm.codecache import LINE, CodeCache, CodeCacheError, CodeCacheFull
 from metaphrase.backends.llvm.compile import compile_text
-from metaphrase.backends.llvm.guarded import form_of, guarded_load
+from metaphrase.backends.llvm.guarded import Place, form_of, guarded_load
 from metaphrase.backends.llvm.objects import PAGE, Image, LinkError, link
 from metaphrase.ir.types import I64
 
@@ -158,8 +158,8 @@ def test_vector_constants_keep_their_alignment(cache: CodeCache) -> None:
 
 
 def test_the_table_of_faults(cache: CodeCache) -> None:
-    """It says where each guarded access lies and where it goes on, at any address, and is found by any page of code."""
-    load = guarded_load(form_of(I64, avx=False), I64, "%p", "%v", "done", "fault")  # type: ignore[arg-type]
+    """It says where each guarded access lies and where it goes on, at any address, and is found by any line of code."""
+    load = guarded_load(form_of(I64, avx=False), I64, Place("%p"), "%v", "done", "fault")  # type: ignore[arg-type]
     padding = "\n".join(['call void asm sideeffect ".fill 3000, 1, 0x90", ""()'] * 3)
     image = link([compile_object(f"""
 define i64 @guarded(ptr %p) nounwind {{
@@ -168,16 +168,17 @@ define i64 @guarded(ptr %p) nounwind {{
   ret i64 %v
 fault:
   ret i64 77
-}}""")])
+}}
+!0 = !{{!"branch_weights", i32 100000, i32 1}}""")])
     [to_access, to_resume, end] = struct.unpack_from("<iii", image.code, image.faults)
     access, resume = image.faults + to_access, image.faults + 4 + to_resume
     assert image.code[access] == 0x65, "a GS prefix"
     assert image.code[resume : resume + 5] == b"\xb8\x4d\0\0\0", "mov eax, 77"
     assert end == 0 and len(image.code) == image.faults + 12
     base = cache.add(image)
-    page = (base - cache.base) // PAGE
-    words = (ctypes.c_uint64 * (page + 4)).from_address(cache.faults)
-    assert list(words[page : page + 4]) == [base + image.faults] * 3 + [0]
+    first, lines = (base - cache.base) // LINE, len(image.code) // LINE + 1
+    words = (ctypes.c_uint64 * (first + lines + 1)).from_address(cache.faults)
+    assert list(words[first:]) == [base + image.faults] * lines + [0]
     cache.release(base)
     assert not any(words)
 
@@ -283,9 +284,6 @@ def test_images_lie_close_together(cache: CodeCache) -> None:
     aligned = cache.add(Image(b"\xc3", {}, 256))
     assert aligned % 256 == 0
     assert cache.add(small) == second
-    with_faults = cache.add(Image(bytes([0xC3]) * 100, {}, 16, 96))
-    assert with_faults % PAGE == 0
-    assert cache.add(small) // PAGE != with_faults // PAGE
 
 
 _SELDOM = """
@@ -327,6 +325,33 @@ def test_what_is_seldom_run_lies_apart(cache: CodeCache) -> None:
     cache.release(first)
     cache.release(second)
     assert cache.used == 0
+
+
+def test_the_table_of_faults_of_code_in_two_parts(cache: CodeCache) -> None:
+    """An access that is run often goes on, if it faults, where code lies apart that is seldom run."""
+    load = guarded_load(form_of(I64, avx=False), I64, Place("%p", 8), "%v", "done", "fault")  # type: ignore[arg-type]
+    image = link([compile_text(f"""
+define i64 @guarded(i64 %p) nounwind !prof !1 {{
+{chr(10).join(load)}
+  ret i64 %v
+fault:
+  ret i64 77
+}}
+!0 = !{{!"branch_weights", i32 100000, i32 1}}
+!1 = !{{!"function_entry_count", i64 1000}}""")])
+    assert 0 < image.cold < image.faults
+    cache.add(image)
+    base = cache.add(image)
+    lines = (ctypes.c_uint64 * (cache.capacity // LINE)).from_address(cache.faults)
+    table = lines[(base - cache.base) // LINE]
+    assert table in range(cache.base + cache.capacity // 2, cache.base + cache.capacity)
+    assert lines[(table - cache.base) // LINE] == table, "that part has it too"
+    to_access, to_resume, end = struct.unpack("<iii", ctypes.string_at(table, 12))
+    assert ctypes.string_at(table + to_access, 5) == b"\x65\x48\x8b\x47\x08" and end == 0, "mov rax, gs:[rdi + 8]"
+    assert base <= table + to_access < base + image.cold
+    assert ctypes.string_at(table + 4 + to_resume, 5) == b"\xb8\x4d\0\0\0", "mov eax, 77"
+    cache.release(base)
+    assert not lines[(table - cache.base) // LINE]
 
 
 def test_a_part_that_finds_no_room_leaves_nothing(cache: CodeCache) -> None:

@@ -38,8 +38,8 @@ guest:
   %tables.p = getelementptr i8, ptr %state, i64 ${tables}
   %tables = load ptr, ptr %tables.p
   %distance = sub i64 %rip, %begin
-  %code.page = lshr i64 %distance, ${host_page_shift}
-  %table.p = getelementptr ptr, ptr %tables, i64 %code.page
+  %code.line = lshr i64 %distance, ${line_shift}
+  %table.p = getelementptr ptr, ptr %tables, i64 %code.line
   %table = load ptr, ptr %table.p
   %has.table = icmp ne ptr %table, null
   br i1 %has.table, label %guarded, label %unguarded
