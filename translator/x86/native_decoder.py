@@ -150,7 +150,7 @@ def build(tables: Tables) -> Function:
             lambda: m.poke_field(r.REGISTERS + 2, _register_offset(m, _fact(facts, 4), rm.get(), rex), I16),
         )
     with m.if_(vector_index):
-        target, mask = ((local.get() << 6) + s.XMM[0] for local in (reg, vex_register))
+        target, mask = ((local.get() << 4) + s.XMM[0] for local in (reg, vex_register))
         with m.if_(target.eq(mask) | index.get().eq(target) | index.get().eq(mask)):
             m.fail()
     _absolute_operand(m, facts, short_address, memory, displacement)
@@ -172,7 +172,7 @@ def build(tables: Tables) -> Function:
     immediate = _immediate(m, facts, size, narrow)
     is_is4 = _fact(facts, 2).eq(IMMEDIATES["is4"])
     last_register = immediate.get().lshr(4) & (15 if m.mode.is_long else 7)
-    m.poke_field(r.REGISTERS + 14, is_is4.select((last_register << 6) + s.XMM[0], 0), I16)
+    m.poke_field(r.REGISTERS + 14, is_is4.select((last_register << 4) + s.XMM[0], 0), I16)
     following = m.cursor.get()
     length = following - m.start
     with m.if_(m.const(LONGEST, 64).ult(length)):
@@ -302,7 +302,7 @@ def _register_offset(m: _Writer, register_class: Value, number: Value, rex: Loca
     general = (number << 3) + s.GPR[0]
     high = rex.get().eq(0) & (number - 4).ult(4)
     byte = high.select(general - 31, general)
-    vector = (number << 6) + s.XMM[0]
+    vector = (number << 4) + s.XMM[0]
     offset = register_class.eq(1).select(general, number)
     offset = register_class.eq(2).select(byte, offset)
     offset = register_class.eq(4).select(((number & 7) << 4) + s.X87[0], offset)
@@ -322,7 +322,7 @@ def _memory_operand(m: _Writer, modrm: Local, rex: Local, vector_index: Value, m
         sib = m.variable(m.fetch(1, signed=False))
         number = (sib.get().lshr(3) & 7) | (rex.get() & 2) << 2
         with m.if_(vector_index):
-            index.set((number << 6) + s.XMM[0])
+            index.set((number << 4) + s.XMM[0])
             scale.set(sib.get().lshr(6))
         with m.if_(~vector_index & number.ne(4)):
             index.set((number << 3) + s.GPR[0])

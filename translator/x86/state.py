@@ -45,10 +45,11 @@ LAYOUT.add("fsw", I16)
 LAYOUT.add("ftw", I16)
 """The x87 tag word, abridged as FXSAVE stores it: one bit a physical register, set if not empty."""
 XMM: Final[list[int]] = []
-for _number in range(16):  # 64 bytes apart, for a vector length to come
-    XMM.append(LAYOUT.add(f"xmm{_number}", vector(I64, 2), align=64))
+for _number in range(16):
+    XMM.append(LAYOUT.add(f"xmm{_number}", vector(I64, 2), align=16 if _number else 64))
+for _number in range(16):  # close together: VZEROUPPER clears them all, which every vectorised string function does
     LAYOUT.add(f"ymm{_number}h", vector(I64, 2))
-YMM_HIGH: Final = 16
+YMM_HIGH: Final = 256
 """How far the high half of a YMM register lies behind the XMM register."""
 XCR0_X87, XCR0_SSE, XCR0_AVX = 1, 2, 4
 """Components of XSAVE's state."""
