@@ -56,6 +56,8 @@ class Layout:
         self.stack_pointer: Slot | None = None
         """The slot that points at the stack, below which nobody else writes."""
         self.deferred: Deferred | None = None
+        self.halves: list[tuple[int, int]] = []
+        """The offsets of slots that are the low and the high half of one register, 128 bits each."""
         self.slots: dict[str, Slot] = {}
         self._owner: dict[int, Slot] = {}
 

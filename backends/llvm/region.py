@@ -30,6 +30,7 @@ from metaphrase.backends.llvm.lower import (
     ModuleWriter,
 )
 from metaphrase.backends.llvm.near_stack import NearStack
+from metaphrase.backends.llvm.pairs import Pairs
 from metaphrase.backends.llvm.profile import PROFILED, RARELY, branch_weights, is_rare
 from metaphrase.backends.llvm.pure import Lines, llvm_type, operand
 from metaphrase.ir import record
@@ -42,6 +43,8 @@ from metaphrase.ir.window import SMALL, WINDOW_BITS, displaced, large_part
 from metaphrase.translator.mechanisms import uses
 
 _BASE_NAME = re.compile(r"%base\b(?!\.)")
+_WHOLE = "<4 x i64>"
+"""The type of a cell that holds both halves of a register."""
 _REASON = 2
 """What a way out does that is seldom taken: as `RARELY` has it, or (this and above) leave for a reason."""
 
@@ -76,6 +79,7 @@ class RegionLowering(FunctionLowering):
         for effect in (effect for block in function.blocks for effect in block.effects):
             if effect.op.name in ("get", "put") and effect.imm in self.carried.keys() - self.cells.keys():
                 raise MetaphraseError(f"{name}: a carried register is accessed in part: {effect!r}")
+        self.pairs = Pairs(function, self.cells)
         self.dirty_before, self.dirty = dirty_cells(function, self.cells)
         self.written_before = {
             block: frozenset[int]().union(*(self.dirty[each] for each in self.dominators.predecessors[block]))
@@ -113,8 +117,16 @@ class RegionLowering(FunctionLowering):
 
     def entry(self) -> Lines:
         out: Lines = ["%counted = alloca i64", "store i64 0, ptr %counted"]
-        for kind in ("cell", "shadow") if self.exact else ("cell",):  # LLVM makes values of those in the first block
-            out += [f"%{kind}{slot.offset} = alloca {llvm_type(slot.type)}" for slot in self.cells.values()]
+        together = {*self.pairs.halves, *self.pairs.halves.values()}
+        for slot in self.cells.values():  # LLVM makes values of those in the first block
+            text = llvm_type(slot.type)
+            if slot.offset not in together:
+                out.append(f"%cell{slot.offset} = alloca {text}")
+            if self.exact:
+                out.append(f"%shadow{slot.offset} = alloca {text}")
+        for low, high in self.pairs.halves.items():
+            out += [f"%whole{low} = alloca {_WHOLE}", f"%cell{low} = getelementptr i8, ptr %whole{low}, i64 0"]
+            out.append(f"%cell{high} = getelementptr i8, ptr %whole{low}, i64 16")
         if self.exact:
             out += ["%checkpoint = alloca i64", "store i64 0, ptr %checkpoint"]
             out += ["%checkpoint.counted = alloca i64", "store i64 0, ptr %checkpoint.counted"]
@@ -212,12 +224,23 @@ class RegionLowering(FunctionLowering):
             out.append(f"{before} = load i64, ptr %counted")
             out.append(f"{after} = add i64 {before}, {value.imm}")
             out.append(f"store i64 {after}, ptr %counted")
+        elif value.id in self.pairs.reads:
+            whole = f"%v{self.pairs.reads[value.id].id}.whole"
+            out.append(f"%v{value.id} = bitcast {_WHOLE} {whole} to {llvm_type(value.type)}")
+        elif value.id in self.pairs.writes:
+            written, low = self.pairs.writes[value.id], self.pairs.low_half(value.imm)
+            whole = self.fresh("w")
+            out.append(f"{whole} = bitcast {llvm_type(written.type)} {operand(written)} to {_WHOLE}")
+            out.append(f"store {_WHOLE} {whole}, ptr %whole{low}, align 16")
         elif name == "poll":
             self._poll(value, out)
         elif name == "checkpoint":
             self._checkpoint(value, out)
         else:
             super().lower(value, out)
+            if value.id in self.pairs.read_at:
+                low = value.imm if value.imm in self.pairs.halves else self.pairs.low_half(value.imm)
+                out.append(f"%v{value.id}.whole = load {_WHOLE}, ptr %whole{low}, align 16")
 
     def guest_pointer(self, value: Value, address: str, result: str, write: bool, out: Lines) -> str:
         """A pointer into the window, checked unless it is near an address that was checked on every way here, near the

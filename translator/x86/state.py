@@ -50,6 +50,7 @@ for _number in range(16):
 for _number in range(16):  # close together: VZEROUPPER clears them all, which every vectorised string function does
     LAYOUT.add(f"ymm{_number}h", vector(I64, 2))
 YMM_HIGH: Final = 256
+LAYOUT.halves += [(offset, offset + YMM_HIGH) for offset in XMM]
 """How far the high half of a YMM register lies behind the XMM register."""
 XCR0_X87, XCR0_SSE, XCR0_AVX = 1, 2, 4
 """Components of XSAVE's state."""
