@@ -25,7 +25,7 @@ from metaphrase.reference import lift
 from metaphrase.show import MimeBundle, Text, columns, preformatted, section, table
 from metaphrase.translator.emitter import Parameters
 from metaphrase.translator.engine.regions import Region, RegionBuilder
-from metaphrase.translator.engine.selection import GuestBlock, Way, select
+from metaphrase.translator.engine.selection import Facts, GuestBlock, select
 from metaphrase.translator.guest import Decoded, DecodeError, Description, Guest
 
 Fetch = Callable[[int, int], bytes]
@@ -218,9 +218,8 @@ class Translation(Lowered):
     def __init__(self, guest: Guest, fetch: Fetch, address: int, *, single: bool = False) -> None:
         self.guest, self.address = guest, address
         self._fetch, self._single = fetch, single
-        self.leaves: dict[int, bool] = {}
-        self.ways: dict[int, list[Way]] = {}
-        """What the region's builder has found out of functions that are called."""
+        self.facts = Facts()
+        """What the region's builder has found out."""
 
     @cached_property
     def blocks(self) -> list[Instructions]:
@@ -268,6 +267,10 @@ class Translation(Lowered):
             return None
         found = decode_block(self.guest, self._fetch, pc)
         return GuestBlock(pc, 0, found, found[-1].next_pc) if found else None
+
+    def read(self, address: int, length: int) -> bytes:
+        """See `Blocks`."""
+        return self._fetch(address, length)
 
     def runs(self, pc: int) -> int | None:
         """See `Blocks`: nothing has been run."""

@@ -32,7 +32,8 @@ def test_whole_and_in_part() -> None:
 def test_what_is_taken_for_one() -> None:
     code = mp.code("x86_64", asm="again: vpaddq ymm0, ymm0, ymm1; vpaddq xmm2, xmm2, xmm1; dec rdi; jne again")
     function = code.optimised_ir
-    offset = {name: function.layout[name].offset for name in ("xmm0", "ymm0h", "xmm1", "ymm1h", "xmm2", "ymm2h")}
+    layout = code.guest.layout
+    offset = {name: layout[name].offset for name in ("xmm0", "ymm0h", "xmm1", "ymm1h", "xmm2", "ymm2h")}
     pairs = Pairs(function, set(offset.values()))
     assert pairs.halves == {offset["xmm0"]: offset["ymm0h"], offset["xmm1"]: offset["ymm1h"]}
     assert len(pairs.reads) == 2 and len(pairs.writes) == 1

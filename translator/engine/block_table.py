@@ -29,6 +29,8 @@ class BlockTable:
         self._symbols = runtime.symbols
         self._pages = pages
         self._words = words
+        self._runs_before: dict[int, int] = {}
+        """By headers, how often blocks were run before they began to count again."""
         self.jump_caches: list[JumpCache] = []
         """One a hardware thread."""
 
@@ -71,8 +73,13 @@ class BlockTable:
         left = self._u64_at(header + record.DISPLACEMENT)
         return self._threshold - (left - (1 << 64) if left >> 63 else left)
 
+    def runs_in_all(self, header: int) -> int:
+        """How often tier 0 has run a block."""
+        return self._runs_before.get(header, 0) + self.runs(header)
+
     def count_again(self, header: int) -> None:
         """Let a block become hot once more."""
+        self._runs_before[header] = self.runs_in_all(header)
         self.arena.put_u64(header - self.arena.address + record.DISPLACEMENT, self._threshold)
 
     def is_region(self, header: int) -> bool:
@@ -100,6 +107,7 @@ class BlockTable:
         """Forget all blocks."""
         self.arena.zero()
         self.lookup.zero()
+        self._runs_before.clear()
         for jumps in self.jump_caches:
             jumps.clear()
         self._words.put_u64(c.ARENA_NEXT, self.first)

@@ -35,6 +35,8 @@ class RegionBuilder:
         self.emitter.defers = guest.layout.deferred is not None and uses("deferred-flags")
         self.entry = self.emitter.block
         self.heads: dict[int, Block] = {}
+        self.cases: dict[Block, list[int]] = {}
+        """By blocks that end in a jump by a table, where that often goes."""
         self.backward: dict[Block, int] = {}
         """Blocks that end in a jump or call to a lower address, and that."""
 
@@ -71,6 +73,8 @@ class RegionBuilder:
                 offset = direct_offset(end.args[0])
                 if offset is not None and self._address(offset) <= block.pc:
                     self.backward[made] = self._address(offset)
+                elif offset is None and block.pc in self.selection.cases:
+                    self.cases[made] = self.selection.cases[block.pc]
 
     def _address(self, offset: int) -> int:
         return (self.origin + offset) & (1 << 64) - 1
@@ -91,13 +95,15 @@ class RegionBuilder:
                 elif block.runs is None:
                     block.runs = self.source.runs(pc)
             elif end.imm == "return" and uses("returns"):
-                self._guess(block, end.args[0], [pc for pc in self.selection.returns if pc in self.heads])
+                self._guess(block, end.args[0], self.selection.returns)
+            elif block in self.cases:
+                self._guess(block, end.args[0], self.cases[block])
 
     def _guess(self, block: Block, target: Value, likely: list[int]) -> None:
         """Compare an unknown target with blocks of the region before it is left."""
         base = self.function.pure(OPS["base"], target.type, ())
         leave = block.terminator
-        for pc in likely:
+        for pc in (pc for pc in likely if pc in self.heads):
             missed = self.function.block()
             hit = target.eq(base + (pc - self.origin))
             block.terminator = Terminator(OPS["branch"], (hit,), (self.heads[pc], missed))

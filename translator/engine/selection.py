@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from metaphrase.backends.llvm.region import direct_offset
@@ -16,6 +16,7 @@ from metaphrase.ir.graph import Block, Function, Terminator
 from metaphrase.ir.ops import OPS
 from metaphrase.ir.schedule import Dominators, reverse_postorder
 from metaphrase.translator.emitter import Constants
+from metaphrase.translator.engine.jump_tables import jump_table
 from metaphrase.translator.guest import Decoded, Guest
 from metaphrase.translator.mechanisms import uses
 
@@ -23,6 +24,12 @@ MAX_BLOCKS = 48
 MAX_INSTRUCTIONS = 400
 MAX_GUESSES = 3
 """Blocks of the region that a return's target is compared with before the region is left."""
+MAX_CASES = 8
+"""Blocks that the target of a jump by a table is compared with."""
+SELDOM = 16
+"""One of so many jumps at least goes to each of them."""
+FROM_ELSEWHERE = 3
+"""How often the targets of a table are run, at most, for each jump by it: with more, they have other ways to them."""
 MAX_LEAF = 24
 """Instructions of a function that is taken into the regions of its callers, with those that it calls itself."""
 MAX_STUB = 3
@@ -49,13 +56,27 @@ class GuestBlock:
     ends_illegal: bool = False
 
 
+@dataclass(slots=True)
+class Facts:
+    """What builders have found out of code, as far as they wanted to know, by the addresses of blocks."""
+
+    leaves: dict[int, bool] = field(default_factory=dict)
+    """Whether functions are small and call nothing."""
+    ways: dict[int, list[Way]] = field(default_factory=dict)
+    """Where blocks go on."""
+    tables: dict[int, list[int]] = field(default_factory=dict)
+    """Where jumps by a table may lead; nowhere known, if there is none."""
+
+    def clear(self) -> None:
+        """Forget it all: code has changed."""
+        for known in (self.leaves, self.ways, self.tables):
+            known.clear()
+
+
 class Blocks(Protocol):
     """Where a builder finds the translated blocks."""
 
-    leaves: dict[int, bool]
-    """Functions by address: whether they are small and call nothing, as far as was asked."""
-    ways: dict[int, list[Way]]
-    """Where blocks go on, by their address, as far as was asked."""
+    facts: Facts
 
     def block(self, pc: int, *, first: bool) -> GuestBlock | None:
         """The block that starts at a guest address, if it is translated and warm (or `first`)."""
@@ -69,13 +90,20 @@ class Blocks(Protocol):
     def is_entry(self, pc: int) -> bool:
         """Whether a region begins at a guest address."""
 
+    def read(self, address: int, length: int) -> bytes:
+        """Guest memory; less of it, or nothing, where not so much can be read."""
+
 
 @dataclass(slots=True)
 class Selection:
-    """The blocks of a region, the entry first, and those among them that its returns are guessed to go to."""
+    """The blocks of a region, the entry first, and those among them that its returns are guessed to go to.
+
+    Those that jumps by tables are guessed to go to are known for each jump, by the address of its block.
+    """
 
     blocks: list[GuestBlock]
     returns: list[int]
+    cases: dict[int, list[int]]
 
     @property
     def entry(self) -> int:
@@ -108,6 +136,8 @@ class _Selector:
         self.instructions = 0
         self.return_points: dict[int, int | None] = {}
         """Where calls return to, and what they call where that is known."""
+        self.cases: dict[int, list[int]] = {}
+        """By blocks that end in a jump by a table, where they often go."""
         self.is_leaf = True
         self.ends_at_entries = False
 
@@ -172,7 +202,27 @@ class _Selector:
                 targets.append(target)
             elif transfer == "jump":
                 self.is_leaf = False
+                self.cases[block.pc] = self.likely(block)
+                targets += self.cases[block.pc]
         return targets
+
+    def likely(self, block: GuestBlock) -> list[int]:
+        """Where the jump at the end of a block often goes, by the table that it takes its targets from; the most
+        frequent first. Nowhere, if others jump there by far more often, as where each operation of an interpreter ends
+        in a jump to the next."""
+        if not uses("cases"):
+            return []
+        targets = self.source.facts.tables.get(block.pc)
+        if targets is None:
+            table = jump_table(self.guest, block.instructions)
+            targets = [] if table is None else table.targets(self.source.read)
+            self.source.facts.tables[block.pc] = targets
+        runs = {target: count for target in targets if (count := self.source.runs(target))}
+        here = self.source.runs(block.pc) or 0
+        if sum(runs.values()) > here * FROM_ELSEWHERE:
+            return []
+        often = [target for target, count in runs.items() if count * SELDOM >= here]
+        return sorted(often, key=lambda target: -runs[target])[:MAX_CASES]
 
     def is_stub(self, target: int) -> bool:
         """Whether the block at a guest address does no more than jump on to where a table says, as those of a procedure
@@ -186,12 +236,12 @@ class _Selector:
 
     def small_leaf(self, target: int) -> bool:
         """Whether the function at a guest address is small, has run, calls none but such, and jumps nowhere unknown."""
-        known = self.source.leaves.get(target) if uses("leaves") else False
+        known = self.source.facts.leaves.get(target) if uses("leaves") else False
         if known is None:
-            self.source.leaves[target] = False  # until it is known: a function may call itself
+            self.source.facts.leaves[target] = False  # until it is known: a function may call itself
             trial = _Selector(self.guest, self.source, [target], MAX_LEAF)
             known = trial.collect(target) and trial.is_leaf and bool(trial.found)
-            self.source.leaves[target] = known
+            self.source.facts.leaves[target] = known
         return known
 
     def selection(self, hot: int) -> Selection:
@@ -218,12 +268,12 @@ class _Selector:
                 if fewest < 0 or edges < fewest:
                     order, fewest = reached, edges
         at = {block: pc for pc, block in blocks.items()}
-        return Selection([self.found[at[block]] for block in order], returns)
+        return Selection([self.found[at[block]] for block in order], returns, self.cases)
 
 
 def ways(guest: Guest, source: Blocks, block: GuestBlock) -> list[Way]:
     """Where a block goes on: its last instruction is lifted for that, once."""
-    known = source.ways.get(block.pc)
+    known = source.facts.ways.get(block.pc)
     if known is None:
         last = block.instructions[-1]
         function = Function("end", guest.layout, simplify=simplify)
@@ -237,7 +287,7 @@ def ways(guest: Guest, source: Blocks, block: GuestBlock) -> list[Way]:
                 offset = direct_offset(end.args[0])
                 target = None if offset is None else (block.pc + offset) & (1 << 64) - 1
                 known.append(Way(str(end.imm), target))
-        source.ways[block.pc] = known
+        source.facts.ways[block.pc] = known
     return known
 
 

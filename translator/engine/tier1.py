@@ -10,6 +10,7 @@ import threading
 import time
 from bisect import bisect_left, insort
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,11 +22,12 @@ from metaphrase.backends.llvm.lower import ModuleWriter
 from metaphrase.backends.llvm.objects import Image, link
 from metaphrase.backends.llvm.region import RegionLowering
 from metaphrase.ir import passes, record
+from metaphrase.ir.errors import MetaphraseError
 from metaphrase.translator.engine.host_memory import HostBlock
 from metaphrase.translator.engine.native import code_cache
 from metaphrase.translator.engine.region_store import Compiled, RegionStore, digest_of
 from metaphrase.translator.engine.regions import Region, RegionBuilder
-from metaphrase.translator.engine.selection import GuestBlock, Way, select, ways
+from metaphrase.translator.engine.selection import Facts, GuestBlock, Way, select, ways
 from metaphrase.translator.engine.statistics import StageClock
 from metaphrase.translator.mechanisms import uses
 
@@ -112,13 +114,12 @@ class Tier1:
         self.changed: list[tuple[int, int]] = []
         """Ranges of pages that were forgotten since the region was begun that is being compiled."""
         self.looked_at: set[int] = set()
-        """Pages of blocks that were asked for: what is known of them may stand in `leaves` and `ways`."""
+        """Pages of blocks that were asked for: what is known of them may stand in `facts`."""
         self.exact = False
         """Whether the region that is being compiled is exact."""
         self.thread: threading.Thread | None = None
         self.stopping = False
-        self.leaves: dict[int, bool] = {}
-        self.ways: dict[int, list[Way]] = {}
+        self.facts = Facts()
         self.deferred: dict[int, int] = {}
         """Blocks that became hot though regions had them already, and how many those were then."""
         self.waiting: dict[int, int] = {}
@@ -198,7 +199,7 @@ class Tier1:
             header = other
 
     def _ways(self, header: int) -> list[Way]:
-        known = self.ways.get(self.owner.blocks.record_pc(header))
+        known = self.facts.ways.get(self.owner.blocks.record_pc(header))
         if known is None:
             block = self.owner.blocks.block_at(header)
             known = ways(self.owner.guest, self, block) if block is not None else []
@@ -312,7 +313,7 @@ class Tier1:
     def runs(self, pc: int) -> int | None:
         """How often tier 0 has run a block (see `selection.Blocks`)."""
         header = self.owner.blocks.find(pc)
-        return self.owner.blocks.runs(header) if header else None
+        return self.owner.blocks.runs_in_all(header) if header else None
 
     def is_warm(self, pc: int) -> bool:
         """Whether a block has run often enough (see `selection.Blocks`)."""
@@ -323,6 +324,15 @@ class Tier1:
         """Whether a region begins at a guest address (see `selection.Blocks`)."""
         header = self.owner.blocks.find(pc)
         return header != 0 and self.owner.blocks.is_region(header)
+
+    def read(self, address: int, length: int) -> bytes:
+        """Guest memory (see `selection.Blocks`)."""
+        found = b""
+        with suppress(MetaphraseError):
+            while len(found) < length:
+                at = address + len(found)
+                found += self.store.code(at, min(length - len(found), -at % _PAGE or _PAGE))
+        return found
 
     def _compile(self, region: Region, exact: bool, clock: StageClock) -> Compiled:
         statistics = self.owner.statistics
@@ -431,8 +441,8 @@ class Tier1:
                 while found := self.by_page.get(page):
                     self._drop(found[-1])
             if not self.looked_at.isdisjoint(pages):
-                for known in (self.leaves, self.ways, self.looked_at):
-                    known.clear()
+                self.facts.clear()
+                self.looked_at.clear()
 
     def _drop(self, one: Installed) -> None:
         """Take a region out of its place: nothing leads to it any more. Its records are not used again."""
@@ -462,8 +472,7 @@ class Tier1:
             self.exits.clear()
             self.by_page.clear()
             self.looked_at.clear()
-            self.leaves.clear()
-            self.ways.clear()
+            self.facts.clear()
             self.deferred.clear()
             self.waiting.clear()
             self.next_record = self.code_bytes = 0
