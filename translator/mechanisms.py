@@ -23,7 +23,7 @@ MECHANISMS: Final = {
     "leaves": "small functions that call none but such, taken into the regions of their callers",
     "stubs": "blocks that only jump to where a table says, taken into the regions of their callers",
     "returns": "returns compared with where the region's own calls return to",
-    "cases": "jumps by a table compared with where in the region that often leads",
+    "jump-tables": "jumps by a table compared with where in the region that often leads",
     "branch-weights": "branches weighted by how often tier 0 ran where they lead",
     "seldom-apart": "what a region seldom runs, placed apart from the rest",
     "left-in-state": "guest registers that only code outside of loops touches, left in the state",

@@ -210,7 +210,7 @@ class _Selector:
         """Where the jump at the end of a block often goes, by the table that it takes its targets from; the most
         frequent first. Nowhere, if others jump there by far more often, as where each operation of an interpreter ends
         in a jump to the next."""
-        if not uses("cases"):
+        if not uses("jump-tables"):
             return []
         targets = self.source.facts.tables.get(block.pc)
         if targets is None:

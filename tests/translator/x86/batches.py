@@ -39,7 +39,8 @@ _SLOTS: Final = [(LAYOUT[name].offset, np.array([s.flag_slots(flags)[name] for f
 _COMPARED: Final = np.zeros(_SIZE, np.uint8)
 """The bytes of the state that must be the same, whatever is undefined."""
 for _start, _end in (
-    (s.GPR[0], s.GPR[-1] + 8), (s.FS_BASE, s.ZERO_PC + 8), (s.XMM[0], s.XMM[-1] + 64), (s.X87[0], s.X87[-1] + 16),
+    (s.GPR[0], s.GPR[-1] + 8), (s.FS_BASE, s.ZERO_PC + 8), (s.XMM[0], s.XMM[-1] + s.YMM_HIGH + 16),
+    (s.X87[0], s.X87[-1] + 16),
     *((LAYOUT[name].offset, LAYOUT[name].end) for name in ("top", "fcw", "ftw")),
 ):  # fmt: skip
     _COMPARED[_start:_end] = 255
@@ -57,9 +58,8 @@ def _laid_out(blocks: Array) -> Array:
     words = blocks.view(np.uint64)
     out.view(np.uint64)[:, s.GPR[0] // 8 : s.GPR[-1] // 8 + 1] = words[:, _ORDER]
     out[:, s.FS_BASE : s.FS_BASE + 8], out[:, s.GS_BASE : s.GS_BASE + 8] = blocks[:, :8], blocks[:, 8:16]
-    vectors = out[:, s.XMM[0] : s.XMM[-1] + 64].reshape(count, 16, 64)
-    vectors[:, :, :16] = blocks[:, _VECTORS : _VECTORS + 256].reshape(count, 16, 16)
-    vectors[:, :, s.YMM_HIGH : s.YMM_HIGH + 16] = blocks[:, _HIGH : _HIGH + 256].reshape(count, 16, 16)
+    for at, held in ((s.XMM[0], _VECTORS), (s.XMM[0] + s.YMM_HIGH, _HIGH)):
+        out[:, at : at + 256] = blocks[:, held : held + 256]
     top = blocks[:, _IMAGE + 3] >> 3 & 7
     physical = (np.arange(8) - top[:, None]) % 8
     numbers = np.take_along_axis(blocks[:, _ST : _ST + 128].reshape(count, 8, 16), physical[:, :, None], 1)

@@ -192,12 +192,20 @@ def _ordinal(bits: int) -> int:
     return -magnitude if bits >> 79 else magnitude
 
 
+_LEAST_NORMAL: Final = 2.0**-126
+
+
 def close(wanted: int, got: int) -> bool:
-    """Whether each single of two vectors agrees within the error that RCPPS and RSQRTPS are allowed."""
+    """Whether each single of two vectors agrees within the error that RCPPS and RSQRTPS are allowed.
+
+    Of a number about 2^126, the reciprocal may be the least normal number or zero (SDM volume 2, RCPPS).
+    """
     pairs = zip(*(struct.unpack("<8f", value.to_bytes(32, "little")) for value in (wanted, got)), strict=True)
     singles = zip(*(struct.unpack("<8I", value.to_bytes(32, "little")) for value in (wanted, got)), strict=True)
     return all(
-        bits[0] == bits[1] or abs(value[0] - value[1]) <= 3 * 2**-12 * abs(value[0])
+        bits[0] == bits[1]
+        or abs(value[0] - value[1]) <= 3 * 2**-12 * abs(value[0])
+        or (0 in value and abs(value[0] - value[1]) <= (1 + 2**-11) * _LEAST_NORMAL and bits[0] >> 31 == bits[1] >> 31)
         for bits, value in zip(singles, pairs, strict=True)
     )
 
