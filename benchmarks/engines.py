@@ -16,6 +16,9 @@ COLD = "cold"
 """Both tiers, with a cache that is empty at each run."""
 IMPORT = "import"
 """The suite of imports, and the engine that imports."""
+FILLING = 6
+"""Runs that may be needed until nothing is left to compile: short ones end before all that is hot is compiled, and what
+one leaves in the cache changes what the next one finds hot."""
 CONTROLS = ("native", "qemu", "python")
 """Engines that no change of Metaphrase makes slower: if one is, the machine was."""
 
@@ -24,7 +27,7 @@ CONTROLS = ("native", "qemu", "python")
 class Engine:
     """A command prefix with its environment. `prepare` runs before each run, outside the measured time.
 
-    unmeasured    runs before the measured ones, to fill caches; the last of them leaves the statistics
+    unmeasured    runs before the measured ones, at most, to fill caches; the last of them leaves the statistics
     """
 
     name: str
@@ -66,22 +69,21 @@ def with_empty_cache(cache: Path) -> Engine:
 def without(mechanism: str, cache: Path) -> Engine:
     """Both tiers without one of the `translator.mechanisms`, with a cache of its own that is filled."""
     env = {"METAPHRASE_CACHE_DIR": str(cache / "warm"), mechanisms.VARIABLE: mechanism}
-    return metaphrase(f"without {mechanism}", "auto", env, unmeasured=2)
+    return metaphrase(f"without {mechanism}", "auto", env, unmeasured=FILLING)
 
 
 def kernel_engines(cache: Path) -> list[Engine]:
     env = {"METAPHRASE_CACHE_DIR": str(cache / "warm")}
-    return [*others(), metaphrase("tier 0", "0", env), metaphrase("auto", "auto", env)]
+    return [*others(), metaphrase("tier 0", "0", env), metaphrase("auto", "auto", env, unmeasured=FILLING)]
 
 
 def program_engines(cache: Path) -> list[Engine]:
-    """Both tiers also with an empty cache. What a first run leaves in it changes what a second one compiles, so two go
-    before the warm ones."""
+    """Both tiers also with an empty cache."""
     env = {"METAPHRASE_CACHE_DIR": str(cache / "warm")}
     return [
         *others(),
         metaphrase("tier 0", "0", env),
-        metaphrase("auto", "auto", env, unmeasured=2),
+        metaphrase("auto", "auto", env, unmeasured=FILLING),
         with_empty_cache(cache / "cold"),
     ]
 
@@ -91,7 +93,7 @@ def start_up_engines(cache: Path) -> list[Engine]:
     return [
         *others(),
         with_empty_cache(cache / "cold"),
-        metaphrase("warm", "auto", {"METAPHRASE_CACHE_DIR": str(cache / "warm")}, unmeasured=2),
+        metaphrase("warm", "auto", {"METAPHRASE_CACHE_DIR": str(cache / "warm")}, unmeasured=FILLING),
         metaphrase("no cache", "auto", {"METAPHRASE_CACHE_DIR": os.devnull, "METAPHRASE_CACHE": "off"}),
     ]
 

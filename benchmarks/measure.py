@@ -152,15 +152,18 @@ class Measurement:
         self.results[engine.name].scale = self.iterations / self.counts[engine.name]
 
     def warm_up(self, engine: Engine) -> None:
-        """The runs that are not measured. The last of them, whose caches are as they will be, leaves statistics."""
-        for left in reversed(range(engine.unmeasured)):
-            if left or not engine.gives_statistics:
+        """The runs that are not measured: until one of them finds nothing to compile any more, or as many as there may
+        be. The last of them, whose caches are as they will be, leaves statistics."""
+        for _ in range(engine.unmeasured):
+            if not engine.gives_statistics:
                 self.attempt(engine, "unmeasured")
                 continue
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / "statistics.json"
                 if self.attempt(engine, "unmeasured", path):
                     self.results[engine.name].statistics = read_statistics(path)
+                    if not self.results[engine.name].statistics.get("regions"):
+                        break
 
     def keep(self, engine: Engine, number: int) -> None:
         if sample := self.attempt(engine, f"run {number}"):

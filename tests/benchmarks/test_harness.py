@@ -90,17 +90,20 @@ def test_failures_say_what_happened(monkeypatch: pytest.MonkeyPatch) -> None:
         run_once(["/bin/sleep", "20"], {})
 
 
-def test_statistics_are_of_the_last_unmeasured_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("most", "runs"), [(2, 2), (6, 3)])
+def test_statistics_are_of_the_last_unmeasured_run(tmp_path: Path, most: int, runs: int) -> None:
+    """There are no more of these once one has nothing to compile, here the third."""
     script = tmp_path / "engine"
     log = tmp_path / "log"
     script.write_text(
         f"#!/bin/sh\necho run >> {log}\n"
-        f'case $1 in --stats=json:*) echo "{{\\"runs\\": $(wc -l < {log})}}" > "${{1#*:}}" ;; esac\n'
+        f"n=$(wc -l < {log})\n"
+        'case $1 in --stats=json:*) echo "{\\"runs\\": $n, \\"regions\\": $((3 - n))}" > "${1#*:}" ;; esac\n'
     )
     script.chmod(0o755)
-    engine = Engine("fake", (str(script),), gives_statistics=True, unmeasured=2)
+    engine = Engine("fake", (str(script),), gives_statistics=True, unmeasured=most)
     (result,) = measure([engine], lambda count: ["program"], 1, 3)
-    assert result.statistics == {"runs": 2} and len(result.walls) == 3
+    assert result.statistics == {"runs": runs, "regions": 3 - runs} and len(result.walls) == 3
 
 
 def test_statistics_with_an_empty_cache_are_of_one(tmp_path: Path) -> None:
