@@ -38,8 +38,9 @@ LOGGER = logging.getLogger("metaphrase.tier1")
 _PAGE = 4096
 _POLL_SECONDS = 0.001
 _REST_SECONDS = 0.02
-_WORTH_LOADING = 20_000
-"""Runs of a block for which LLVM is loaded, if nothing else has needed it yet."""
+_WORTH_LOADING = 1_000_000
+"""Runs of hot blocks in tier 0, all together, for which LLVM is loaded, if nothing else has needed it yet: by then they
+have cost about as much as that does."""
 _NEAR = 1024
 """Bytes within which blocks that are hot at the same time are taken for parts of one function."""
 _AS_OFTEN = 0.75
@@ -164,7 +165,7 @@ class Tier1:
                 if not self.waiting or time.monotonic() < self.rest_until:
                     return False
                 header = max(self.waiting, key=self.owner.blocks.runs)
-                if not self._is_worth_it(header):
+                if not self._is_worth_it():
                     self.rest_until = time.monotonic() + _REST_SECONDS
                     return False
                 header = self._leader(header)
@@ -182,10 +183,10 @@ class Tier1:
             LOGGER.log(level, "a region could not be compiled; tier 0 goes on running it", exc_info=True)
         return True
 
-    def _is_worth_it(self, header: int) -> bool:
-        """Whether a block that the cache does not have has run often enough for LLVM to be loaded: that costs more than
-        compiling it, and in a warm run there may be nothing else to compile."""
-        return is_loaded() or self.owner.tier == "1" or self.owner.blocks.runs(header) >= _WORTH_LOADING
+    def _is_worth_it(self) -> bool:
+        """Whether the blocks that the cache does not have have run often enough for LLVM to be loaded: that costs more
+        than compiling a few, and in a warm run there may be no more."""
+        return is_loaded() or self.owner.tier == "1" or sum(map(self.owner.blocks.runs, self.waiting)) >= _WORTH_LOADING
 
     def _leader(self, header: int) -> int:
         """Of waiting blocks that are run one after another up to this one, the first: its region has the others."""
