@@ -14,9 +14,11 @@ from metaphrase.ir.schedule import Dominators
 class Counts:
     """The numbers of one region."""
 
-    def __init__(self, dominators: Dominators) -> None:
+    def __init__(self, dominators: Dominators, *, by_blocks: bool = False) -> None:
         self.loops = _looping(dominators)
         """Blocks that may be executed more than once."""
+        self.by_themselves = set(dominators.order) if by_blocks else self.loops
+        """Blocks that count by themselves: all, or those of loops."""
         self.before: dict[Block, int] = {}
         """By block, the instructions executed before it, but for those of loops."""
         self.behind: dict[Block, int] = {}
@@ -26,7 +28,7 @@ class Counts:
             forward = [self.behind[each] for each in before if dominators.index[each] < number]
             own = sum(int(effect.imm) for effect in block.effects if effect.op.name == "count")
             self.before[block] = min(forward, default=0)
-            self.behind[block] = self.before[block] + (0 if block in self.loops else own)
+            self.behind[block] = self.before[block] + (0 if block in self.by_themselves else own)
 
     def more(self, block: Block, successor: Block) -> int:
         """What an edge adds to the counter."""

@@ -6,9 +6,6 @@ of them stands right before it, where no register is needed to find it: the gues
 `before_code`). Slots of the state that the region touches become stack cells that LLVM turns into SSA values (see
 `cells`); those that may have changed are written back where the region is left, but for the carried registers of the
 guest, which go on to the next region as arguments.
-
-In an exact region, each cell has a shadow: what it held at the last checkpoint. Only faults read the shadows, each in a
-block of its own that writes them back (see `guarded`); what cannot be guarded is preceded by writing them back.
 """
 
 from __future__ import annotations
@@ -19,8 +16,7 @@ from metaphrase.backends.llvm import context
 from metaphrase.backends.llvm.before_code import BASE, RECORDS, SLOTS, slot_of
 from metaphrase.backends.llvm.cells import cells
 from metaphrase.backends.llvm.counts import Counts
-from metaphrase.backends.llvm.dirty import dirty_cells, last_checkpoints
-from metaphrase.backends.llvm.guarded import Form, Place, form_of, guarded_load, guarded_store
+from metaphrase.backends.llvm.dirty import dirty_cells
 from metaphrase.backends.llvm.lower import (
     CONVENTION,
     NOTHING,
@@ -36,7 +32,7 @@ from metaphrase.backends.llvm.pure import Lines, llvm_type, operand
 from metaphrase.ir import record
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.ir.graph import Block, Function, Terminator, Value
-from metaphrase.ir.passes.dead_state import needs_present, visible_at_checkpoints, visible_outside
+from metaphrase.ir.passes.dead_state import needs_present, visible_outside
 from metaphrase.ir.schedule import Dominators
 from metaphrase.ir.types import Type
 from metaphrase.ir.window import SMALL, WINDOW_BITS, displaced, large_part
@@ -62,9 +58,11 @@ def direct_offset(target: Value) -> int | None:
 class RegionLowering(FunctionLowering):
     """Lowers a region; afterwards `exits` lists the offsets of the guest addresses that its exit records go to."""
 
-    def __init__(self, module: ModuleWriter, function: Function, name: str, *, exact: bool = False) -> None:
+    exact = False
+    """Whether the state is exact where an access faults (see `exact`)."""
+
+    def __init__(self, module: ModuleWriter, function: Function, name: str) -> None:
         super().__init__(module, function, name, repeat=True)
-        self.exact = exact
         self._exit_numbers: dict[int, int] = {}
         self.rare_exits: list[tuple[str, int, int, int]] = []
         """Ways out that share one place: (label of the block, what to do, number of the exit record, instructions)."""
@@ -72,10 +70,10 @@ class RegionLowering(FunctionLowering):
         self.carried = {slot.offset: number for number, slot in enumerate(function.layout.carried)}
         """The number of each carried register, by its offset."""
         self.dominators = Dominators(function)
-        self.counts = Counts(self.dominators)
+        self.counts = Counts(self.dominators, by_blocks=self.exact)
         self.counted = 0
-        """Instructions that were executed before this place (see `Counts`); what exact regions count is in a cell."""
-        self.cells, self.left = cells(function, self.carried, self.counts.loops, exact=exact)
+        """Instructions that were executed before this place (see `Counts`)."""
+        self.cells, self.left = cells(function, self.carried, self.counts.loops, exact=self.exact)
         for effect in (effect for block in function.blocks for effect in block.effects):
             if effect.op.name in ("get", "put") and effect.imm in self.carried.keys() - self.cells.keys():
                 raise MetaphraseError(f"{name}: a carried register is accessed in part: {effect!r}")
@@ -87,12 +85,7 @@ class RegionLowering(FunctionLowering):
         }
         self.written: set[int] = set()
         """Cells that may have been written before this place."""
-        self.last_checkpoint = last_checkpoints(function) if exact else {}
-        self.guards: dict[object, tuple[str, frozenset[int]]] = {}
-        """Blocks that faults of an exact region go on at, and the cells whose shadows may have been written there: one
-        for all accesses that have the same checkpoint before them."""
         self.visible = visible_outside(function)
-        self.visible_at = visible_at_checkpoints(function)
         for block, visible in self.visible.items():
             self.dirty[block] = frozenset(offset for offset in self.dirty[block] if visible >> offset & 1)
         rare = [b for b in function.blocks if b.terminator is not None and is_rare(b.terminator)]
@@ -119,17 +112,11 @@ class RegionLowering(FunctionLowering):
         out: Lines = ["%counted = alloca i64", "store i64 0, ptr %counted"]
         together = {*self.pairs.halves, *self.pairs.halves.values()}
         for slot in self.cells.values():  # LLVM makes values of those in the first block
-            text = llvm_type(slot.type)
             if slot.offset not in together:
-                out.append(f"%cell{slot.offset} = alloca {text}")
-            if self.exact:
-                out.append(f"%shadow{slot.offset} = alloca {text}")
+                out.append(f"%cell{slot.offset} = alloca {llvm_type(slot.type)}")
         for low, high in self.pairs.halves.items():
             out += [f"%whole{low} = alloca {_WHOLE}", f"%cell{low} = getelementptr i8, ptr %whole{low}, i64 0"]
             out.append(f"%cell{high} = getelementptr i8, ptr %whole{low}, i64 16")
-        if self.exact:
-            out += ["%checkpoint = alloca i64", "store i64 0, ptr %checkpoint"]
-            out += ["%checkpoint.counted = alloca i64", "store i64 0, ptr %checkpoint.counted"]
         if needs_present(self.ir):
             self._settle(out)
         for slot in self.cells.values():
@@ -141,8 +128,6 @@ class RegionLowering(FunctionLowering):
             else:
                 out.append(f"{first} = load {text}, ptr %slot{slot.offset}, align 1")
             out.append(f"store {text} {first}, ptr %cell{slot.offset}")
-            if self.exact:
-                out.append(f"store {text} {first}, ptr %shadow{slot.offset}")
         return out
 
     def _settle(self, out: Lines) -> None:
@@ -156,7 +141,7 @@ class RegionLowering(FunctionLowering):
 
     def begin_block(self, block: Block, out: Lines) -> None:
         self.block = block
-        self.counted = 0 if self.exact else self.counts.before[block]
+        self.counted = self.counts.before[block]
         above = self.dominators.idom[self.dominators.index[block]]
         self.checked = set(self.checked_at.get(self.dominators.order[above], self.stack.reads))
         self.checked_at[block] = self.checked
@@ -164,7 +149,7 @@ class RegionLowering(FunctionLowering):
 
     def terminate(self, terminator: Terminator, out: Lines) -> None:
         """End a block, with blocks between that and those which have another count."""
-        if self.exact or not terminator.targets:
+        if not terminator.targets:
             super().terminate(terminator, out)
             return
         more = {target: self.counts.more(self.block, target) for target in terminator.targets}
@@ -217,7 +202,7 @@ class RegionLowering(FunctionLowering):
         name = value.op.name
         if name == "put":
             self.written.add(value.imm)
-        if name == "count" and not self.exact and self.block not in self.counts.loops:
+        if name == "count" and self.block not in self.counts.by_themselves:
             self.counted += int(value.imm)
         elif name == "count":
             before, after = self.fresh("n"), self.fresh("n")
@@ -234,8 +219,6 @@ class RegionLowering(FunctionLowering):
             out.append(f"store {_WHOLE} {whole}, ptr %whole{low}, align 16")
         elif name == "poll":
             self._poll(value, out)
-        elif name == "checkpoint":
-            self._checkpoint(value, out)
         else:
             super().lower(value, out)
             if value.id in self.pairs.read_at:
@@ -255,9 +238,6 @@ class RegionLowering(FunctionLowering):
         checked = (address, 0) if near is None else (operand(near[0]), near[1])
         return self.checked_pointer(value, address, result, write, out, checked)
 
-    def outside_window(self, value: Value, checked: str, displacement: int, write: bool) -> str:
-        return self._guard(value) if self.exact else super().outside_window(value, checked, displacement, write)
-
     def _is_near_code(self, address: Value) -> bool:
         """Whether an address lies near code of the region, which lies in the window."""
         offset = direct_offset(address)
@@ -265,17 +245,13 @@ class RegionLowering(FunctionLowering):
             return False
         return any(abs(offset - block.origin[0]) < SMALL for block in self.ir.blocks if block.origin is not None)
 
-    def unchecked_pointer(self, address: str, result: str, out: Lines) -> str:
-        if self.exact:
-            out.append(f"{result}.m = inttoptr i64 {address} to ptr")
-        return super().unchecked_pointer(address, result, out)
-
     def last_blocks(self) -> Lines:
-        faults = self._guard_blocks() if self.exact else self._fault_block()
+        faults = self.fault_blocks()
         at = faults.index("fault:") if faults else 0
         return [*self._rare_block(), *faults[:at], *self.end_block(faults[at:])]
 
-    def _fault_block(self) -> Lines:
+    def fault_blocks(self) -> Lines:
+        """The block "fault", where checks that fail go on, last, and those that are only about it."""
         out: Lines = []
         if self.faults:
             self.fault_phis(out)
@@ -288,113 +264,17 @@ class RegionLowering(FunctionLowering):
             self.exit_to("%fault.pc", context.Reasons.FAULT, out)
         return out
 
-    # --- exact regions ---------------------------------------------------------------------------------------------
-    def guard_load(self, value: Value, result: str, out: Lines) -> bool:
-        form = self._form(value.type, value, out)
-        if form is not None:
-            label = f"loaded{value.id}"
-            out += guarded_load(form, value.type, self._place(value, result), result, label, self._guard(value))
-            self.current = label
-        return form is not None
-
-    def guard_store(self, value: Value, source: str, result: str, out: Lines) -> bool:
-        type = value.args[1].type
-        form = self._form(type, value, out)
-        if form is not None:
-            label = f"stored{value.id}"
-            out += guarded_store(form, type, self._place(value, result), source, result, label, self._guard(value))
-            self.current = label
-        return form is not None
-
-    def _place(self, value: Value, result: str) -> Place:
-        """Where an access goes that `guest_pointer` has been asked for."""
-        near = displaced(value.args[0])
-        return Place(f"{result}.m") if near is None else Place(operand(near[0]), near[1])
-
-    def _form(self, type: Type, value: Value, out: Lines) -> Form | None:
-        """How a guarded access moves a type; None, with the shadows written back, if it cannot be guarded."""
-        if not self.exact:
-            return None
-        form = form_of(type, avx=self.module.host.avx)
-        if form is None:
-            self.write_back_shadows(value, out)
-        return form
-
-    def _guard(self, value: Value) -> str:
-        """The block to go on at where an access faults."""
-        label = f"guard{len(self.guards)}"
-        return self.guards.setdefault(self.last_checkpoint[value.id], (label, self.dirty_before[value.id]))[0]
-
-    def _checkpoint(self, value: Value, out: Lines) -> None:
-        """Note the state at the start of an instruction, and which that is."""
-        for offset in sorted(self.dirty_before[value.id]):
-            text, held = llvm_type(self.cells[offset].type), "poison"
-            if self.visible_at[value.id] >> offset & 1:
-                held = self.fresh("w")
-                out.append(f"{held} = load {text}, ptr %cell{offset}")
-            out.append(f"store {text} {held}, ptr %shadow{offset}")
-        out.append(f"store i64 {record.SIZE * self._exit_number(value.imm)}, ptr %checkpoint")
-        counted = self.fresh("n")
-        out.append(f"{counted} = load i64, ptr %counted")
-        out.append(f"store i64 {counted}, ptr %checkpoint.counted")
-
-    def write_back_shadows(self, value: Value, out: Lines) -> None:
-        """Make the state that at the last checkpoint."""
-        if self.exact:
-            self._write_back(self.dirty_before[value.id], out)
-            counted, since = self.fresh("n"), self.fresh("n")
-            out.append(f"{counted} = load i64, ptr %counted")
-            out.append(f"{since} = sub i64 {counted}, {self._count('%checkpoint.counted', out)}")
-            out += [f"store i64 {since}, ptr %counted", "store i64 0, ptr %checkpoint.counted"]
-
-    def _write_back(self, shadows: frozenset[int], out: Lines) -> None:
-        """Write the shadows of some cells and all carried registers to the state, and say which checkpoint that is."""
-        assert self.ir.layout is not None
-        for offset in sorted(shadows | self.carried.keys()):
-            held, text = f"%g{self.carried.get(offset)}", "i64"
-            if offset in self.cells:
-                held, text = self.fresh("w"), llvm_type(self.cells[offset].type)
-                out.append(f"{held} = load {text}, ptr %shadow{offset}")
-            slot = self.pointer(self.fresh("c"), offset, out)
-            out.append(f"store {text} {held}, ptr {slot}, align 1")
-        at, pointer = self.fresh("n"), self.fresh("exit")
-        out.append(f"{at} = load i64, ptr %checkpoint")
-        out.append(f"{pointer} = getelementptr i8, ptr {self._records(out)}, i64 {at}")
-        self.store_context(context.EXIT_RECORD, pointer, out, "ptr")
-
-    def _guard_blocks(self) -> Lines:
-        """Where faults go on: tier 0 begins again at the last checkpoint, and finds the fault itself."""
-        if not self.guards:
-            return []
-        out: Lines = []
-        everything = frozenset[int]().union(*(shadows for _, shadows in self.guards.values()))
-        for label, shadows in self.guards.values():
-            # LLVM would have empty blocks share one, and then let all accesses before it hold the same registers
-            out += [f"{label}:", 'call void asm sideeffect "", ""()']
-            for offset in sorted(everything - shadows - self.carried.keys()):
-                text, held = llvm_type(self.cells[offset].type), self.fresh("w")
-                out.append(f"{held} = load {text}, ptr %slot{offset}, align 1")
-                out.append(f"store {text} {held}, ptr %shadow{offset}")
-            out.append("br label %fault")
-        out.append("fault:")
-        self._write_back(everything, out)
-        self._count("%checkpoint.counted", out)
-        self.store_context(context.FAULT_WRITE, "0", out)
-        self.store_context(context.FAULT_HOST_PC, "0", out)
-        self.exit_to("%base", context.Reasons.FAULT, out)
-        return out
-
     # --- leaving ---------------------------------------------------------------------------------------------------
-    def _commit(self, dirty: frozenset[int], out: Lines, counted: str) -> None:
+    def commit(self, dirty: frozenset[int], out: Lines, counted: str) -> None:
         """Write back what may have changed, but for carried registers, and count instructions."""
         for offset in sorted(dirty - self.carried.keys()):
             text = llvm_type(self.cells[offset].type)
             value = self.fresh("w")
             out.append(f"{value} = load {text}, ptr %cell{offset}")
             out.append(f"store {text} {value}, ptr %slot{offset}, align 1")
-        self._count("%counted", out, counted)
+        self.count("%counted", out, counted)
 
-    def _count(self, cell: str, out: Lines, more: str = "0") -> str:
+    def count(self, cell: str, out: Lines, more: str = "0") -> str:
         """Add what a cell holds, and some more, to the number of instructions that regions have executed; gives it."""
         held, counted, total = self.fresh("n"), self.fresh("n"), self.fresh("n")
         pointer = self.pointer(self.fresh("c"), context.REGION_INSTRUCTIONS, out)
@@ -416,7 +296,7 @@ class RegionLowering(FunctionLowering):
             arguments.append(f", i64 {value}")
         return "".join(arguments) + NOTHING[len(", i64 poison") * len(self.carried) :]
 
-    def _records(self, out: Lines) -> str:
+    def records(self, out: Lines) -> str:
         """The address of the entry record."""
         name = self.fresh("records")
         out.append(f"{name} = load ptr, ptr {self._before(RECORDS)}, !invariant.load !1")
@@ -477,7 +357,7 @@ class RegionLowering(FunctionLowering):
         out.append(f"{wanted} = load volatile i64, ptr {flag}")
         out.append(f"%v{value.id} = icmp ne i64 {wanted}, 0")
 
-    def _exit_number(self, offset: int) -> int:
+    def exit_number(self, offset: int) -> int:
         """The number of the exit record for a guest address; number 0 is the entry record."""
         return self._exit_numbers.setdefault(offset, 1 + len(self._exit_numbers))
 
@@ -497,18 +377,16 @@ class RegionLowering(FunctionLowering):
                     value = self.fresh("w")
                     out.append(f"{value} = load {text}, ptr %slot{cell}, align 1")
                     out.append(f"store {text} {value}, ptr %cell{cell}")
-            self.rare_exits.append((self.current, way, self._exit_number(offset), self.counted))
+            self.rare_exits.append((self.current, way, self.exit_number(offset), self.counted))
             out.append("br label %rare")
             return
-        self._commit(self.dirty[self.block], out, str(self.counted))
-        if self.exact:
-            self.store_context(context.EXIT_RECORD, "null", out, "ptr")
+        self.commit(self.dirty[self.block], out, str(self.counted))
         if name != "leave" and not near:
             self._check_stack(operand(target), out)
         if name == "leave":
             self._leave(operand(target), str(self.module.reasons[terminator.imm]), out)
         elif offset is not None and uses("chaining"):
-            self._chain_to(self._before(slot_of(self._exit_number(offset))), out)
+            self._chain_to(self._before(slot_of(self.exit_number(offset))), out)
         else:
             self._dispatch(operand(target), out)
 
@@ -521,9 +399,7 @@ class RegionLowering(FunctionLowering):
         counts = ", ".join(f"[{counted}, %{label}]" for label, _, _, counted in self.rare_exits)
         out = ["rare:", f"%rare.way = phi i64 {ways}", f"%rare.number = phi i64 {numbers}"]
         out.append(f"%rare.counted = phi i64 {counts}")
-        self._commit(self.rare_dirty, out, "%rare.counted")
-        if self.exact:
-            self.store_context(context.EXIT_RECORD, "null", out, "ptr")
+        self.commit(self.rare_dirty, out, "%rare.counted")
         cases = f"i64 {RARELY['rarely']}, label %rare.chain i64 {RARELY['carefully']}, label %rare.careful"
         out += [f"switch i64 %rare.way, label %rare.leave [{cases}]", "rare.chain:"]
         out.append("%rare.down = sub i64 0, %rare.number")
@@ -532,7 +408,7 @@ class RegionLowering(FunctionLowering):
         for label in ("careful", "leave"):
             out.append(f"rare.{label}:")
             out.append(f"%{label}.offset = mul i64 %rare.number, {record.SIZE}")
-            out.append(f"%{label}.record = getelementptr i8, ptr {self._records(out)}, i64 %{label}.offset")
+            out.append(f"%{label}.record = getelementptr i8, ptr {self.records(out)}, i64 %{label}.offset")
             if label == "careful":
                 careful = self.load_context(context.REGION_CAREFUL, out)
                 self.tail_to(careful, f"%{label}.record", out, self._carried(out))

@@ -18,6 +18,7 @@ from metaphrase.backends.llvm import context as c
 from metaphrase.backends.llvm.before_code import place, slot_of
 from metaphrase.backends.llvm.codecache import LINE, CodeCacheFull, room_for
 from metaphrase.backends.llvm.compile import REGION_LEVEL, REGION_PASSES, compile_text, host, is_loaded, load
+from metaphrase.backends.llvm.exact import ExactRegionLowering
 from metaphrase.backends.llvm.lower import ModuleWriter
 from metaphrase.backends.llvm.objects import Image, link
 from metaphrase.backends.llvm.region import RegionLowering
@@ -338,7 +339,7 @@ class Tier1:
     def _compile(self, region: Region, exact: bool, clock: StageClock) -> Compiled:
         statistics = self.owner.statistics
         writer = ModuleWriter(host(), c.Reasons.table(self.owner.guest.reasons))
-        lowering = RegionLowering(writer, region.function, "region", exact=exact)
+        lowering = (ExactRegionLowering if exact else RegionLowering)(writer, region.function, "region")
         writer.add(lowering.text())
         text = writer.text()
         statistics.lower_seconds += clock.lap()

@@ -20,6 +20,7 @@ from capstone import x86
 
 from metaphrase.backends.llvm import context
 from metaphrase.backends.llvm.compile import HANDLER_PASSES, REGION_LEVEL, REGION_PASSES, compile_text
+from metaphrase.backends.llvm.exact import ExactRegionLowering
 from metaphrase.backends.llvm.host import Host
 from metaphrase.backends.llvm.lower import ModuleWriter
 from metaphrase.backends.llvm.objects import Image, link
@@ -84,7 +85,7 @@ def region_listing(snippet: Snippet, *, exact: bool = False) -> Listing:
     assert selection is not None, "the snippet begins with what is no instruction"
     function = passes.run(RegionBuilder(guest, snippet, selection, exact=exact).build().function, check=True)
     writer = ModuleWriter(HOST, context.Reasons.table(guest.reasons))
-    writer.add(RegionLowering(writer, function, "region", exact=exact).text())
+    writer.add((ExactRegionLowering if exact else RegionLowering)(writer, function, "region").text())
     image = link([compile_text(writer.text(), REGION_PASSES, REGION_LEVEL, EXTENSIONS)])
     return _Lister(guest, image, "region").listing()
 
