@@ -13,7 +13,7 @@ from metaphrase.backends.llvm.lower import ModuleWriter
 from metaphrase.backends.llvm.pure import Lines, llvm_type, operand
 from metaphrase.backends.llvm.region import RegionLowering
 from metaphrase.ir import record
-from metaphrase.ir.graph import Function, Value
+from metaphrase.ir.graph import Block, Function, Value
 from metaphrase.ir.passes.dead_state import visible_at_checkpoints
 from metaphrase.ir.types import Type
 from metaphrase.ir.window import displaced
@@ -28,6 +28,8 @@ class ExactRegionLowering(RegionLowering):
         super().__init__(module, function, name)
         self.last_checkpoint = last_checkpoints(function)
         self.visible_at = visible_at_checkpoints(function)
+        self.written: set[int] = set()
+        """Cells that may have been written before this place."""
         self.guards: dict[object, tuple[str, frozenset[int]]] = {}
         """Blocks that faults go on at, and the cells whose shadows may have been written there: one for all accesses
         that have the same checkpoint before them."""
@@ -43,7 +45,18 @@ class ExactRegionLowering(RegionLowering):
             out.append(f"store {llvm_type(slot.type)} {first}, ptr %shadow{slot.offset}")
         return out
 
+    def begin_block(self, block: Block, out: Lines) -> None:
+        super().begin_block(block, out)
+        self.written = set().union(*(self.written_at_end[each] for each in self.dominators.predecessors[block]))
+
+    def state_pointer(self, offset: int, type: Type, result: str, out: Lines) -> str:
+        if offset in self.left and offset not in self.written:
+            return f"%slot{offset}"
+        return super().state_pointer(offset, type, result, out)
+
     def lower(self, value: Value, out: Lines) -> None:
+        if value.op.name == "put":
+            self.written.add(value.imm)
         if value.op.name == "checkpoint":
             self._checkpoint(value, out)
         else:

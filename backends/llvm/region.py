@@ -14,7 +14,7 @@ import re
 
 from metaphrase.backends.llvm import context
 from metaphrase.backends.llvm.before_code import BASE, RECORDS, SLOTS, slot_of
-from metaphrase.backends.llvm.cells import cells
+from metaphrase.backends.llvm.cells import left_in_state
 from metaphrase.backends.llvm.counts import Counts
 from metaphrase.backends.llvm.dirty import dirty_cells
 from metaphrase.backends.llvm.lower import (
@@ -32,6 +32,7 @@ from metaphrase.backends.llvm.pure import Lines, llvm_type, operand
 from metaphrase.ir import record
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.ir.graph import Block, Function, Terminator, Value
+from metaphrase.ir.passes.checkpoints import register_slots
 from metaphrase.ir.passes.dead_state import needs_present, visible_outside
 from metaphrase.ir.schedule import Dominators
 from metaphrase.ir.types import Type
@@ -73,19 +74,16 @@ class RegionLowering(FunctionLowering):
         self.counts = Counts(self.dominators, by_blocks=self.exact)
         self.counted = 0
         """Instructions that were executed before this place (see `Counts`)."""
-        self.cells, self.left = cells(function, self.carried, self.counts.loops, exact=self.exact)
+        possible = register_slots(function)
+        self.left = left_in_state(function, possible, self.carried, self.counts.loops)
+        self.cells = possible if self.exact else {at: slot for at, slot in possible.items() if at not in self.left}
         for effect in (effect for block in function.blocks for effect in block.effects):
             if effect.op.name in ("get", "put") and effect.imm in self.carried.keys() - self.cells.keys():
                 raise MetaphraseError(f"{name}: a carried register is accessed in part: {effect!r}")
         self.pairs = Pairs(function, self.cells)
-        self.dirty_before, self.dirty = dirty_cells(function, self.cells)
-        self.written_before = {
-            block: frozenset[int]().union(*(self.dirty[each] for each in self.dominators.predecessors[block]))
-            for block in self.dominators.order
-        }
-        self.written: set[int] = set()
-        """Cells that may have been written before this place."""
+        self.dirty_before, self.written_at_end = dirty_cells(function, self.cells)
         self.visible = visible_outside(function)
+        self.dirty = dict(self.written_at_end)
         for block, visible in self.visible.items():
             self.dirty[block] = frozenset(offset for offset in self.dirty[block] if visible >> offset & 1)
         rare = [b for b in function.blocks if b.terminator is not None and is_rare(b.terminator)]
@@ -145,7 +143,6 @@ class RegionLowering(FunctionLowering):
         above = self.dominators.idom[self.dominators.index[block]]
         self.checked = set(self.checked_at.get(self.dominators.order[above], self.stack.reads))
         self.checked_at[block] = self.checked
-        self.written = set(self.written_before[block])
 
     def terminate(self, terminator: Terminator, out: Lines) -> None:
         """End a block, with blocks between that and those which have another count."""
@@ -195,13 +192,11 @@ class RegionLowering(FunctionLowering):
 
     def state_pointer(self, offset: int, type: Type, result: str, out: Lines) -> str:
         if offset in self.cells:
-            return f"%slot{offset}" if offset in self.left and offset not in self.written else f"%cell{offset}"
+            return f"%cell{offset}"
         return super().state_pointer(offset, type, result, out)
 
     def lower(self, value: Value, out: Lines) -> None:
         name = value.op.name
-        if name == "put":
-            self.written.add(value.imm)
         if name == "count" and self.block not in self.counts.by_themselves:
             self.counted += int(value.imm)
         elif name == "count":

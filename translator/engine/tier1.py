@@ -165,11 +165,10 @@ class Tier1:
             if not fresh:
                 if not self.waiting or time.monotonic() < self.rest_until:
                     return False
-                header = max(self.waiting, key=self.owner.blocks.runs)
                 if not self._is_worth_it():
                     self.rest_until = time.monotonic() + _REST_SECONDS
                     return False
-                header = self._leader(header)
+                header = self._leader(max(self.waiting, key=self.owner.blocks.runs))
                 del self.waiting[header]
             pc = self.owner.blocks.record_pc(header)
             if fresh and not self.store.has(pc, self._kind(pc).name):

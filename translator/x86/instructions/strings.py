@@ -53,14 +53,22 @@ def _narrow(m: X86Emitter, *registers: int) -> None:
 
 def _repeated(m: X86Emitter, element: Callable[[], None], *moved: int) -> None:
     """Do one element, or under a REP prefix as many as rCX says; `moved` are narrowed at its start as rCX is."""
-    if not m.statics.repeat:
+    def one() -> None:
         element()
-        return
+        _count_down(m)
+
+    if m.statics.repeat:
+        _until_done(m, one, *moved)
+    else:
+        element()
+
+
+def _until_done(m: X86Emitter, turn: Callable[[], None], *moved: int) -> None:
+    """Take turns, each of which may be the last before a fault, until rCX is used up."""
     _narrow(m, RCX, *moved)
     with m.while_(lambda: m.get(_count(m)).ne(0)):
         m.resume_here()
-        element()
-        _count_down(m)
+        turn()
 
 
 def _repeated_in_stretches(
@@ -78,7 +86,7 @@ def _repeated_in_stretches(
         element()
         _count_down(m)
 
-    def stretch() -> None:
+    def stretch(size: Value) -> None:
         done = m.local(I64)
         done.set(0)
         with m.while_(lambda: (done.get() + _BYTES.bytes).ule(size)):
@@ -94,12 +102,12 @@ def _repeated_in_stretches(
             m.put(register, m.get(register) + size.trunc(m.address_size))
         m.put(_count(m), m.get(_count(m)) - size.lshr(shift).trunc(m.address_size))
 
-    shift = width.bit_length() - 4
-    _narrow(m, RCX, *moved)
-    with m.while_(lambda: m.get(_count(m)).ne(0)):
-        m.resume_here()
+    def turn() -> None:
         size = _stretch(m, shift, *moved)
-        m.if_else(size.ult(_LEAST), one, stretch)
+        m.if_else(size.ult(_LEAST), one, lambda: stretch(size))
+
+    shift = width.bit_length() - 4
+    _until_done(m, turn, *moved)
 
 
 def _stretch(m: X86Emitter, shift: int, *moved: int) -> Value:
