@@ -16,6 +16,10 @@ INDEXED: Final = "indexed"
 """The group of slots that are reached by computed offsets (`get_at`, `put_at`) in regions, and so stay in memory."""
 
 
+ENVIRONMENT_SLOT: Final = "fenv"
+"""A backend may keep the floating-point environment in the slot of this name, if there is one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
     """A named piece of state; `group` collects slots that analyses treat alike (e.g. "flags")."""

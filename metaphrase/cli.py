@@ -24,16 +24,25 @@ _CPU_HELP = "the CPU's model, with features added and left out: haswell, or max,
 _TAKE_A_VALUE = ("--tier", "--cpu", "--policy", "-L")
 
 
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """As by default, which would import shutil, and zip formats with it, for the width of the terminal."""
+    try:
+        columns = os.get_terminal_size().columns
+    except OSError:
+        columns = 80
+    return argparse.HelpFormatter(prog, width=columns - 2)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="metaphrase", allow_abbrev=False,
+        prog="metaphrase", allow_abbrev=False, formatter_class=_formatter,
         description="Run and study machine code of one architecture on another.",
     )  # fmt: skip
     parser.add_argument("--version", action="version", version=f"metaphrase {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
     run = commands.add_parser(
-        "run", allow_abbrev=False, help="run a Linux program of another architecture",
+        "run", allow_abbrev=False, formatter_class=_formatter, help="run a Linux program of another architecture",
         usage="metaphrase run [--tier 0|1|auto|reference] [--cpu MODEL[,+FEATURE,-FEATURE...]] [--stats[=json:FILE]] "
               "[--strace[=FILE]] [--policy PRESET|FILE] [-L SYSROOT] [--debug] [--] PROGRAM [ARGUMENT...]",
         description="Run a guest Linux PROGRAM, whose input, output and exit status are this command's. A death by "
@@ -54,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--debug", action="store_true", help="show a traceback when something goes wrong")
 
     explain = commands.add_parser(
-        "explain", allow_abbrev=False, help="show what becomes of machine code",
+        "explain", allow_abbrev=False, formatter_class=_formatter, help="show what becomes of machine code",
         description="Show how machine code is decoded, its IR, the IR after each pass that changed it, and the LLVM IR "
                     "and host code that it becomes.",
     )  # fmt: skip
@@ -68,7 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--debug", action="store_true", help="show a traceback when something goes wrong")
 
     precompile = commands.add_parser(
-        "precompile", allow_abbrev=False, help="compile beforehand what the first run of every program would have to",
+        "precompile", allow_abbrev=False, formatter_class=_formatter,
+        help="compile beforehand what the first run of every program would have to",
         description="Compile the runtimes, and the handlers of the forms of instructions that programs commonly have, "
                     "for this machine. They are put beside the installed package, so that runs with an empty cache "
                     "start fast.",

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from functools import cache
 
 from metaphrase.ir.graph import Block, Function, Value
-from metaphrase.ir.layout import INDEXED, Deferred, Slot
+from metaphrase.ir.layout import ENVIRONMENT_SLOT, INDEXED, Deferred, Slot
 from metaphrase.ir.ops import OPS
 from metaphrase.ir.passes.checkpoints import CHECKPOINT
 from metaphrase.ir.passes.deferred import DEFERRED, PRESENT, after_put, deferred_state
-from metaphrase.ir.passes.environment import ENVIRONMENT_SLOT, USES_ENVIRONMENT
+from metaphrase.ir.passes.environment import USES_ENVIRONMENT
 
 _GET, _PUT = OPS["get"], OPS["put"]
 ALL = -1

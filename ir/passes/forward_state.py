@@ -8,9 +8,9 @@ a condition becomes a comparison though the flags were written in another block.
 from __future__ import annotations
 
 from metaphrase.ir.graph import Block, Function, Terminator, Value
-from metaphrase.ir.layout import Layout
+from metaphrase.ir.layout import ENVIRONMENT_SLOT, Layout
 from metaphrase.ir.ops import OPS, Trait
-from metaphrase.ir.passes.environment import ENVIRONMENT_SLOT, USES_ENVIRONMENT
+from metaphrase.ir.passes.environment import USES_ENVIRONMENT
 from metaphrase.ir.schedule import reverse_postorder
 from metaphrase.ir.types import Type
 

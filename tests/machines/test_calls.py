@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import metaphrase.machines.linux.calls.compat  # noqa: F401  declares its calls
 from metaphrase.machines.linux import host
 from metaphrase.machines.linux.abi import ABIS, numbers
 from metaphrase.machines.linux.calls import COMPAT_ALIASES, COMPAT_CALLS, SYSTEM_CALLS

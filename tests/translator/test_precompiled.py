@@ -38,7 +38,7 @@ def test_precompiled_forms_need_no_cache(x86: Guest, tmp_path: Path) -> None:
     with CodeCache(8 << 20) as code:
         cache = Cache(x86.name, tmp_path / "empty", installed=precompiled.FOLDER)
         assert cache.load_image("runtime") is not None
-        handlers = Handlers(x86, code, cache)
+        handlers = Handlers(x86, len(x86.rows), code, cache)
         handlers.ensure(forms)
         assert (handlers.compiled, handlers.loaded) == (0, 40)
         handlers.pack()

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from metaphrase.backends.llvm import context as c
 from metaphrase.ir import record
 from metaphrase.translator.engine.code_pages import PAGE, CodePages
 from metaphrase.translator.engine.host_memory import HostBlock
 from metaphrase.translator.engine.native import Runtime
-from metaphrase.translator.engine.selection import GuestBlock
 from metaphrase.translator.engine.sizes import Sizes
-from metaphrase.translator.guest import Guest
+from metaphrase.translator.guest import Decoded, Guest
 from metaphrase.translator.record import unpack
 
 _HEADER_FORM = (1 << 32) - 2
 _ILLEGAL_FORM = (1 << 32) - 1
+
+
+@dataclass(slots=True)
+class GuestBlock:
+    """A translated block as tier 0 sees it: its instructions, and where control goes on behind the last of them."""
+
+    pc: int
+    header: int
+    instructions: list[Decoded]
+    end: int
+    ends_illegal: bool = False
 
 
 class BlockTable:
@@ -47,9 +59,9 @@ class BlockTable:
 
     def block_at(self, header: int) -> GuestBlock | None:
         """The instructions of a block; None if it has none that can be lifted."""
-        offset = header - self.arena.address
-        if self.arena.u64(offset) == self._symbols["stale_block"]:
+        if not self.is_usable(header):
             return None
+        offset = header - self.arena.address
         count = self.arena.u64(offset + record.IMMEDIATE)
         instructions = []
         for number in range(1, count + 1):
@@ -58,11 +70,14 @@ class BlockTable:
                 break
             data = bytes(self.arena.view[at : at + record.SIZE])
             instructions.append(unpack(data, self.guest.static_bits))
-        if not instructions or instructions[0].pc // PAGE in self._pages.written:
-            return None
-        if any(self.guest.restarts(decoded) for decoded in instructions):
+        if not instructions or any(self.guest.restarts(decoded) for decoded in instructions):
             return None
         return GuestBlock(instructions[0].pc, header, instructions, instructions[-1].next_pc)
+
+    def is_usable(self, header: int) -> bool:
+        """Whether a block is current: its code has not been changed."""
+        stale = self._u64_at(header) == self._symbols["stale_block"]
+        return not stale and self.record_pc(header) // PAGE not in self._pages.written
 
     def is_warm(self, header: int) -> bool:
         """Whether a block has run often enough to be worth a place in a region."""

@@ -12,7 +12,6 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -178,6 +177,8 @@ class Cache:
         self._upkeep.stored(_aligned(len(body)))
 
     def _write(self, path: Path, body: bytes) -> None:
+        import tempfile  # which imports more: runs that find everything need none of it
+
         descriptor, temporary = tempfile.mkstemp(prefix=NEW, dir=path.parent)
         try:
             with open(descriptor, "wb", buffering=0) as file:

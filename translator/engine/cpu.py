@@ -14,7 +14,7 @@ from metaphrase.backends.llvm.codecache import CodeCacheFull
 from metaphrase.backends.llvm.compile import load
 from metaphrase.backends.llvm.context import Reasons
 from metaphrase.ir import record
-from metaphrase.ir.passes.environment import ENVIRONMENT_SLOT
+from metaphrase.ir.layout import ENVIRONMENT_SLOT
 from metaphrase.ir.types import I64
 from metaphrase.translator.engine.arrivals import Arrivals
 from metaphrase.translator.engine.block_table import JumpCache

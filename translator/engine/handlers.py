@@ -7,20 +7,11 @@ import json
 import logging
 import struct
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from metaphrase.backends.llvm import context
 from metaphrase.backends.llvm.codecache import CodeCache
-from metaphrase.backends.llvm.compile import HANDLER_PASSES, compile_text, host
-from metaphrase.backends.llvm.lower import ModuleWriter
-from metaphrase.backends.llvm.objects import link
-from metaphrase.ir.fold import simplify
-from metaphrase.ir.graph import Block, Function
-from metaphrase.ir.layout import Slot
-from metaphrase.ir.ops import MAY_FAULT
-from metaphrase.ir.passes.environment import USES_ENVIRONMENT
-from metaphrase.translator.emitter import Parameters
 from metaphrase.translator.engine.cache import Cache
 from metaphrase.translator.engine.host_memory import HostBlock
 from metaphrase.translator.guest import Guest
@@ -29,8 +20,6 @@ from metaphrase.translator.mechanisms import uses
 LOGGER = logging.getLogger("metaphrase.cache")
 _FACT = struct.Struct("<QQBBBB")
 _FOLDER = "handlers"
-_MAY_STOP = MAY_FAULT | {op for op in USES_ENVIRONMENT if not op.name.endswith("_fenv")}
-"""Accesses to memory, and what may raise a floating-point exception that the guest has unmasked."""
 _BATCH = 48
 _LOOK_SECONDS = 0.1
 _MANY_UNSAVED = 256
@@ -39,59 +28,15 @@ _MANY_ENTRIES = 24
 """More entries in the cache than this are made into one: each costs every start a file."""
 
 
-class Masks:
-    """What a form does to the slots of the lazy group, as bit masks: reads, surely writes, may write.
+class Handlers:
+    """The compiled handlers of one guest in one process, and the table of forms that native code reads.
 
-    `stops` are those that a handler of the machine's may read where the form stops for a fault: all or none.
+    rows    how many the guest's table has
     """
 
-    def __init__(self, function: Function, group: Sequence[Slot]) -> None:
-        bit = {slot.offset: 1 << index for index, slot in enumerate(group)}
-        self.reads = self.writes = self.stops = 0
-        all_of_them = (1 << len(group)) - 1
-        written: dict[Block, int] = {}
-        for block in function.blocks:
-            own = 0
-            for effect in block.effects:
-                if effect.op.name == "get":
-                    self.reads |= bit.get(effect.imm, 0)
-                elif effect.op.name == "put":
-                    own |= bit.get(effect.imm, 0)
-                elif effect.op in _MAY_STOP:
-                    self.stops = all_of_them
-            written[block] = own
-            self.writes |= own
-            if block.terminator is not None and block.terminator.op.name == "leave":
-                self.reads = all_of_them  # whoever it leaves to may look at all of the state
-        self.kills = _surely_written(function, written)
-
-
-def _surely_written(function: Function, written: dict[Block, int]) -> int:
-    """What is written on every way out (a forward intersection over the blocks)."""
-    out: dict[Block, int] = {}
-    work: list[tuple[Block, int]] = [(function.blocks[0], 0)]
-    while work:
-        block, before = work.pop()
-        after = before | written[block]
-        if block in out and out[block] & after == out[block]:
-            continue
-        out[block] = out.get(block, after) & after
-        work.extend((successor, out[block]) for successor in block.successors)
-    result = -1
-    for block, mask in out.items():
-        if not block.successors:
-            result &= mask
-    return result & 0xFF
-
-
-class Handlers:
-    """The compiled handlers of one guest in one process, and the table of forms that native code reads."""
-
-    def __init__(self, guest: Guest, code: CodeCache, cache: Cache) -> None:
+    def __init__(self, guest: Guest, rows: int, code: CodeCache, cache: Cache) -> None:
         self.guest, self.code, self.cache = guest, code, cache
-        self.group = guest.layout.group(guest.lazy_group) if guest.lazy_group else []
-        count = len(guest.rows) << guest.static_bits
-        self.table = HostBlock(count * context.FORM_SIZE)
+        self.table = HostBlock((rows << guest.static_bits) * context.FORM_SIZE)
         self.compiled = 0
         self.loaded = 0
         self.seconds = 0.0
@@ -114,41 +59,10 @@ class Handlers:
         for begin in range(0, len(missing), _BATCH):
             self._compile(missing[begin : begin + _BATCH])
 
-    def function(self, form: int, *, lazy: bool = False) -> Function:
-        """The IR of a form with its operands bound to record fields; `lazy` leaves the lazy group unwritten."""
-        guest = self.guest
-        row, statics = form >> guest.static_bits, form & (1 << guest.static_bits) - 1
-        function = Function(f"h{form:x}", guest.layout, simplify=simplify)
-        emitter = guest.make_emitter(function)
-        emitter.binding = Parameters(function)
-        guest.emit(emitter, row, statics)
-        if not emitter.ended:
-            emitter.next()
-        if lazy:
-            dropped = {slot.offset for slot in self.group}
-            for block in function.blocks:
-                block.effects = [e for e in block.effects if not (e.op.name == "put" and e.imm in dropped)]
-        return function
-
     def _compile(self, forms: list[int]) -> None:
-        writer = ModuleWriter(host(), context.Reasons.table(self.guest.reasons))
-        facts: dict[int, tuple[bool, Masks]] = {}
-        for form in forms:
-            function = self.function(form)
-            masks = Masks(function, self.group)
-            writer.handler(function, f"h{form:x}")
-            if masks.writes:
-                writer.handler(self.function(form, lazy=True), f"z{form:x}")
-            facts[form] = bool(masks.writes), masks
-        image = link([compile_text(writer.text(), HANDLER_PASSES)])
-        bits = self.guest.static_bits
-        entries: dict[str, Any] = {}
-        for form, (lazy, masks) in facts.items():
-            name = self.guest.form_name(form >> bits, form & (1 << bits) - 1)
-            lazy_offset = image.symbols[f"z{form:x}"] if lazy else -1
-            entries[name] = [
-                form, image.symbols[f"h{form:x}"], lazy_offset, masks.reads, masks.kills, masks.writes, masks.stops,
-            ]  # fmt: skip
+        from metaphrase.translator.engine.handler_code import compile_forms  # slow to import; most runs miss none
+
+        entries, image = compile_forms(self.guest, forms)
         self._install(entries, self.code.add(image))
         self.compiled += len(forms)
         self._unsaved.append((entries, image.code))

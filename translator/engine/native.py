@@ -8,11 +8,9 @@ import threading
 from collections.abc import Iterable
 from functools import cache
 
-from metaphrase.backends.llvm import context, runtime
+from metaphrase.backends.llvm import context
 from metaphrase.backends.llvm.codecache import CodeCache
-from metaphrase.backends.llvm.compile import RUNTIME_PASSES, compile_text, host
-from metaphrase.backends.llvm.lower import ModuleWriter
-from metaphrase.backends.llvm.objects import Image, link
+from metaphrase.backends.llvm.objects import Image
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.translator.engine.cache import Cache
 from metaphrase.translator.engine.host_memory import HostBlock
@@ -111,7 +109,9 @@ class Runtime:
     def __init__(self, guest: Guest, code: CodeCache, cache: Cache) -> None:
         image = cache.load_image("runtime")
         if image is None:
-            image = _compile_runtime(guest)
+            from metaphrase.translator.engine.runtime_code import compile_runtime  # slow to import, and seldom missing
+
+            image = compile_runtime(guest)
             cache.store_image("runtime", image)
         mark = context.ROOTS_MARK.to_bytes(8, "little")
         if image.code.count(mark) != _MARKS:
@@ -129,16 +129,6 @@ class Runtime:
 
     def contains(self, address: int) -> bool:
         return self.base <= address < self.base + self.size
-
-
-def _compile_runtime(guest: Guest) -> Image:
-    writer = ModuleWriter(host())
-    writer.function(guest.decoder(), "decode")
-    settler = guest.settler()
-    if settler is not None:
-        writer.function(settler, "settle")
-    writer.add(runtime.source(guest.layout))
-    return link([compile_text(writer.text(), RUNTIME_PASSES)])
 
 
 @cache

@@ -6,7 +6,6 @@ translator's files were edited, they count as not there.
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +13,7 @@ from metaphrase.ir.errors import MetaphraseError
 from metaphrase.translator.engine.cache import Cache
 from metaphrase.translator.engine.handlers import Handlers
 from metaphrase.translator.engine.native import Runtime, code_cache
+from metaphrase.translator.engine.native_tables import NativeTables
 from metaphrase.translator.guest import Guest
 from metaphrase.translator.mechanisms import uses
 
@@ -48,11 +48,13 @@ def precompile(guest: Guest) -> int:
 
     Gives the number of forms.
     """
+    import shutil  # which runs of programs would wait for
+
     for old in FOLDER.glob(f"{guest.name}-*"):
         shutil.rmtree(old)
     cache = Cache(guest.name, FOLDER)
     Runtime(guest, code_cache(), cache)
-    handlers = Handlers(guest, code_cache(), cache)
+    handlers = Handlers(guest, NativeTables(guest, cache).count, code_cache(), cache)
     handlers.ensure(common_forms(guest))
     handlers.save()
     handlers.pack()

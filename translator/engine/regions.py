@@ -10,7 +10,8 @@ from metaphrase.ir.graph import Block, Function, Terminator, Value
 from metaphrase.ir.ops import OPS
 from metaphrase.ir.types import I1, I64, VOID
 from metaphrase.translator.emitter import Constants
-from metaphrase.translator.engine.selection import Blocks, GuestBlock, Selection
+from metaphrase.translator.engine.block_table import GuestBlock
+from metaphrase.translator.engine.selection import Blocks, Selection
 from metaphrase.translator.guest import Guest
 from metaphrase.translator.mechanisms import uses
 

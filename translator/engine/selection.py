@@ -16,8 +16,9 @@ from metaphrase.ir.graph import Block, Function, Terminator
 from metaphrase.ir.ops import OPS
 from metaphrase.ir.schedule import Dominators, reverse_postorder
 from metaphrase.translator.emitter import Constants
+from metaphrase.translator.engine.block_table import GuestBlock
 from metaphrase.translator.engine.jump_tables import jump_table
-from metaphrase.translator.guest import Decoded, Guest
+from metaphrase.translator.guest import Guest
 from metaphrase.translator.mechanisms import uses
 
 MAX_BLOCKS = 48
@@ -43,17 +44,6 @@ class Way(NamedTuple):
 
     transfer: str
     target: int | None
-
-
-@dataclass(slots=True)
-class GuestBlock:
-    """A translated block as tier 0 sees it: its instructions, and where control goes on behind the last of them."""
-
-    pc: int
-    header: int
-    instructions: list[Decoded]
-    end: int
-    ends_illegal: bool = False
 
 
 @dataclass(slots=True)

@@ -10,29 +10,23 @@ import threading
 import time
 from bisect import bisect_left, insort
 from collections import defaultdict
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from metaphrase.backends.llvm import context as c
 from metaphrase.backends.llvm.before_code import place, slot_of
 from metaphrase.backends.llvm.codecache import LINE, CodeCacheFull, room_for
-from metaphrase.backends.llvm.compile import REGION_LEVEL, REGION_PASSES, compile_text, host, is_loaded, load
-from metaphrase.backends.llvm.exact import ExactRegionLowering
-from metaphrase.backends.llvm.lower import ModuleWriter
-from metaphrase.backends.llvm.objects import Image, link
-from metaphrase.backends.llvm.region import RegionLowering
-from metaphrase.ir import passes, record
-from metaphrase.ir.errors import MetaphraseError
+from metaphrase.backends.llvm.compile import is_loaded
+from metaphrase.backends.llvm.objects import Image
+from metaphrase.ir import record
 from metaphrase.translator.engine.host_memory import HostBlock
 from metaphrase.translator.engine.native import code_cache
-from metaphrase.translator.engine.region_store import Compiled, RegionStore, digest_of
-from metaphrase.translator.engine.regions import Region, RegionBuilder
-from metaphrase.translator.engine.selection import Facts, GuestBlock, Way, select, ways
+from metaphrase.translator.engine.region_store import Compiled, RegionStore
 from metaphrase.translator.engine.statistics import StageClock
 from metaphrase.translator.mechanisms import uses
 
 if TYPE_CHECKING:
+    from metaphrase.translator.engine.region_maker import RegionMaker
     from metaphrase.translator.engine.translations import Translations
 
 LOGGER = logging.getLogger("metaphrase.tier1")
@@ -44,8 +38,6 @@ _WORTH_LOADING = 1_000_000
 have cost about as much as that does."""
 _NEAR = 1024
 """Bytes within which blocks that are hot at the same time are taken for parts of one function."""
-_AS_OFTEN = 0.75
-"""A block that is run at least so often as one that it leads to is taken for one of the same chain."""
 _NR_CLOSE_RANGE, _CLOSE_RANGE_UNSHARE = 436, 2
 
 
@@ -115,13 +107,9 @@ class Tier1:
         """Regions by the guest pages that may hold code of theirs."""
         self.changed: list[tuple[int, int]] = []
         """Ranges of pages that were forgotten since the region was begun that is being compiled."""
-        self.looked_at: set[int] = set()
-        """Pages of blocks that were asked for: what is known of them may stand in `facts`."""
-        self.exact = False
-        """Whether the region that is being compiled is exact."""
         self.thread: threading.Thread | None = None
         self.stopping = False
-        self.facts = Facts()
+        self._maker: RegionMaker | None = None
         self.deferred: dict[int, int] = {}
         """Blocks that became hot though regions had them already, and how many those were then."""
         self.waiting: dict[int, int] = {}
@@ -168,7 +156,8 @@ class Tier1:
                 if not self._is_worth_it():
                     self.rest_until = time.monotonic() + _REST_SECONDS
                     return False
-                header = self._leader(max(self.waiting, key=self.owner.blocks.runs))
+                header = max(self.waiting, key=self.owner.blocks.runs)
+                header = self.maker.leader(header, self._waiting_near(self.owner.blocks.record_pc(header)))
                 del self.waiting[header]
             pc = self.owner.blocks.record_pc(header)
             if fresh and not self.store.has(pc, self._kind(pc).name):
@@ -187,24 +176,6 @@ class Tier1:
         """Whether the blocks that the cache does not have have run often enough for LLVM to be loaded: that costs more
         than compiling a few, and in a warm run there may be no more."""
         return is_loaded() or self.owner.tier == "1" or sum(map(self.owner.blocks.runs, self.waiting)) >= _WORTH_LOADING
-
-    def _leader(self, header: int) -> int:
-        """Of waiting blocks that are run one after another up to this one, the first: its region has the others."""
-        near = self._waiting_near(self.owner.blocks.record_pc(header))
-        before = {way.target: other for other in near for way in self._ways(other)}
-        while True:
-            other = before.get(self.owner.blocks.record_pc(header), 0)
-            forward = other != 0 and self.owner.blocks.record_pc(other) < self.owner.blocks.record_pc(header)
-            if not forward or self.owner.blocks.runs(other) < self.owner.blocks.runs(header) * _AS_OFTEN:
-                return header
-            header = other
-
-    def _ways(self, header: int) -> list[Way]:
-        known = self.facts.ways.get(self.owner.blocks.record_pc(header))
-        if known is None:
-            block = self.owner.blocks.block_at(header)
-            known = ways(self.owner.guest, self, block) if block is not None else []
-        return known
 
     def _ask_for_room(self, error: CodeCacheFull) -> None:
         """Let a thread of the guest drop everything at its next block, if that makes any room."""
@@ -230,55 +201,60 @@ class Tier1:
             if generation != self.generation:
                 return
             self.changed.clear()
-            block = self.owner.blocks.block_at(header)
-        if block is None or self.owner.blocks.is_region(header) or self._defer(block):
+            pc = self.owner.blocks.record_pc(header)
+            usable = self.owner.blocks.is_usable(header) and not self.owner.blocks.is_region(header)
+        if not usable or self._defer(header, pc):
             return
-        kind = self._kind(block.pc)
-        self.exact = kind.exact
-        found = self.store.load(block.pc, kind.name)
+        kind = self._kind(pc)
+        found = self.store.load(pc, kind.name)
         if found is not None and (kind.exact or not self._may_be_written(*found)):
             self.owner.statistics.regions_cached += 1
         else:
-            found = self._make(block, kind, generation)
+            found = self._make(header, kind, generation)
             if found is None:
                 return
         compiled, origin = found
         self._install(compiled, origin, header, generation)
-        if block.pc != origin:
-            self._defer(block)
+        if pc != origin:
+            self._defer(header, pc)
         self.owner.statistics.region_seconds += time.perf_counter() - begin
 
-    def _make(self, block: GuestBlock, kind: Kind, generation: int) -> tuple[Compiled, int] | None:
+    @property
+    def maker(self) -> RegionMaker:
+        """What makes regions that the cache does not have."""
+        if self._maker is None:
+            from metaphrase.translator.engine.region_maker import RegionMaker  # slow to import, and seldom wanted
+
+            self._maker = RegionMaker(self.owner, self.store)
+        return self._maker
+
+    def _make(self, header: int, kind: Kind, generation: int) -> tuple[Compiled, int] | None:
         """Compile the region for a block, and put it into the cache; None if there is nothing to compile any more."""
-        statistics, clock = self.owner.statistics, StageClock()
-        near = [] if kind.landing else [self.waiting[header] for header in self._waiting_near(block.pc)]
-        roots = [*reversed(near), block.pc]
-        selection = select(self.owner.guest, self, roots, block.pc)
-        statistics.select_seconds += clock.lap()
-        if selection is None:
+        maker = self.maker
+        with self.lock:
+            block = self.owner.blocks.block_at(header) if generation == self.generation else None
+        if block is None:
             return None
-        region = RegionBuilder(self.owner.guest, self, selection, exact=kind.exact).build()
-        statistics.lift_seconds += clock.lap()
-        passes.run(region.function, [each for each in passes.PIPELINE if uses(each.__name__)])
-        statistics.pass_seconds += clock.lap()
-        compiled, origin = self._compile(region, kind.exact, clock), region.origin
+        near = [] if kind.landing else [self.waiting[header] for header in self._waiting_near(block.pc)]
+        made = maker.make(block, near, exact=kind.exact)
+        if made is None:
+            return None
+        compiled, origin, clock = made.compiled, made.origin, StageClock()
         with self.lock:
             # a page that was written to, which nobody has seen to yet, may have other code than was compiled
             if not self._is_current(compiled, origin, generation) or self.owner.word(c.DIRTY_HEAD):
-                self._try_again(block.header, generation)
+                self._try_again(header, generation)
                 return None
-        instructions = [each for one in region.blocks for each in one.instructions]
-        dialect = any(map(self.owner.guest.is_dialect, instructions))
-        self.store.store(compiled, origin, {block.pc - origin, 0}, kind.name, dialect=dialect)
-        statistics.regions += 1
-        statistics.compiled_instructions += len(instructions)
-        statistics.install_seconds += clock.lap()
+        self.store.store(compiled, origin, {block.pc - origin, 0}, kind.name, dialect=made.dialect)
+        self.owner.statistics.regions += 1
+        self.owner.statistics.compiled_instructions += made.instructions
+        self.owner.statistics.install_seconds += clock.lap()
         return compiled, origin
 
     def _kind(self, pc: int) -> Kind:
         return Kind(exact=self.owner.must_be_exact(pc), landing=pc in self.deferred)
 
-    def _defer(self, block: GuestBlock) -> bool:
+    def _defer(self, header: int, pc: int) -> bool:
         """Whether a region that has the block, though not as an entry, is given another chance to be the one that runs.
 
         Tier 0 may have come to the block on its way to that region's entry. If it keeps coming, or is in a loop there,
@@ -286,74 +262,18 @@ class Tier1:
         entered in its middle. It must keep coming after the last region that has the block was installed: of a chain of
         blocks that become hot together, the first gets a region, and the others are in it.
         """
-        regions = sum(block.pc in one.pcs for one in self.installed)
+        regions = sum(pc in one.pcs for one in self.installed)
         if not uses("landings"):
             return regions > 0
-        if regions == self.deferred.get(block.pc, 0):
+        if regions == self.deferred.get(pc, 0):
             return False
-        self.deferred[block.pc] = regions
-        self.owner.blocks.count_again(block.header)
+        self.deferred[pc] = regions
+        self.owner.blocks.count_again(header)
         return True
 
     def _waiting_near(self, pc: int) -> list[int]:
         """The headers of blocks nearby that became hot too: a region may begin at one of them."""
         return [header for header, hot in self.waiting.items() if abs(hot - pc) < _NEAR]
-
-    def block(self, pc: int, *, first: bool) -> GuestBlock | None:
-        """The block at a guest address if it is translated and has run (see `selection.Blocks`)."""
-        header = self.owner.blocks.find(pc)
-        if not header or (not first and not self.owner.blocks.is_warm(header)):
-            return None
-        self.looked_at.add(pc // _PAGE)
-        block = self.owner.blocks.block_at(header)
-        if block is None or self.exact:
-            return block
-        # a region that is not exact would not see its own code change
-        return None if self.owner.may_be_written(pc) or self.owner.may_be_written(block.end - 1) else block
-
-    def runs(self, pc: int) -> int | None:
-        """How often tier 0 has run a block (see `selection.Blocks`)."""
-        header = self.owner.blocks.find(pc)
-        return self.owner.blocks.runs_in_all(header) if header else None
-
-    def is_warm(self, pc: int) -> bool:
-        """Whether a block has run often enough (see `selection.Blocks`)."""
-        header = self.owner.blocks.find(pc)
-        return header != 0 and self.owner.blocks.is_warm(header)
-
-    def is_entry(self, pc: int) -> bool:
-        """Whether a region begins at a guest address (see `selection.Blocks`)."""
-        header = self.owner.blocks.find(pc)
-        return header != 0 and self.owner.blocks.is_region(header)
-
-    def read(self, address: int, length: int) -> bytes:
-        """Guest memory (see `selection.Blocks`)."""
-        found = b""
-        with suppress(MetaphraseError):
-            while len(found) < length:
-                at = address + len(found)
-                found += self.store.code(at, min(length - len(found), -at % _PAGE or _PAGE))
-        return found
-
-    def _compile(self, region: Region, exact: bool, clock: StageClock) -> Compiled:
-        statistics = self.owner.statistics
-        writer = ModuleWriter(host(), c.Reasons.table(self.owner.guest.reasons))
-        lowering = (ExactRegionLowering if exact else RegionLowering)(writer, region.function, "region")
-        writer.add(lowering.text())
-        text = writer.text()
-        statistics.lower_seconds += clock.lap()
-        load()
-        clock.lap()  # not a region's cost
-        compiled = compile_text(text, REGION_PASSES, level=REGION_LEVEL)
-        statistics.llvm_seconds += clock.lap()
-        image = link([compiled])
-        blocks = []
-        for block in region.blocks:
-            code = self.store.code(block.pc, block.end - block.pc)
-            blocks.append((block.pc - region.origin, len(code), digest_of(code)))
-        return Compiled(
-            image.code, image.symbols["region"], lowering.exits, blocks, image.faults, image.cold, image.crossings
-        )
 
     # --- installing ------------------------------------------------------------------------------------------------
     def _install(self, compiled: Compiled, origin: int, header: int, generation: int) -> None:
@@ -436,14 +356,14 @@ class Tier1:
         """Drop the regions that hold code of a range of pages; called while no guest code runs."""
         with self.lock:
             self.changed.append((first, last))
-            some = [first] if first == last else [*self.by_page, *self.looked_at]  # a range may be all of memory
+            known = () if self._maker is None else self._maker.looked_at
+            some = [first] if first == last else [*self.by_page, *known]  # a range may be all of memory
             pages = {page for page in some if first <= page <= last}
             for page in pages:
                 while found := self.by_page.get(page):
                     self._drop(found[-1])
-            if not self.looked_at.isdisjoint(pages):
-                self.facts.clear()
-                self.looked_at.clear()
+            if self._maker is not None:
+                self._maker.forget(pages)
 
     def _drop(self, one: Installed) -> None:
         """Take a region out of its place: nothing leads to it any more. Its records are not used again."""
@@ -472,8 +392,8 @@ class Tier1:
             self.installed.clear()
             self.exits.clear()
             self.by_page.clear()
-            self.looked_at.clear()
-            self.facts.clear()
+            if self._maker is not None:
+                self._maker.forget_all()
             self.deferred.clear()
             self.waiting.clear()
             self.next_record = self.code_bytes = 0

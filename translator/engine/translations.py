@@ -16,6 +16,7 @@ from metaphrase.translator.engine.code_pages import PAGE, CodePages
 from metaphrase.translator.engine.handlers import Handlers
 from metaphrase.translator.engine.host_memory import GuestMemory, HostBlock
 from metaphrase.translator.engine.native import Runtime, code_cache, roots
+from metaphrase.translator.engine.native_tables import NativeTables
 from metaphrase.translator.engine.sizes import Sizes
 from metaphrase.translator.engine.statistics import Statistics
 from metaphrase.translator.engine.threads import Threads
@@ -44,19 +45,13 @@ class Translations:
         folder = None if cache == "off" else Path(cache) if cache is not None else default_folder()
         self.cache = Cache(guest.name, folder, installed=precompiled.folder())
         self.statistics = Statistics()
-        self.runtime, self.handlers = _shared(guest, self.cache)
+        self._tables = NativeTables(guest, self.cache)
+        self.runtime, self.handlers = _shared(guest, self._tables.count, self.cache)
         self.threads = Threads()
         self._words = HostBlock(c.SHARED_SIZE)
         self.pages = CodePages(memory)
         self.blocks = BlockTable(guest, self.runtime, self.pages, self._words, sizes)
         self._hot = HostBlock(8 * c.HOT_QUEUE_LENGTH)
-        self._rows = HostBlock(8 + len(guest.rows))
-        self._rows.put_u64(0, guest.static_bits)
-        for description in guest.rows:
-            self._rows.view[8 + description.row] = description.ends_block
-        table = guest.decoder_table()
-        self._decoder_table = HostBlock(len(table))
-        self._decoder_table.view[: len(table)] = table
         self._calls: HostBlock | None = None
         self._stale = 0
         """Bytes of forgotten blocks in the arena."""
@@ -76,8 +71,8 @@ class Translations:
             c.SETTLE: symbols.get("settle", 0),
             c.REGION_LEAVE: symbols["region_leave"],
             c.ARENA_END: self.blocks.arena.address + self.blocks.arena.size,
-            c.FORMS: self.handlers.table.address, c.ROWS: self._rows.address + 8,
-            c.DECODER_TABLE: self._decoder_table.address, c.CODE_PAGES: self.pages.table.address,
+            c.FORMS: self.handlers.table.address, c.ROWS: self._tables.rows.address + 8,
+            c.DECODER_TABLE: self._tables.decoder.address, c.CODE_PAGES: self.pages.table.address,
             c.CODE_PAGES_MASK: self.pages.mask, c.HOT_QUEUE: self._hot.address,
             c.HOT_WAITS: self.tier == "1",
             c.WINDOW_BASE: self.memory.base, c.CODE_BEGIN: code.base, c.CODE_END: code.base + code.capacity,
@@ -259,10 +254,10 @@ class Translations:
 _handlers: dict[tuple[str, Path | None], tuple[Runtime, Handlers]] = {}
 
 
-def _shared(guest: Guest, cache: Cache) -> tuple[Runtime, Handlers]:
+def _shared(guest: Guest, rows: int, cache: Cache) -> tuple[Runtime, Handlers]:
     """The runtime and handlers of a guest: one of each serves every CPU of the process."""
     key = (guest.name, cache.folder)
     found = _handlers.get(key)
     if found is None:
-        found = _handlers[key] = Runtime(guest, code_cache(), cache), Handlers(guest, code_cache(), cache)
+        found = _handlers[key] = Runtime(guest, code_cache(), cache), Handlers(guest, rows, code_cache(), cache)
     return found

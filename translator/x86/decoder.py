@@ -16,7 +16,7 @@ from typing import Final
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.translator.guest import Decoded, DecodeError, Description
 from metaphrase.translator.x86 import state as s
-from metaphrase.translator.x86.modes import Mode
+from metaphrase.translator.x86.modes import LONGEST, Mode
 from metaphrase.translator.x86.table import IMMEDIATES, SIZE_RULES, Encoding
 
 MAP_COUNT: Final = 7
@@ -26,7 +26,6 @@ DIMENSIONS: Final = ((BY_PREFIX, 4), (BY_REG, 8), (BY_FORM, 2), (BY_RM, 8), (BY_
 HAS_MODRM: Final = 32
 LEVEL_ONE: Final = 0
 LEVEL_TWO: Final = MAP_COUNT * 256 * 4
-LONGEST: Final = 15
 
 
 @dataclass(frozen=True, slots=True)

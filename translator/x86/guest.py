@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cache, cached_property
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from metaphrase.ir.graph import Function
-from metaphrase.translator.guest import Decoded, DecodeError, Description, Guest
-from metaphrase.translator.x86 import decoder, native_decoder, services
+from metaphrase.translator.guest import Decoded, Description, Guest
+from metaphrase.translator.x86 import services
 from metaphrase.translator.x86 import state as s
-from metaphrase.translator.x86.addresses import INDEX, IS4, REG, RM, VVVV, Address, Statics
 from metaphrase.translator.x86.cpuid import cpuid, linux_description
-from metaphrase.translator.x86.emitter import Memory, MmxRegister, Register, VexRegister, X86Emitter
-from metaphrase.translator.x86.features import BASELINE, needed_by
-from metaphrase.translator.x86.instructions import ROWS
-from metaphrase.translator.x86.instructions.stack import enter
 from metaphrase.translator.x86.models import DEFAULT, MODELS, processor
-from metaphrase.translator.x86.modes import FLAT, LONG, Mode
-from metaphrase.translator.x86.settle import settler
-from metaphrase.translator.x86.table import Encoding, OperandKind, Row
+from metaphrase.translator.x86.modes import FLAT, LONG, LONGEST, STATIC_BITS
 
-_NAMED = {"AL": (0, 8), "AX": (0, 16), "CL": (1, 8), "DX": (2, 16), "rAX": (0, 0)}
-_WIDTHS = {"b": 8, "w": 16, "d": 32, "q": 64, "dq": 128, "o": 128, "ss": 32, "sd": 64}
-
-
-def _needs(row: Description) -> frozenset[str]:
-    """The features of a CPU that has a row's instruction."""
-    return needed_by(row.extension, vex=row.detail.encoding.vex)
-
-
-@cache
-def _all_tables(mode: Mode) -> decoder.Tables:
-    """The decoder's tables, in a mode, of a CPU that has everything."""
-    return decoder.Tables(ROWS, mode)
+if TYPE_CHECKING:
+    from metaphrase.translator.x86.descriptions import Descriptions
+    from metaphrase.translator.x86.emitter import X86Emitter
 
 
 class X86Guest(Guest):
@@ -46,12 +29,11 @@ class X86Guest(Guest):
     mode = LONG
     name = mode.name
     layout = s.LAYOUT
-    rows = ROWS
-    static_bits = native_decoder.STATIC_BITS
+    static_bits = STATIC_BITS
     program_counter = "rip"
     lazy_group = "flags"
     common_forms: Path | None = Path(__file__).parent / "common_forms.txt"
-    longest = decoder.LONGEST
+    longest = LONGEST
     illegal = "invalid_opcode"
     hidden = s.HIDDEN | s.UNUSED_FLAT | set(s.SEGMENT_NAMES)
     special_registers = services.REGISTERS
@@ -79,17 +61,17 @@ class X86Guest(Guest):
         return linux_description(self.processor)
 
     @cached_property
-    def tables(self) -> decoder.Tables:
-        features = self.processor.features
-        return decoder.Tables(ROWS, self.mode, {row.row for row in ROWS if not _needs(row) <= features})
+    def described(self) -> Descriptions:
+        from metaphrase.translator.x86.descriptions import Descriptions  # slow to import, and most runs need none
+
+        return Descriptions(self.mode, self.processor.features)
+
+    @property
+    def rows(self) -> Sequence[Description]:  # type: ignore[override]
+        return self.described.rows
 
     def is_dialect(self, decoded: Decoded) -> bool:
-        """Whether other CPU models may decode it otherwise: not all have it, or it stands in for what some have."""
-        return decoded.row in self._dialect_rows
-
-    @cached_property
-    def _dialect_rows(self) -> set[int]:
-        return {row.row for row in ROWS if not _needs(row) <= BASELINE} | self.tables.stand_ins
+        return decoded.row in self.described.dialect_rows
 
     def save_fp(self, cpu: Any) -> bytes:
         return services.save_fp(cpu)
@@ -98,15 +80,7 @@ class X86Guest(Guest):
         services.load_fp(cpu, image)
 
     def decode(self, code: bytes, pc: int) -> Decoded:
-        try:
-            return decoder.decode(self.tables, code, pc)
-        except DecodeError:
-            if not self.tables.absent:
-                raise
-        row = ROWS[decoder.decode(_all_tables(self.mode), code, pc).row]
-        lacking = ", ".join(sorted(_needs(row) - self.processor.features))
-        what = f"{row.name} is an instruction of {lacking}, which this CPU lacks"
-        raise DecodeError(f"{self.name}: at pc {pc:#x}, {what}")
+        return self.described.decode(code, pc)
 
     def disassemble(self, code: bytes, pc: int = 0) -> str:
         """Text in Intel's syntax of the instruction at the start of `code`; raises DecodeError as `decode` does."""
@@ -115,90 +89,28 @@ class X86Guest(Guest):
         return disassemble(self.rows, self.decode(code, pc), self.mode)
 
     def decoder(self) -> Function:
-        return native_decoder.build(self.tables)
+        return self.described.decoder()
 
     def decoder_table(self) -> bytes:
-        return self.tables.blob
+        return self.described.tables.blob
 
     def settler(self) -> Function:
-        return settler()
+        return self.described.settler()
 
     def trap_of(self, code: bytes) -> str:
         """#GP for more than 15 bytes (SDM volume 2, 2.3.11), #UD for what is no instruction."""
         prefixes = b"\x26\x2e\x36\x3e\x64\x65\x66\x67\xf0\xf2\xf3"
-        too_long = len(code) == decoder.LONGEST and not code.strip(prefixes)
+        too_long = len(code) == LONGEST and not code.strip(prefixes)
         return "general_protection" if too_long else self.illegal
 
     def make_emitter(self, function: Function) -> X86Emitter:
-        return X86Emitter(function, self.mode)
+        return self.described.make_emitter(function)
 
     def emit(self, emitter: Any, row: int, statics: int) -> None:
-        description = self.rows[row]
-        detail: Row = description.detail
-        emitter.statics = Statics.unpack(statics)
-        operands = [self._operand(emitter, kind, detail.encoding) for kind in description.operands]
-        description.semantics(emitter, *detail.static, *operands)
-        if any(isinstance(operand, MmxRegister) for operand in operands):
-            emitter.enter_mmx()
+        self.described.emit(emitter, row, statics)
 
     def restarts(self, decoded: Decoded) -> bool:
-        return self.rows[decoded.row].semantics is enter and decoded.immediate >> 16 & 31 > 1
-
-    def _operand(self, m: X86Emitter, kind: OperandKind, encoding: Encoding) -> Register | Memory | Address:
-        letter, size = kind.letter, kind.size
-        if letter in _NAMED:
-            number, width = _NAMED[letter]
-            return Register(s.GPR[number], width or m.size)
-        if letter == "F":
-            index = m.binding.register(RM)
-            return (m.const(index, 8) if isinstance(index, int) else index.trunc(8)) & 7
-        if letter == "1":
-            return m.const(1, 8)
-        width = encoding.vector_width if size in ("x", "xa") else _WIDTHS.get(size) or m.size
-        vectors = VexRegister if encoding.vex else Register
-        match letter:
-            case "J":
-                return m.binding.target()
-            case "I":
-                immediate = m.binding.immediate()
-                if size == "p":
-                    return immediate
-                return immediate.trunc(8) if size == "b" else immediate.trunc(16) if size == "w" else (
-                    immediate.trunc(m.size) if m.size else immediate
-                )  # fmt: skip
-            case "M":
-                return m.effective_address()
-            case "O":
-                return Memory(m.effective_address(), width)
-            case "X":
-                return Memory(m.string_source(), width)
-            case "Y":
-                return Memory(m.string_destination(), width)
-            case "P":
-                return MmxRegister(m.binding.register(REG), width)
-            case "N":
-                return MmxRegister(m.binding.register(RM), width)
-            case "U":  # a register whatever else the form addresses
-                return vectors(m.binding.register(RM), width)
-            case "R":
-                return Register(m.binding.register(RM), width)
-            case "T":
-                return Register(m.binding.register(INDEX), width)
-            case "V":
-                return vectors(m.binding.register(REG), width)
-            case "G" | "Z" | "S":
-                return Register(m.binding.register(REG), width)
-            case "H" | "L":
-                return VexRegister(m.binding.register(VVVV if letter == "H" else IS4), width)
-            case "B":
-                return Register(m.binding.register(VVVV), width)
-            case "E" | "W" | "Q":
-                if m.statics.memory:
-                    return Memory(m.effective_address(), width, aligned=letter == "W" and size in ("dq", "xa"))
-                if letter == "Q":
-                    return MmxRegister(m.binding.register(RM), width)
-                return (vectors if letter == "W" else Register)(m.binding.register(RM), width)
-        raise AssertionError(kind)
+        return self.described.restarts(decoded)
 
 
 class I386Guest(X86Guest):

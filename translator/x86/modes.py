@@ -14,6 +14,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+LONGEST: Final = 15
+"""Bytes of the longest instruction (SDM volume 2, 2.3.11)."""
+STATIC_BITS: Final = 8
+"""Width of an instruction's static operands (`addresses.Statics`) in its form."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mode:

@@ -23,13 +23,10 @@ from metaphrase.translator.x86.decoder import (
     HAS_MODRM,
     INDEXES_16,
     LEVEL_TWO,
-    LONGEST,
     Tables,
 )  # fmt: skip
-from metaphrase.translator.x86.modes import Mode
+from metaphrase.translator.x86.modes import LONGEST, STATIC_BITS, Mode
 from metaphrase.translator.x86.table import IMMEDIATES
-
-STATIC_BITS = 8
 
 
 class _Writer(Emitter):

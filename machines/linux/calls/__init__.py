@@ -1,10 +1,12 @@
-"""The system calls, one module a topic, grouped as in the manual. Importing a module declares its calls."""
+"""The system calls, one module a topic, grouped as in the manual. Importing a module declares its calls.
+
+Those of programs with 32-bit words (`compat`) are imported when the first such program asks for its calls.
+"""
 
 from __future__ import annotations
 
 from metaphrase.machines.linux.calls import (
     clock,
-    compat,
     descriptors,
     directories,
     files,
@@ -25,7 +27,7 @@ from metaphrase.machines.linux.calls.table import COMPAT_ALIASES, COMPAT_CALLS, 
 
 TOPICS = (
     clock, descriptors, directories, files, forking, identity, ipc, memory, polling, process, reach, signals,
-    sockets, system, threads, transfer, compat,
+    sockets, system, threads, transfer,
 )  # fmt: skip
 
 #: Calls that programs try and do without: answered with ENOSYS and no word in the log.

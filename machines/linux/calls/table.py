@@ -44,6 +44,8 @@ def find_call(name: str, *, compat: bool) -> SystemCall | None:
     """A declared call; `compat` says that the guest's words have 32 bits."""
     if not compat:
         return SYSTEM_CALLS.get(name)
+    import metaphrase.machines.linux.calls.compat  # noqa: F401  declares them: programs with longer words start sooner
+
     return COMPAT_CALLS.get(name) or SYSTEM_CALLS.get(COMPAT_ALIASES.get(name, name))
 
 
