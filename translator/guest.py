@@ -140,6 +140,9 @@ class Guest(ABC):
         """The lines of /proc/cpuinfo about a processor, by name; empty if this guest has none to tell."""
         return {}
 
+    def need_no_files(self) -> None:  # noqa: B027
+        """Import whatever is imported when it is needed: its files may be out of reach from now on."""
+
     def slot_of(self, register: str) -> tuple[str, int]:
         """The slot whose lowest bits a general register is, and how many; the slot's other bits are zero."""
         return register, 64

@@ -3,12 +3,20 @@
 Outside of loops, each block is given a number of instructions that were executed before it. Where paths come together
 it is the least of theirs, and the others add to the region's counter what they have more. Ways out add the number that
 their block has. In loops each block counts by itself, in a cell that LLVM keeps in a register.
+
+When that has come to `LOOK`, it is time to look whether somebody wants to interrupt the loop, so that most turns of it
+need not; and it begins at zero again.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 from metaphrase.ir.graph import Block
 from metaphrase.ir.schedule import Dominators
+
+LOOK: Final = 1 << 16
+"""Instructions that a loop executes before it looks: some 20 microseconds."""
 
 
 class Counts:

@@ -15,7 +15,7 @@ import re
 from metaphrase.backends.llvm import context
 from metaphrase.backends.llvm.before_code import BASE, RECORDS, SLOTS, slot_of
 from metaphrase.backends.llvm.cells import left_in_state
-from metaphrase.backends.llvm.counts import Counts
+from metaphrase.backends.llvm.counts import LOOK, Counts
 from metaphrase.backends.llvm.dirty import dirty_cells
 from metaphrase.backends.llvm.lower import (
     CONVENTION,
@@ -163,7 +163,10 @@ class RegionLowering(FunctionLowering):
                 self._count_more(number, between)
                 between.append(f"br label %{labels[target]}")
                 self.labels[target] = label
-        super().terminate(terminator, out)
+        if self._polls_turns():
+            self._next_turn(terminator, out)
+        else:
+            super().terminate(terminator, out)
         self.labels = labels
         out += between
 
@@ -213,7 +216,8 @@ class RegionLowering(FunctionLowering):
             out.append(f"{whole} = bitcast {llvm_type(written.type)} {operand(written)} to {_WHOLE}")
             out.append(f"store {_WHOLE} {whole}, ptr %whole{low}, align 16")
         elif name == "poll":
-            self._poll(value, out)
+            if not self._polls_turns():
+                self._look(f"%v{value.id}", out)
         else:
             super().lower(value, out)
             if value.id in self.pairs.read_at:
@@ -346,11 +350,33 @@ class RegionLowering(FunctionLowering):
         self._leave(pc, str(context.Reasons.INTERRUPT), out)
         out.append(f"{label}.near:")
 
-    def _poll(self, value: Value, out: Lines) -> None:
+    def _polls_turns(self) -> bool:
+        """Whether the block ends with a poll before a loop's next turn, which need not look at the flag each time.
+
+        In exact regions it does: some other thread may be writing their code.
+        """
+        end = self.block.terminator
+        if self.exact or end is None or end.op.name != "branch" or end.args[0].op.name != "poll":
+            return False
+        here = self.dominators.index[self.block]
+        return any(self.dominators.index[target] <= here for target in end.targets)
+
+    def _next_turn(self, terminator: Terminator, out: Lines) -> None:
+        """Go on with a loop; look whether somebody wants to interrupt only when the count says so (see `counts`)."""
+        interrupted, head = (self.labels[target] for target in terminator.targets)
+        n = self.fresh("i")
+        out += [f"{n} = load i64, ptr %counted", f"{n}.due = icmp sge i64 {n}, {LOOK}"]
+        out += [f"br i1 {n}.due, label %{n[1:]}.look, label %{head}, !prof !2", f"{n[1:]}.look:"]
+        self.count("%counted", out)
+        out.append("store i64 0, ptr %counted")
+        self._look(f"{n}.wanted", out)
+        out.append(f"br i1 {n}.wanted, label %{interrupted}, label %{head}, !prof !2")
+
+    def _look(self, result: str, out: Lines) -> None:
+        """Whether somebody wants to interrupt."""
+        word = self.fresh("i")
         flag = self.pointer(self.fresh("c"), context.INTERRUPT, out)
-        wanted = self.fresh("i")
-        out.append(f"{wanted} = load volatile i64, ptr {flag}")
-        out.append(f"%v{value.id} = icmp ne i64 {wanted}, 0")
+        out += [f"{word} = load volatile i64, ptr {flag}", f"{result} = icmp ne i64 {word}, 0"]
 
     def exit_number(self, offset: int) -> int:
         """The number of the exit record for a guest address; number 0 is the entry record."""

@@ -1,6 +1,6 @@
 /* Linked lists: build, reverse, merge sort, sum. Dependent loads and unpredictable branches.
  * group: integer
- * iterations: 800
+ * iterations: 1200
  */
 #include "kernel.h"
 #define NODES 10000

@@ -1,6 +1,6 @@
 /* The Mandelbrot set: scalar doubles in registers, comparisons that decide loops.
  * group: float
- * iterations: 270
+ * iterations: 350
  */
 #include "kernel.h"
 

@@ -1,6 +1,6 @@
 /* Product of matrices of 32-bit integers, without vector instructions.
  * group: integer
- * iterations: 600
+ * iterations: 880
  */
 #include "kernel.h"
 #define SIZE 128

@@ -1,6 +1,6 @@
 /* SHA-256 of 4 KiB blocks, by the SHA instructions if CPUID tells of them, else in plain C, as libraries choose.
  * group: simd
- * iterations: 270000
+ * iterations: 400000
  */
 #include "kernel.h"
 #pragma GCC target("sha,sse4.1")

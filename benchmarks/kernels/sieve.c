@@ -1,6 +1,6 @@
 /* The sieve of Eratosthenes over a million numbers: strided stores and a counting loop.
  * group: integer
- * iterations: 450
+ * iterations: 1000
  */
 #include "kernel.h"
 #define LIMIT 1000000

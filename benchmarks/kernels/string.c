@@ -1,6 +1,6 @@
 /* The C library's string functions and hand-written loops over bytes: copy, find, compare, split, convert.
  * group: integer
- * iterations: 420000
+ * iterations: 600000
  */
 #include "kernel.h"
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from metaphrase.backends.llvm import context as c
 from metaphrase.backends.llvm.codecache import CodeCacheFull
-from metaphrase.backends.llvm.compile import load
 from metaphrase.backends.llvm.context import Reasons
 from metaphrase.ir import record
 from metaphrase.ir.layout import ENVIRONMENT_SLOT
@@ -420,7 +419,7 @@ class NativeCpu:
 
     def need_no_files(self) -> None:
         """The package's own files and LLVM's may be out of reach from now on."""
-        load()
+        self.translations.need_no_files()
 
     def rights_changed(self) -> None:
         """The process may write to other files than before; what it cannot store, it does without."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from metaphrase.backends.llvm import context as c
-from metaphrase.backends.llvm.compile import loading_seconds
+from metaphrase.backends.llvm.compile import load, loading_seconds
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.ir.window import WINDOW_BITS
 from metaphrase.translator.engine import precompiled
@@ -220,6 +220,16 @@ class Translations:
             self.pages.reset()
             self.flush()
             self.statistics.flushes = 0
+
+    def need_no_files(self) -> None:
+        """Import whatever may be wanted: its files may be out of reach from now on."""
+        import tempfile  # noqa: F401
+
+        import metaphrase.translator.engine.handler_code
+        import metaphrase.translator.engine.region_maker  # noqa: F401
+
+        load()
+        self.guest.need_no_files()
 
     @property
     def caches(self) -> tuple[Cache, Cache]:
