@@ -1,7 +1,8 @@
 """Random cases of all rows until each has enough of them: `python -m tests.translator.x86.campaign --cases 10000`.
 
 campaign.txt counts, for each row, the cases that agreed with the host's CPU in the reference, in tier 0 and in tier 1,
-and names by a digest what the row meant then: if its IR is another one by now, its count starts again. A campaign may
+and names by a digest what the row meant then: if its IR is another one by now, its count starts again. Rows run in
+64-bit mode; those that it does not have, in the 32-bit and 16-bit modes by turns. A campaign may
 be stopped at any time; the next one goes on with the rows that have the fewest cases. What diverges is kept in
 regressions.txt, and its row is left alone until it is begun anew.
 """
@@ -26,7 +27,7 @@ from metaphrase.translator.guest import Description
 from metaphrase.translator.x86 import document
 from metaphrase.translator.x86.decoder import encoding_of
 from metaphrase.translator.x86.table import IMMEDIATES
-from tests.translator.x86.differential import ROWS, draw_states
+from tests.translator.x86.differential import GUEST, ROWS, draw_states
 from tests.translator.x86.executors import Executors
 from tests.translator.x86.forms import digest
 from tests.translator.x86.fuzz import keep
@@ -41,14 +42,14 @@ SEED: Final = 1
 """Case by case, every campaign draws the same."""
 _SAVE_SECONDS: Final = 60
 _ROWS_BETWEEN_COLLECTIONS: Final = 500
-_ROWS: Final = [row for row, mode in ROWS if mode == 64]
+_LONG: Final = frozenset(row.row for row, mode in ROWS if mode == 64)
 
 
 def read_counts() -> dict[int, int]:
     """How many cases each row has passed as it is described now."""
     recorded = document.recorded_counts()
     counts = {}
-    for row in _ROWS:
+    for row in GUEST.rows:
         meaning, count = recorded.get(document.form_key(row), ("", 0))
         counts[row.row] = count if count and meaning == digest(row) else 0
     return counts
@@ -56,7 +57,7 @@ def read_counts() -> dict[int, int]:
 
 def write_counts(counts: dict[int, int]) -> None:
     """Record the counts, in the order of the tables, and bring the page up to date."""
-    rows = [row for row in _ROWS if counts[row.row]]
+    rows = [row for row in GUEST.rows if counts[row.row]]
     COUNTS.write_text("".join(f"{digest(row)} {counts[row.row]} {document.form_key(row)}\n" for row in rows))
     PAGE.write_text(document.page())
 
@@ -79,8 +80,9 @@ def passed(executors: Executors, row: Description, first: int) -> bool:
     states = STATES_WITH_BYTE if has_byte else STATES
     for number in range(first // states, (first + AT_ONCE) // states):
         encoding = 2 * number + 1 if has_byte else number  # odd ones have a byte's values one after the other
+        mode = 64 if row.row in _LONG else (32, 16)[number // 2 % 2]
         try:
-            divergence = executors.divergence(draw_states(row, encoding, states, SEED), by_turns=True)
+            divergence = executors.divergence(draw_states(row, encoding, states, SEED, mode), by_turns=True)
         except (AssertionError, MetaphraseError) as error:
             print(f"{row}, encoding {number}: {error!r}", flush=True)
             return False
@@ -99,7 +101,7 @@ def work(part: int, parts: int, counts: dict[int, int], enough: int, end: float,
     gc.freeze()  # the tables and the tests stay: no collection needs to look at them
     gc.disable()
     with Executors() as executors:
-        for turn, (row, first) in enumerate(turns(counts, _ROWS[part::parts], enough)):
+        for turn, (row, first) in enumerate(turns(counts, GUEST.rows[part::parts], enough)):
             if time.time() > end:
                 break
             if turn % _ROWS_BETWEEN_COLLECTIONS == 0:

@@ -261,7 +261,7 @@ DIFFERENCES: Final = (
     Difference(
         what="how much a MOVSXD with an operand-size prefix reads",
         intel="SDM volume 2B, MOVSX/MOVSXD: 16 bits.",
-        amd="APM volume 3, MOVSXD knows only operands of 32 bits in memory, and hardware reads so many.",
+        amd="Hardware reads 32 bits (APM volume 3, MOVSXD, was not to be had to see what it says).",
         applies=_move_of_16_bits,
         stand_in=_plain_move,
         example="666300 | rax=0x1000fffe",
