@@ -1,7 +1,6 @@
 """CPython's own tests have translated the results that they have natively: with METAPHRASE_TEST_FULL=1, for hours.
 
-Left out are test_subprocess and test_asyncio, which start hundreds of programs, and of test_time the test that a
-process takes no processor time while it sleeps: translation does.
+Left out is, of test_time, the test that a process takes no processor time while it sleeps: translation does.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ MODULES = (
     "shutil", "glob", "pathlib", "struct", "ctypes", "float", "math", "int", "random", "re", "bytes", "json",
     "marshal", "dict", "set", "list", "itertools", "generators", "coroutines", "contextlib", "exceptions", "sys",
     "gc", "weakref", "zlib", "httplib", "import", "runpy", "eintr", "openpty", "ioctl", "selectors", "queue",
-    "sched", "popen", "posixpath", "locale", "datetime", "memoryio", "memoryview", "codecs", "binascii", "socket",
+    "sched", "subprocess", "asyncio", "popen", "posixpath", "locale", "datetime", "memoryio", "memoryview", "codecs", "binascii", "socket",
 )  # fmt: skip
 IGNORED = ("-i", "test_process_time")
 RESULT = re.compile(r"^(test\w*) \((\S+)\)(?:\n.*)? \.\.\. (?:.*\n)*?.*?\b(ok|FAIL|ERROR|skipped)\b", re.MULTILINE)

@@ -15,6 +15,8 @@ from metaphrase.translator.record import unpack
 
 _HEADER_FORM = (1 << 32) - 2
 _ILLEGAL_FORM = (1 << 32) - 1
+_FOR_EVER = 40
+"""Changes of a page's code behind which no block is run often enough for a region."""
 
 
 @dataclass(slots=True)
@@ -75,9 +77,14 @@ class BlockTable:
         return GuestBlock(instructions[0].pc, header, instructions, instructions[-1].next_pc)
 
     def is_usable(self, header: int) -> bool:
-        """Whether a block is current: its code has not been changed."""
-        stale = self._u64_at(header) == self._symbols["stale_block"]
-        return not stale and self.record_pc(header) // PAGE not in self._pages.written
+        """Whether a block is current, and may have a place in a region."""
+        return self._u64_at(header) != self._symbols["stale_block"] and self.is_settled(header)
+
+    def is_settled(self, header: int) -> bool:
+        """Whether a block was run often enough for a region, if code of its page has been changed: twice as often for
+        each time that it was. Code that goes on changing stays in tier 0, code behind which other was put does not."""
+        changes = min(self._pages.writes[self.record_pc(header) // PAGE], _FOR_EVER)
+        return not changes or self.runs_in_all(header) >= self._threshold << changes
 
     def is_warm(self, header: int) -> bool:
         """Whether a block has run often enough to be worth a place in a region."""

@@ -7,6 +7,8 @@ and notes it in a ring; the translations are then dropped.
 
 from __future__ import annotations
 
+from collections import Counter
+
 from metaphrase.backends.llvm import context as c
 from metaphrase.ir.window import WINDOW_BITS
 from metaphrase.translator.engine.host_memory import GuestMemory, HostBlock, protect
@@ -29,8 +31,8 @@ class CodePages:
         self.table = HostBlock(8 * _SLOTS)
         """A hash set of (page << 1 | may the guest write it), 0 for empty."""
         self.dirty = HostBlock(8 * c.DIRTY_LENGTH)
-        self.written: set[int] = set()
-        """Pages whose code was written to after it had been translated: they stay in tier 0, which is exact."""
+        self.writes: Counter[int] = Counter()
+        """By page, how often it was written to after code of it had been translated."""
         self._pages: dict[int, bool] = {}
         """By page, whether the guest may write it; those too in which it may write what is code elsewhere."""
         self._code_of: dict[int, set[int]] = {}
@@ -57,8 +59,8 @@ class CodePages:
         """Whether any page of guest addresses [start, end) has code, or had some that was written to."""
         first, last = start // PAGE, (end - 1) // PAGE
         if last - first < len(self._pages):
-            return any(page in self._pages or page in self.written for page in range(first, last + 1))
-        return any(first <= page <= last for known in (self._pages, self.written) for page in known)
+            return any(page in self._pages or page in self.writes for page in range(first, last + 1))
+        return any(first <= page <= last for known in (self._pages, self.writes) for page in known)
 
     def writable(self, page: int) -> bool:
         """Whether a page has code and the guest may write it."""
@@ -120,14 +122,14 @@ class CodePages:
         for page in self._written_in(pages):
             self.open(page)
             pages.add(page)
-        self.written |= pages
+        self.writes.update(pages)
         return sorted(pages) if count <= c.DIRTY_LENGTH else None
 
     def take(self, start: int, end: int) -> list[int]:
         """Take out and open the pages of guest addresses [start, end): those that had code, and code written there."""
         first, last = start // PAGE, (end - 1) // PAGE
-        if self.written:
-            self.written = {page for page in self.written if not first <= page <= last}
+        for page in [page for page in self.writes if first <= page <= last]:
+            del self.writes[page]
         lost = {page for page in self._pages if first <= page <= last}
         lost |= self._written_in(lost)
         for page in lost:
@@ -158,7 +160,7 @@ class CodePages:
         """As at the start of a process, whose memory is new."""
         self._pages.clear()
         self._code_of.clear()
-        self.written.clear()
+        self.writes.clear()
         self._rebuild()
 
     def _rebuild(self) -> None:

@@ -159,6 +159,9 @@ class Tier1:
                 header = max(self.waiting, key=self.owner.blocks.runs)
                 header = self.maker.leader(header, self._waiting_near(self.owner.blocks.record_pc(header)))
                 del self.waiting[header]
+            if fresh and not self.owner.blocks.is_settled(header):
+                self.owner.blocks.count_again(header)
+                return True
             pc = self.owner.blocks.record_pc(header)
             if fresh and not self.store.has(pc, self._kind(pc).name):
                 self.waiting[header] = pc

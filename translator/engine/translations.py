@@ -136,7 +136,7 @@ class Translations:
         """Open a page that an instruction in it writes to, and forget its code."""
         with self.threads.stopped:
             for lost in self.pages.take(page * PAGE, (page + 1) * PAGE):
-                self.pages.written.add(lost)
+                self.pages.writes[lost] += 1
                 self._forget([lost])
 
     def invalidate(self, start: int, end: int) -> None:

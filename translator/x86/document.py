@@ -26,8 +26,9 @@ regions leave to tier 0. `make test` runs eight random cases of each form everyw
 CPU; `METAPHRASE_CASES=N` takes N of them, and `make fuzz` goes on for as long as you like.
 
 "Cases" says how many random cases of each form (of all in the line, if there is one number) have agreed in 64-bit mode,
-or in the 32- and 16-bit modes if it is not there, with the host's CPU in registers, flags, MXCSR, x87 status and memory,
-in the reference, tier 0 and tier 1: `make campaign` goes on from there. A form whose meaning has changed starts again.
+or in the 32- and 16-bit modes if it is not there, with the host's CPU in registers, flags, MXCSR, x87 status and
+memory, in the reference, tier 0 and tier 1: `make campaign` goes on from there. A form whose meaning has changed starts
+again.
 
 "Announced" extensions are what CPUID tells a program of. The others are there for programs that do not ask.
 """
