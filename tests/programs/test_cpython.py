@@ -19,7 +19,8 @@ MODULES = (
     "shutil", "glob", "pathlib", "struct", "ctypes", "float", "math", "int", "random", "re", "bytes", "json",
     "marshal", "dict", "set", "list", "itertools", "generators", "coroutines", "contextlib", "exceptions", "sys",
     "gc", "weakref", "zlib", "httplib", "import", "runpy", "eintr", "openpty", "ioctl", "selectors", "queue",
-    "sched", "subprocess", "asyncio", "popen", "posixpath", "locale", "datetime", "memoryio", "memoryview", "codecs", "binascii", "socket",
+    "sched", "subprocess", "asyncio", "popen",
+    "posixpath", "locale", "datetime", "memoryio", "memoryview", "codecs", "binascii", "socket",
 )  # fmt: skip
 IGNORED = ("-i", "test_process_time")
 RESULT = re.compile(r"^(test\w*) \((\S+)\)(?:\n.*)? \.\.\. (?:.*\n)*?.*?\b(ok|FAIL|ERROR|skipped)\b", re.MULTILINE)
