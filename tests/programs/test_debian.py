@@ -43,7 +43,7 @@ SUMS = r'{ s[$3] += $1 } END { for (i = 0; i < 31; i++) printf "%d %d %.3f\n", i
 PYTHON_LINE = "print(sum(i * i for i in range(1000)), 2**100, 'é'.encode())"
 FILES = ("text/a.txt", "text/b.txt", "text/deep/er/c.txt", "code/numbers.c", "code/run.sh", "empty")
 HEAVY = {"bash", "busybox-sh", "busybox-sed", "busybox-bc", "bzip2", "dash", "perl", "perl-language", "7zz"}
-HEAVY |= {"sqlite3", "sqlite3-queries", "sqlite3-reals", "python3-c", "python3-script", "python3-threads"}
+HEAVY |= {"sqlite3", "sqlite3-more", "sqlite3-reals", "python3-c", "python3-script", "python3-threads"}
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,7 @@ RUNS = [
     Run("perl", ("/usr/bin/perl", "{scripts}/report.pl"), status=5, writes=True),
     Run("perl-language", ("/usr/bin/perl", "{scripts}/language.pl"), status=6, writes=True),
     Run("sqlite3", ("/usr/bin/sqlite3", "-batch", "test.db", ".read {scripts}/database.sql"), status=1, writes=True),
-    Run("sqlite3-queries", ("/usr/bin/sqlite3", "-batch", "q.db", ".read {scripts}/queries.sql"), status=5,
-        writes=True),  # fmt: skip
+    Run("sqlite3-more", ("/usr/bin/sqlite3", "-batch", "q.db", ".read {scripts}/queries.sql"), status=5, writes=True),
     Run("sqlite3-reals", ("/usr/bin/sqlite3", "-batch", "test.db", ".read {scripts}/reals.sql"), writes=True),
     Run("python3-c", ("/usr/bin/python3", "-S", "-E", "-c", PYTHON_LINE)),
     Run("python3-threads", ("/usr/bin/python3", "-E", "{scripts}/threads.py")),
