@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -105,19 +107,26 @@ def _target_machine(level: int, extensions: str) -> Any:
     return target.create_target_machine(cpu="x86-64", features=extensions, opt=level, reloc="pic", codemodel="small")
 
 
-def parse(text: str) -> Any:
-    """The verified LLVM module of `text`. Raises CompileError with LLVM's words."""
+@contextmanager
+def parsed(text: str) -> Iterator[Any]:
+    """The verified LLVM module of `text`. Raises CompileError with LLVM's words.
+
+    It has an LLVM context of its own, which would keep every constant that is ever met otherwise. Both are closed here
+    and not left to the collector: LLVM is entered under the lock only, or a fork could find it busy.
+    """
     llvm = _binding()
-    try:
-        module = llvm.parse_assembly(text)
-        module.triple = "x86_64-unknown-linux-gnu"
-        module.verify()
-        return module
-    except RuntimeError as error:
-        raise CompileError(f"LLVM rejects generated code: {error}\n{_context(text, str(error))}") from error
+    with closing(llvm.create_context()) as context:
+        try:
+            module = llvm.parse_assembly(text, context)
+            module.triple = "x86_64-unknown-linux-gnu"
+            module.verify()
+        except RuntimeError as error:
+            raise CompileError(f"LLVM rejects generated code: {error}\n{_lines_of(text, str(error))}") from error
+        with closing(module):
+            yield module
 
 
-def _context(text: str, message: str) -> str:
+def _lines_of(text: str, message: str) -> str:
     """The lines around the one that LLVM complains of."""
     for word in message.replace(":", " ").split():
         if word.isdigit() and 0 < int(word) <= text.count("\n") + 1:
@@ -127,14 +136,21 @@ def _context(text: str, message: str) -> str:
     return ""
 
 
-def optimise(module: Any, passes: tuple[str, ...], level: int = 2, extensions: str | None = None) -> None:
-    """Run named passes (of llvmlite's new pass manager, without `add_` and `_pass`) over every function."""
+@cache
+def _pass_manager(passes: tuple[str, ...], level: int, extensions: str) -> tuple[Any, Any]:
+    """What runs some passes. Made once: some kilobytes of each stay behind (llvmlite 0.46) that are never freed."""
     llvm = _binding()
-    machine = _target_machine(level, features() if extensions is None else extensions)
+    machine = _target_machine(level, extensions)
     builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=level))
     manager = llvm.create_new_function_pass_manager()
     for name in passes:
         getattr(manager, f"add_{name}_pass")()
+    return manager, builder
+
+
+def optimise(module: Any, passes: tuple[str, ...], level: int = 2, extensions: str | None = None) -> None:
+    """Run named passes (of llvmlite's new pass manager, without `add_` and `_pass`) over every function."""
+    manager, builder = _pass_manager(passes, level, features() if extensions is None else extensions)
     for function in module.functions:
         if not function.is_declaration:
             manager.run(function, builder)
@@ -155,20 +171,15 @@ def compile_text(text: str, passes: tuple[str, ...] = (), level: int = 2, extens
     `extensions` are those that code may use, as LLVM's feature string; the host's (`features`) if none is given.
     """
     extensions = features() if extensions is None else extensions
-    with _lock:
-        module = parse(text)
+    with _lock, parsed(text) as module:
         if passes:
             optimise(module, passes, level, extensions)
-        machine = _target_machine(level, extensions)
-        code = bytes(machine.emit_object(module))
-        module.close()  # not left to the collector: LLVM is entered under the lock only, or a fork could find it busy
-        return code
+        return bytes(_target_machine(level, extensions).emit_object(module))
 
 
 def assembly(text: str, passes: tuple[str, ...] = (), level: int = 2) -> str:
     """Host assembly of LLVM text, for people."""
-    with _lock:
-        module = parse(text)
+    with _lock, parsed(text) as module:
         if passes:
             optimise(module, passes, level)
         return str(_target_machine(level, features()).emit_assembly(module))
@@ -176,7 +187,6 @@ def assembly(text: str, passes: tuple[str, ...] = (), level: int = 2) -> str:
 
 def optimised(text: str, passes: tuple[str, ...], level: int = 2) -> str:
     """The LLVM text after `passes`, for people."""
-    with _lock:
-        module = parse(text)
+    with _lock, parsed(text) as module:
         optimise(module, passes, level)
         return str(module)
