@@ -7,7 +7,6 @@ A node may stand anywhere from the deepest block of its operands (early) down to
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cached_property
 
 from metaphrase.ir.graph import Block, Function, Value, postorder
 
@@ -23,6 +22,7 @@ class Dominators:
             for successor in block.successors:
                 self.predecessors[successor].append(block)
         self.idom: list[int] = self._solve()
+        self._loop_depth: list[int] | None = None
         self.depth = [0] * len(self.order)
         for i in range(1, len(self.order)):
             self.depth[i] = self.depth[self.idom[i]] + 1
@@ -53,9 +53,14 @@ class Dominators:
         """The deepest block that dominates both."""
         return _meet(self.idom, a, b)
 
-    @cached_property
+    @property
     def loop_depth(self) -> list[int]:
         """For each block's number, how many natural loops it lies in."""
+        if self._loop_depth is None:  # (a cached_property has a lock, which the child of a fork may find taken)
+            self._loop_depth = self._count_loops()
+        return self._loop_depth
+
+    def _count_loops(self) -> list[int]:
         depth = [0] * len(self.order)
         for i, block in enumerate(self.order):
             for successor in block.successors:

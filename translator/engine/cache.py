@@ -177,9 +177,8 @@ class Cache:
         self._upkeep.stored(_aligned(len(body)))
 
     def _write(self, path: Path, body: bytes) -> None:
-        import tempfile  # which imports more: runs that find everything need none of it
-
-        descriptor, temporary = tempfile.mkstemp(prefix=NEW, dir=path.parent)
+        temporary = path.parent / f"{NEW}{os.urandom(8).hex()}"
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with open(descriptor, "wb", buffering=0) as file:
                 _write_all(file.fileno(), _MAGIC + _digest(body) + body)

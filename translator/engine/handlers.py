@@ -15,6 +15,7 @@ from metaphrase.backends.llvm.codecache import CodeCache
 from metaphrase.translator.engine.cache import Cache
 from metaphrase.translator.engine.host_memory import HostBlock
 from metaphrase.translator.guest import Guest
+from metaphrase.translator.importing import IMPORTING
 from metaphrase.translator.mechanisms import uses
 
 LOGGER = logging.getLogger("metaphrase.cache")
@@ -60,7 +61,8 @@ class Handlers:
             self._compile(missing[begin : begin + _BATCH])
 
     def _compile(self, forms: list[int]) -> None:
-        from metaphrase.translator.engine.handler_code import compile_forms  # slow to import; most runs miss none
+        with IMPORTING:  # most runs have all forms that they need
+            from metaphrase.translator.engine.handler_code import compile_forms
 
         entries, image = compile_forms(self.guest, forms)
         self._install(entries, self.code.add(image))

@@ -23,6 +23,7 @@ from metaphrase.translator.engine.host_memory import HostBlock
 from metaphrase.translator.engine.native import code_cache
 from metaphrase.translator.engine.region_store import Compiled, RegionStore
 from metaphrase.translator.engine.statistics import StageClock
+from metaphrase.translator.importing import IMPORTING
 from metaphrase.translator.mechanisms import uses
 
 if TYPE_CHECKING:
@@ -226,7 +227,8 @@ class Tier1:
     def maker(self) -> RegionMaker:
         """What makes regions that the cache does not have."""
         if self._maker is None:
-            from metaphrase.translator.engine.region_maker import RegionMaker  # slow to import, and seldom wanted
+            with IMPORTING:
+                from metaphrase.translator.engine.region_maker import RegionMaker
 
             self._maker = RegionMaker(self.owner, self.store)
         return self._maker

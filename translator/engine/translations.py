@@ -223,8 +223,6 @@ class Translations:
 
     def need_no_files(self) -> None:
         """Import whatever may be wanted: its files may be out of reach from now on."""
-        import tempfile  # noqa: F401
-
         import metaphrase.translator.engine.handler_code
         import metaphrase.translator.engine.region_maker  # noqa: F401
 

@@ -7,7 +7,7 @@ that the persistent cache does not have. Most runs of a program never come to th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache, cached_property
+from functools import cache
 from typing import Any
 
 from metaphrase.ir.graph import Function
@@ -45,15 +45,9 @@ class Descriptions:
 
     def __init__(self, mode: Mode, features: frozenset[str]) -> None:
         self.mode, self.features = mode, features
-
-    @cached_property
-    def tables(self) -> decoder.Tables:
-        return decoder.Tables(ROWS, self.mode, {row.row for row in ROWS if not _needs(row) <= self.features})
-
-    @cached_property
-    def dialect_rows(self) -> set[int]:
+        self.tables = decoder.Tables(ROWS, mode, {row.row for row in ROWS if not _needs(row) <= features})
+        self.dialect_rows = {row.row for row in ROWS if not _needs(row) <= BASELINE} | self.tables.stand_ins
         """Rows that other CPU models may decode otherwise: not all have them, or they stand in for what some have."""
-        return {row.row for row in ROWS if not _needs(row) <= BASELINE} | self.tables.stand_ins
 
     def decode(self, code: bytes, pc: int) -> Decoded:
         try:

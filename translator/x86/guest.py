@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metaphrase.ir.graph import Function
 from metaphrase.translator.guest import Decoded, Description, Guest
+from metaphrase.translator.importing import IMPORTING
 from metaphrase.translator.x86 import services
 from metaphrase.translator.x86 import state as s
 from metaphrase.translator.x86.cpuid import cpuid, linux_description
@@ -45,6 +45,7 @@ class X86Guest(Guest):
     models = tuple(MODELS)
 
     def __init__(self, cpu: str = DEFAULT) -> None:
+        self._described: Descriptions | None = None
         self.processor = processor(cpu)
         self.dialect = self.processor.digest
         self.services = services.services(self.processor)
@@ -60,11 +61,15 @@ class X86Guest(Guest):
     def linux_description(self) -> Mapping[str, str]:
         return linux_description(self.processor)
 
-    @cached_property
+    @property
     def described(self) -> Descriptions:
-        from metaphrase.translator.x86.descriptions import Descriptions  # slow to import, and most runs need none
+        """The described instructions: most runs find all that is made of them in the cache."""
+        if self._described is None:
+            with IMPORTING:
+                from metaphrase.translator.x86.descriptions import Descriptions
 
-        return Descriptions(self.mode, self.processor.features)
+                self._described = Descriptions(self.mode, self.processor.features)
+        return self._described
 
     def need_no_files(self) -> None:
         self.described  # noqa: B018  it is imported with that
