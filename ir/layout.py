@@ -6,8 +6,7 @@ The backend reads offsets from it, people get ctypes and NumPy views, debuggers 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.ir.types import Type
@@ -20,8 +19,7 @@ ENVIRONMENT_SLOT: Final = "fenv"
 """A backend may keep the floating-point environment in the slot of this name, if there is one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """A named piece of state; `group` collects slots that analyses treat alike (e.g. "flags")."""
 
     name: str
@@ -34,8 +32,7 @@ class Slot:
         return self.offset + self.type.bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Deferred:
+class Deferred(NamedTuple):
     """Slots that may hold, instead of the values of others, what those can be computed from.
 
     While `kind` is not zero, the slots of `stands_for` are out of date, and their values follow from `operands`. Only

@@ -11,7 +11,7 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
 from metaphrase import __version__
 from metaphrase.ir.errors import MetaphraseError
@@ -21,6 +21,7 @@ STATUS_USAGE = 2
 STATUS_INTERRUPTED = 130
 
 _CPU_HELP = "the CPU's model, with features added and left out: haswell, or max,-avx2,-fma; max (the default) has all"
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 _TAKE_A_VALUE = ("--tier", "--cpu", "--policy", "-L")
 
 
@@ -33,7 +34,8 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
     return argparse.HelpFormatter(prog, width=columns - 2)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(wanted: str) -> argparse.ArgumentParser:
+    """The parser with what the wanted command may be given; with all commands if there is no such."""
     parser = argparse.ArgumentParser(
         prog="metaphrase", allow_abbrev=False, formatter_class=_formatter,
         description="Run and study machine code of one architecture on another.",
@@ -41,6 +43,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"metaphrase {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
+    for name, add in _COMMANDS.items():
+        if wanted == name or wanted not in _COMMANDS:
+            add(commands)
+    return parser
+
+
+def _add_run(commands: Commands) -> None:
     run = commands.add_parser(
         "run", allow_abbrev=False, formatter_class=_formatter, help="run a Linux program of another architecture",
         usage="metaphrase run [--tier 0|1|auto|reference] [--cpu MODEL[,+FEATURE,-FEATURE...]] [--stats[=json:FILE]] "
@@ -62,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("-L", dest="sysroot", metavar="SYSROOT", help="look for absolute paths beneath this folder first")
     run.add_argument("--debug", action="store_true", help="show a traceback when something goes wrong")
 
+
+def _add_explain(commands: Commands) -> None:
     explain = commands.add_parser(
         "explain", allow_abbrev=False, formatter_class=_formatter, help="show what becomes of machine code",
         description="Show how machine code is decoded, its IR, the IR after each pass that changed it, and the LLVM IR "
@@ -76,6 +87,8 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--handler", action="store_true", help="show the tier-0 handlers of the instructions too")
     explain.add_argument("--debug", action="store_true", help="show a traceback when something goes wrong")
 
+
+def _add_precompile(commands: Commands) -> None:
     precompile = commands.add_parser(
         "precompile", allow_abbrev=False, formatter_class=_formatter,
         help="compile beforehand what the first run of every program would have to",
@@ -86,9 +99,13 @@ def _parser() -> argparse.ArgumentParser:
     precompile.add_argument("--learn", metavar="FOLDER",
                             help="first add to the common forms those that the cache in FOLDER has")  # fmt: skip
 
+
+def _add_bench(commands: Commands) -> None:
     # Listed here only: its options are those of the harness, which parses them itself.
     commands.add_parser("bench", add_help=False, help="compare with native runs and other emulators on this machine")
-    return parser
+
+
+_COMMANDS = {"run": _add_run, "explain": _add_explain, "precompile": _add_precompile, "bench": _add_bench}
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -111,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _main(given: list[str]) -> NoReturn:
-    parser = _parser()
+    parser = _parser(given[0] if given else "")
     if given[:1] == ["run"]:
         ours, command = _split(given[1:])
         options = parser.parse_args(["run", *ours])

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 ExitKind = Literal["syscall", "fault", "trap", "interrupt", "budget"]
 Access = Literal["read", "write", "execute", ""]
 
 
-@dataclass(slots=True)
-class Exit:
+class Exit(NamedTuple):
     """Why `run` came back.
 
     kind     "syscall": the system call instruction has been executed, pc is behind it.

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from metaphrase.backends.llvm.host import Host
 from metaphrase.ir.errors import MetaphraseError
+
+if TYPE_CHECKING:
+    from metaphrase.backends.llvm.host import Host
 
 _lock = threading.Lock()
 """Held around every use of LLVM, and across forks: a child must not inherit LLVM in the middle of something."""
@@ -39,6 +41,8 @@ def host_flags() -> frozenset[str]:
 @cache
 def host() -> Host:
     """What the lowering may use of this host."""
+    from metaphrase.backends.llvm.host import Host  # what lowers has imported it
+
     flags = host_flags()
     return Host(
         avx="avx" in flags, fma="fma" in flags, f16c="f16c" in flags, ssse3="ssse3" in flags,

@@ -13,6 +13,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from metaphrase.ir.errors import MetaphraseError
 
@@ -48,8 +49,7 @@ class LinkError(MetaphraseError):
     """An object cannot become a self-contained, position-independent image; the text names the symbol or section."""
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(NamedTuple):
     """A linked blob of code and constants; runs at any address that is a multiple of `alignment` bytes."""
 
     code: bytes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import resource
 from errno import EEXIST, ENOMEM
 
@@ -31,7 +30,7 @@ class AddressSpace:
         self.window = window
         #: No mapping reaches beyond this: as under Linux, the last page stays free.
         self.end = window.size - PAGE_SIZE
-        self._random = random.Random(os.urandom(16)) if randomize else None
+        self._randomizes = randomize
         self.reset()
 
     def reset(self, stack_limit: int | None = None) -> None:
@@ -52,11 +51,13 @@ class AddressSpace:
         self.segments: dict[int, int] = {}
 
     def _slide(self, pages_bits: int) -> int:
-        return self._random.getrandbits(pages_bits) * PAGE_SIZE if self._random and self.window.size >= 1 << 46 else 0
+        if not self._randomizes or self.window.size < 1 << 46:
+            return 0
+        return (int.from_bytes(os.urandom(8), "little") & (1 << pages_bits) - 1) * PAGE_SIZE
 
     def random_bytes(self) -> bytes:
         """What AT_RANDOM points to."""
-        return os.urandom(16) if self._random else bytes(range(0x4D, 0x5D))
+        return os.urandom(16) if self._randomizes else bytes(range(0x4D, 0x5D))
 
     def map_stack(self, executable: bool) -> int:
         """Map the initial stack: its top."""

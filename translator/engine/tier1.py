@@ -10,8 +10,7 @@ import threading
 import time
 from bisect import bisect_left, insort
 from collections import defaultdict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from metaphrase.backends.llvm import context as c
 from metaphrase.backends.llvm.before_code import place, slot_of
@@ -59,8 +58,7 @@ def _pages(compiled: Compiled, origin: int) -> set[int]:
     return {end // _PAGE for end in ends}
 
 
-@dataclass(slots=True)
-class Installed:
+class Installed(NamedTuple):
     """A region in place."""
 
     base: int
@@ -73,8 +71,7 @@ class Installed:
     """Guest pages that hold its code."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """What is wanted of the region for a hot block: exact at faults, and beginning at that block itself, because tier 0
     keeps coming to it though another region has it."""
 

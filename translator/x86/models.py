@@ -6,9 +6,7 @@ A model is a row: what it adds to another. Of a real processor's features it has
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.translator.x86 import state as s
@@ -18,8 +16,7 @@ INTEL, AMD = b"GenuineIntel", b"AuthenticAMD"
 """Vendors."""
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(NamedTuple):
     """A model by name: brand and family, model and stepping as CPUID tells them, and the features it has beyond
     those of its base."""
 
@@ -62,8 +59,7 @@ MODELS: Final = {
 DEFAULT: Final = "max"
 
 
-@dataclass(frozen=True)
-class Processor:
+class Processor(NamedTuple):
     """A guest CPU's model, and the features it has after all."""
 
     model: Model
@@ -81,7 +77,7 @@ class Processor:
         """The last register that XGETBV can read."""
         return int("xgetbv1" in self.features)
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """Names the set of features."""
         return hashlib.blake2b(" ".join(sorted(self.features)).encode(), digest_size=4).hexdigest()

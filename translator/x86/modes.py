@@ -11,8 +11,7 @@ programs, ES, CS, SS and DS are nothing: no base is added, no limit is looked at
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 LONGEST: Final = 15
 """Bytes of the longest instruction (SDM volume 2, 2.3.11)."""
@@ -20,8 +19,7 @@ STATIC_BITS: Final = 8
 """Width of an instruction's static operands (`addresses.Statics`) in its form."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mode:
+class Mode(NamedTuple):
     """A mode (SDM volume 1, 3.1 and 3.6; volume 3, 3.4.5)."""
 
     name: str
