@@ -107,9 +107,10 @@ CASE(named_pipes) {
     SHOW(mkfifo("p", 0600)), SHOW(open("p", O_WRONLY | O_NONBLOCK));
     int in = SHOW(open("p", O_RDONLY | O_NONBLOCK)), out = SHOW(open("p", O_WRONLY | O_NONBLOCK));
     SHOW(read(in, data, 8)), SHOW(write(out, "abc", 3)), SHOW(read(in, data, 8)), close(out), SHOW(read(in, data, 8)), SHOW(lseek(in, 0, SEEK_SET)), SHOW(pread(in, data, 1, 0)), SHOW(write(in, "x", 1));
+    close(in);
     if (fork() == 0)
         usleep(20000), (void)!write(open("p", O_WRONLY), "late", 4), _exit(0);
-    close(in), in = open("p", O_RDONLY), SHOW(read(in, data, 8)), SHOW(read(in, data, 8));
+    in = open("p", O_RDONLY), SHOW(read(in, data, 8)), SHOW(read(in, data, 8));
 }
 CASE(direct) {
     char *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
