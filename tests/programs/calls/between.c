@@ -75,7 +75,7 @@ CASE(messages) {
     int status;
     if (fork() == 0)
         _exit(msgrcv(queue, &got, 64, 77, 0) < 0 && errno == EIDRM ? 5 : 6);
-    usleep(30000), SHOW(msgctl(queue, IPC_RMID, NULL)), wait(&status), SHOW(WEXITSTATUS(status)), SHOW(msgctl(queue, IPC_STAT, &state)), SHOW(msgsnd(queue, &message, 4, 0));
+    usleep(500000), SHOW(msgctl(queue, IPC_RMID, NULL)), wait(&status), SHOW(WEXITSTATUS(status)), SHOW(msgctl(queue, IPC_STAT, &state)), SHOW(msgsnd(queue, &message, 4, 0));
 }
 static void nothing(int number) { (void)number; }
 CASE(interrupted) {

@@ -113,6 +113,8 @@ CASE(signals_by_descriptor) {
         _exit(9);
     fcntl(file, F_SETFL, 0), SHOW(read(file, told, sizeof told) / (long)sizeof *told), SHOW(told[0].ssi_signo), SHOW(told[0].ssi_status), SHOW(told[0].ssi_code), SHOW(told[0].ssi_pid == (unsigned)child), SHOW(waitpid(child, NULL, 0) == child), SHOW(signalfd(file, &one, 0) == file), fcntl(file, F_SETFL, O_NONBLOCK), raise(SIGRTMIN), SHOW(read(file, told, sizeof told)), SHOW(signalfd(file, &two, 0) == file), SHOW(read(file, told, sizeof told) / (long)sizeof *told), SHOW(told[0].ssi_code), SHOW(read(file, told, 100)), SHOW(signalfd(99, &two, 0)), SHOW(syscall(SYS_signalfd4, -1, &two, 4, 0));
 }
+/* What is written to a terminal comes to its other side a little later, and perhaps in parts. */
+static ssize_t read_settled(int file, void *data, size_t size) { return usleep(100000), read(file, data, size); }
 CASE(terminal) {
     int master = posix_openpt(O_RDWR | O_NOCTTY), number = -1, lock = 0;
     char name[32], data[32] = "";
@@ -121,12 +123,12 @@ CASE(terminal) {
     struct termios modes, raw;
     struct winsize size = {24, 80, 1, 2}, told;
     SHOW(isatty(master)), SHOW(isatty(slave)), SHOW(tcgetattr(slave, &modes)), printf("%x %x %x %x %d %d\n", modes.c_iflag, modes.c_oflag, modes.c_cflag, modes.c_lflag, modes.c_cc[VINTR], modes.c_cc[VEOF]), SHOW(ioctl(master, TIOCSWINSZ, &size)), SHOW(ioctl(slave, TIOCGWINSZ, &told)), printf("%d %d %d %d\n", told.ws_row, told.ws_col, told.ws_xpixel, told.ws_ypixel);
-    SHOW(write(master, "line\n", 5)), SHOW(read(slave, data, 32)), SHOW(data[4]), memset(data, 0, 32), SHOW(read(master, data, 32)), printf("%d %d\n", data[4], data[5]), SHOW(write(slave, "out\n", 4)), SHOW(read(master, data, 32)), SHOW(ioctl(slave, FIONREAD, &number)), SHOW(number), raw = modes, cfmakeraw(&raw), raw.c_cc[VMIN] = 0, raw.c_cc[VTIME] = 0, SHOW(tcsetattr(slave, TCSANOW, &raw)), SHOW(write(master, "ab", 2)), SHOW(read(slave, data, 32)), SHOW(read(slave, data, 32)), SHOW(tcgetattr(slave, &modes)), SHOW(modes.c_lflag & (ICANON | ECHO | ISIG)), SHOW(cfsetspeed(&modes, B38400)), SHOW(tcsetattr(slave, TCSADRAIN, &modes)), SHOW(cfgetospeed(&modes) == B38400), SHOW(tcflush(slave, TCIOFLUSH)), SHOW(tcdrain(slave)), SHOW(tcsendbreak(slave, 0)), SHOW(tcflow(slave, TCOON)), SHOW(tcflush(slave, 99)), SHOW(tcgetpgrp(slave)), SHOW(tcsetpgrp(slave, getpgrp())), SHOW(ioctl(slave, TIOCGSID, &number)), SHOW(tcgetattr(open("f", O_CREAT | O_RDWR, 0600), &modes)), SHOW(ioctl(slave, TCGETS, 8)), SHOW(ioctl(slave, TIOCEXCL)), TELL(close(open(name, O_RDWR | O_NOCTTY))), SHOW(ioctl(slave, TIOCNXCL));
+    SHOW(write(master, "line\n", 5)), SHOW(read(slave, data, 32)), SHOW(data[4]), memset(data, 0, 32), SHOW(read_settled(master, data, 32)), printf("%d %d\n", data[4], data[5]), SHOW(write(slave, "out\n", 4)), SHOW(read_settled(master, data, 32)), SHOW(ioctl(slave, FIONREAD, &number)), SHOW(number), raw = modes, cfmakeraw(&raw), raw.c_cc[VMIN] = 0, raw.c_cc[VTIME] = 0, SHOW(tcsetattr(slave, TCSANOW, &raw)), SHOW(write(master, "ab", 2)), SHOW(read(slave, data, 32)), SHOW(read(slave, data, 32)), SHOW(tcgetattr(slave, &modes)), SHOW(modes.c_lflag & (ICANON | ECHO | ISIG)), SHOW(cfsetspeed(&modes, B38400)), SHOW(tcsetattr(slave, TCSADRAIN, &modes)), SHOW(cfgetospeed(&modes) == B38400), SHOW(tcflush(slave, TCIOFLUSH)), SHOW(tcdrain(slave)), SHOW(tcsendbreak(slave, 0)), SHOW(tcflow(slave, TCOON)), SHOW(tcflush(slave, 99)), SHOW(tcgetpgrp(slave)), SHOW(tcsetpgrp(slave, getpgrp())), SHOW(ioctl(slave, TIOCGSID, &number)), SHOW(tcgetattr(open("f", O_CREAT | O_RDWR, 0600), &modes)), SHOW(ioctl(slave, TCGETS, 8)), SHOW(ioctl(slave, TIOCEXCL)), TELL(close(open(name, O_RDWR | O_NOCTTY))), SHOW(ioctl(slave, TIOCNXCL));
     if (fork() == 0) {
         SHOW(setsid() == getpid()), SHOW(ioctl(slave, TIOCSCTTY, 0)), SHOW(tcgetpgrp(slave) == getpid()), SHOW(ioctl(slave, TIOCGSID, &number)), SHOW(number == getpid()), modes.c_lflag |= ISIG, raw.c_lflag |= ISIG | ICANON, tcsetattr(slave, TCSANOW, &raw), SHOW(open("/dev/tty", O_RDWR) > 0), (void)!write(master, "\003", 1), pause(), _exit(1);
     }
     int status;
-    wait(&status), SHOW(WIFSIGNALED(status) ? WTERMSIG(status) : -1), close(slave), SHOW(read(master, data, 32)), SHOW(close(master));
+    wait(&status), SHOW(WIFSIGNALED(status) ? WTERMSIG(status) : -1), close(slave), SHOW(read_settled(master, data, 32)), SHOW(close(master));
 }
 CASE(ranges_of_descriptors) {
     for (int number = 20; number < 30; number++)
