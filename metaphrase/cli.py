@@ -21,15 +21,15 @@ STATUS_USAGE = 2
 STATUS_INTERRUPTED = 130
 
 _CPU_HELP = "the CPU's model, with features added and left out: haswell, or max,-avx2,-fma; max (the default) has all"
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 _TAKE_A_VALUE = ("--tier", "--cpu", "--policy", "-L")
 
 
 def _formatter(prog: str) -> argparse.HelpFormatter:
     """As by default, which would import shutil, and zip formats with it, for the width of the terminal."""
     try:
-        columns = os.get_terminal_size().columns
-    except OSError:
+        columns = int(os.environ.get("COLUMNS", "0")) or os.get_terminal_size().columns
+    except (OSError, ValueError):
         columns = 80
     return argparse.HelpFormatter(prog, width=columns - 2)
 
@@ -49,7 +49,7 @@ def _parser(wanted: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _add_run(commands: Commands) -> None:
+def _add_run(commands: _Commands) -> None:
     run = commands.add_parser(
         "run", allow_abbrev=False, formatter_class=_formatter, help="run a Linux program of another architecture",
         usage="metaphrase run [--tier 0|1|auto|reference] [--cpu MODEL[,+FEATURE,-FEATURE...]] [--stats[=json:FILE]] "
@@ -72,7 +72,7 @@ def _add_run(commands: Commands) -> None:
     run.add_argument("--debug", action="store_true", help="show a traceback when something goes wrong")
 
 
-def _add_explain(commands: Commands) -> None:
+def _add_explain(commands: _Commands) -> None:
     explain = commands.add_parser(
         "explain", allow_abbrev=False, formatter_class=_formatter, help="show what becomes of machine code",
         description="Show how machine code is decoded, its IR, the IR after each pass that changed it, and the LLVM IR "
@@ -88,7 +88,7 @@ def _add_explain(commands: Commands) -> None:
     explain.add_argument("--debug", action="store_true", help="show a traceback when something goes wrong")
 
 
-def _add_precompile(commands: Commands) -> None:
+def _add_precompile(commands: _Commands) -> None:
     precompile = commands.add_parser(
         "precompile", allow_abbrev=False, formatter_class=_formatter,
         help="compile beforehand what the first run of every program would have to",
@@ -100,7 +100,7 @@ def _add_precompile(commands: Commands) -> None:
                             help="first add to the common forms those that the cache in FOLDER has")  # fmt: skip
 
 
-def _add_bench(commands: Commands) -> None:
+def _add_bench(commands: _Commands) -> None:
     # Listed here only: its options are those of the harness, which parses them itself.
     commands.add_parser("bench", add_help=False, help="compare with native runs and other emulators on this machine")
 

@@ -16,14 +16,13 @@ from metaphrase.backends.llvm.objects import link
 from metaphrase.backends.llvm.region import RegionLowering
 from metaphrase.hostcode import HostCode
 from metaphrase.ir.errors import MetaphraseError
-from metaphrase.ir.fold import simplify
 from metaphrase.ir.graph import Function
 from metaphrase.ir.layout import Slot
 from metaphrase.ir.passes import PIPELINE
 from metaphrase.ir.text import print_function
 from metaphrase.reference import lift
 from metaphrase.show import MimeBundle, Text, columns, preformatted, section, table
-from metaphrase.translator.emitter import Parameters
+from metaphrase.translator.engine.handler_code import lift_handler
 from metaphrase.translator.engine.regions import Region, RegionBuilder
 from metaphrase.translator.engine.selection import Facts, GuestBlock, select
 from metaphrase.translator.guest import Decoded, DecodeError, Description, Guest
@@ -67,13 +66,7 @@ class Handler(Lowered):
     @cached_property
     def ir(self) -> Function:  # type: ignore[override]
         """The semantics with operands bound to the record."""
-        function = Function("handler", self.guest.layout, simplify=simplify)
-        emitter = self.guest.make_emitter(function)
-        emitter.binding = Parameters(function)
-        self.guest.emit(emitter, self.row, self.statics)
-        if not emitter.ended:
-            emitter.next()
-        return function
+        return lift_handler(self.guest, self.row, self.statics)
 
     @cached_property
     def llvm(self) -> Text:  # type: ignore[override]

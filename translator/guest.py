@@ -160,7 +160,7 @@ class Guest(ABC):
 
     @abstractmethod
     def decoder(self) -> Function:
-        """The native face of `decode`, as an IR function over a decoder's table; see `translator/native_decode.py`."""
+        """The native face of `decode`, as an IR function over a decoder's table; see `ir/record.py`."""
 
     def settler(self) -> Function | None:
         """An IR function without parameters that brings deferred slots (`ir.layout.Deferred`) up to date, if any."""

@@ -142,7 +142,7 @@ def _lines_of(text: str, message: str) -> str:
 
 @cache
 def _pass_manager(passes: tuple[str, ...], level: int, extensions: str) -> tuple[Any, Any]:
-    """What runs some passes. Made once: some kilobytes of each stay behind (llvmlite 0.46) that are never freed."""
+    """What runs some passes. Made once: llvmlite 0.50 never frees a part of each (`tests/backends/test_compile.py`)."""
     llvm = _binding()
     machine = _target_machine(level, extensions)
     builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=level))

@@ -16,7 +16,7 @@ from metaphrase.ir.graph import Block
 from metaphrase.ir.schedule import Dominators
 
 LOOK: Final = 1 << 16
-"""Instructions that a loop executes before it looks: some 20 microseconds."""
+"""Instructions that a loop executes before it looks: many more than looking costs, and soon over."""
 
 
 class Counts:

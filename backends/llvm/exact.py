@@ -49,6 +49,10 @@ class ExactRegionLowering(RegionLowering):
         super().begin_block(block, out)
         self.written = set().union(*(self.written_at_end[each] for each in self.dominators.predecessors[block]))
 
+    def polls_turns(self) -> bool:
+        """No poll does without the flag: some other thread may be writing the region's code."""
+        return False
+
     def state_pointer(self, offset: int, type: Type, result: str, out: Lines) -> str:
         if offset in self.left and offset not in self.written:
             return f"%slot{offset}"

@@ -163,7 +163,7 @@ class RegionLowering(FunctionLowering):
                 self._count_more(number, between)
                 between.append(f"br label %{labels[target]}")
                 self.labels[target] = label
-        if self._polls_turns():
+        if self.polls_turns():
             self._next_turn(terminator, out)
         else:
             super().terminate(terminator, out)
@@ -216,7 +216,7 @@ class RegionLowering(FunctionLowering):
             out.append(f"{whole} = bitcast {llvm_type(written.type)} {operand(written)} to {_WHOLE}")
             out.append(f"store {_WHOLE} {whole}, ptr %whole{low}, align 16")
         elif name == "poll":
-            if not self._polls_turns():
+            if not self.polls_turns():
                 self._look(f"%v{value.id}", out)
         else:
             super().lower(value, out)
@@ -350,13 +350,10 @@ class RegionLowering(FunctionLowering):
         self._leave(pc, str(context.Reasons.INTERRUPT), out)
         out.append(f"{label}.near:")
 
-    def _polls_turns(self) -> bool:
-        """Whether the block ends with a poll before a loop's next turn, which need not look at the flag each time.
-
-        In exact regions it does: some other thread may be writing their code.
-        """
+    def polls_turns(self) -> bool:
+        """Whether the block ends with a poll before a loop's next turn, which need not look at the flag each time."""
         end = self.block.terminator
-        if self.exact or end is None or end.op.name != "branch" or end.args[0].op.name != "poll":
+        if end is None or end.op.name != "branch" or end.args[0].op.name != "poll":
             return False
         here = self.dominators.index[self.block]
         return any(self.dominators.index[target] <= here for target in end.targets)

@@ -27,7 +27,6 @@ class GuestBlock:
     header: int
     instructions: list[Decoded]
     end: int
-    ends_illegal: bool = False
 
 
 class BlockTable:

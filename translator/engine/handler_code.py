@@ -30,11 +30,12 @@ def compile_forms(guest: Guest, forms: Sequence[int]) -> tuple[dict[str, list[in
     writer = ModuleWriter(host(), context.Reasons.table(guest.reasons))
     facts: dict[int, tuple[bool, _Masks]] = {}
     for form in forms:
-        function = _handler(guest, form)
+        row, statics = form >> guest.static_bits, form & (1 << guest.static_bits) - 1
+        function = lift_handler(guest, row, statics)
         masks = _Masks(function, group)
         writer.handler(function, f"h{form:x}")
         if masks.writes:
-            writer.handler(_without(group, _handler(guest, form)), f"z{form:x}")
+            writer.handler(_without(group, lift_handler(guest, row, statics)), f"z{form:x}")
         facts[form] = bool(masks.writes), masks
     image = link([compile_text(writer.text(), HANDLER_PASSES)])
     entries = {}
@@ -47,10 +48,9 @@ def compile_forms(guest: Guest, forms: Sequence[int]) -> tuple[dict[str, list[in
     return entries, image
 
 
-def _handler(guest: Guest, form: int) -> Function:
+def lift_handler(guest: Guest, row: int, statics: int) -> Function:
     """The IR of a form with its operands bound to record fields."""
-    row, statics = form >> guest.static_bits, form & (1 << guest.static_bits) - 1
-    function = Function(f"h{form:x}", guest.layout, simplify=simplify)
+    function = Function("handler", guest.layout, simplify=simplify)
     emitter = guest.make_emitter(function)
     emitter.binding = Parameters(function)
     guest.emit(emitter, row, statics)

@@ -71,7 +71,7 @@ class RegionMaker:
         statistics.lift_seconds += clock.lap()
         passes.run(region.function, [each for each in passes.PIPELINE if uses(each.__name__)])
         statistics.pass_seconds += clock.lap()
-        compiled = self._compile(region, exact, clock)
+        compiled = self._compile(region, clock)
         instructions = [each for one in region.blocks for each in one.instructions]
         dialect = any(map(self.owner.guest.is_dialect, instructions))
         return Made(compiled, region.origin, len(instructions), dialect)
@@ -142,10 +142,10 @@ class RegionMaker:
         return found
 
     # --- LLVM ------------------------------------------------------------------------------------------------------
-    def _compile(self, region: Region, exact: bool, clock: StageClock) -> Compiled:
+    def _compile(self, region: Region, clock: StageClock) -> Compiled:
         statistics = self.owner.statistics
         writer = ModuleWriter(host(), c.Reasons.table(self.owner.guest.reasons))
-        lowering = (ExactRegionLowering if exact else RegionLowering)(writer, region.function, "region")
+        lowering = (ExactRegionLowering if self._exact else RegionLowering)(writer, region.function, "region")
         writer.add(lowering.text())
         text = writer.text()
         statistics.lower_seconds += clock.lap()

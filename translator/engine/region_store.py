@@ -18,12 +18,12 @@ from typing import Any
 
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.translator.engine.cache import Cache
+from metaphrase.translator.engine.code_pages import PAGE
 from metaphrase.translator.engine.host_memory import GuestMemory
 
 LOGGER = logging.getLogger("metaphrase.tier1")
 _FOLDER = "regions"
 _KEY_BYTES = 192
-_PAGE = 4096
 _MANY_ADDED = 10_000
 
 
@@ -112,7 +112,7 @@ class RegionStore:
 
     def _key(self, pc: int, kind: str) -> str:
         """Names the code at an address: more of it than one block, since many begin alike."""
-        return f"{_FOLDER}/{kind}-{digest_of(self.code(pc, min(_KEY_BYTES, -pc % _PAGE or _PAGE)))}"
+        return f"{_FOLDER}/{kind}-{digest_of(self.code(pc, min(_KEY_BYTES, -pc % PAGE or PAGE)))}"
 
     def code(self, pc: int, length: int) -> bytes:
         """Guest code, which a thread of the guest may want to unmap meanwhile."""

@@ -112,7 +112,7 @@ class RegionBuilder:
         block.terminator = leave
 
     def _poll_loops(self) -> None:
-        """Put a poll on every edge that goes back: whoever wants to interrupt is seen once a turn of each loop.
+        """Put a poll on every edge that goes back: whoever wants to interrupt is seen there soon.
 
         Loops over several regions have jumps to lower addresses, or unknown ones, before which the runtime looks.
         On the edge and not at the loop's head, the values that only an interrupted turn would need (dead flags) stay

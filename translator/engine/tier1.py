@@ -18,6 +18,7 @@ from metaphrase.backends.llvm.codecache import LINE, CodeCacheFull, room_for
 from metaphrase.backends.llvm.compile import is_loaded
 from metaphrase.backends.llvm.objects import Image
 from metaphrase.ir import record
+from metaphrase.translator.engine.code_pages import PAGE
 from metaphrase.translator.engine.host_memory import HostBlock
 from metaphrase.translator.engine.native import code_cache
 from metaphrase.translator.engine.region_store import Compiled, RegionStore
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from metaphrase.translator.engine.translations import Translations
 
 LOGGER = logging.getLogger("metaphrase.tier1")
-_PAGE = 4096
 _POLL_SECONDS = 0.001
 _REST_SECONDS = 0.02
 _WORTH_LOADING = 1_000_000
@@ -55,7 +55,7 @@ def _leave_descriptor_table() -> None:
 def _pages(compiled: Compiled, origin: int) -> set[int]:
     """The guest pages that hold a region's code."""
     ends = (origin + offset + at for offset, length, _ in compiled.blocks for at in (0, length - 1))
-    return {end // _PAGE for end in ends}
+    return {end // PAGE for end in ends}
 
 
 class Installed(NamedTuple):
@@ -232,7 +232,7 @@ class Tier1:
 
     def _make(self, header: int, kind: Kind, generation: int) -> tuple[Compiled, int] | None:
         """Compile the region for a block, and put it into the cache; None if there is nothing to compile any more."""
-        maker = self.maker
+        maker = self.maker  # imported before the lock is taken, for which threads of the guest may wait
         with self.lock:
             block = self.owner.blocks.block_at(header) if generation == self.generation else None
         if block is None:
@@ -292,7 +292,7 @@ class Tier1:
 
     def _may_be_written(self, compiled: Compiled, origin: int) -> bool:
         """Whether the guest may write some of the code that a region was made of."""
-        return any(self.owner.may_be_written(page * _PAGE) for page in _pages(compiled, origin))
+        return any(self.owner.may_be_written(page * PAGE) for page in _pages(compiled, origin))
 
     def _is_current(self, compiled: Compiled, origin: int, generation: int) -> bool:
         """Whether no code that a region was made of was forgotten since it was begun."""

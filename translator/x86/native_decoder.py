@@ -1,6 +1,6 @@
 """The native face of the x86 decoder: the walk of `decoder.decode`, as IR over the same tables.
 
-See `metaphrase.translator.native_decode` for the contract. It reads guest bytes one by one as it needs them, so that an
+See `metaphrase.ir.record` for the contract. It reads guest bytes one by one as it needs them, so that an
 instruction at the end of a page never touches the next.
 """
 

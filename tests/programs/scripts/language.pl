@@ -170,6 +170,6 @@ format STDOUT =
 .
 write;
 my $hash = 0; my %table; for my $i (1 .. 20000) { my $key = 'k' . ($i * 7919 % 5003); $table{$key} .= chr(65 + $i % 26); $hash = ($hash * 31 + length $table{$key}) % 1000000007; }
-is(scalar(keys %table) . ',' . $hash, scalar(keys %table) . ',' . $hash, 'a large table'); print "$hash\n";
+is(scalar(keys %table) . ',' . $hash, '5003,38710459', 'a large table');
 print "$count, of which $failed failed\n";
 exit($failed ? 1 : 6);

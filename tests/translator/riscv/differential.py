@@ -18,7 +18,8 @@ from metaphrase.backends.reference.memory import PagedMemory
 from metaphrase.ir.fold import simplify
 from metaphrase.ir.graph import Function
 from metaphrase.ir.record import FIELDS
-from metaphrase.translator.emitter import Constants, Parameters
+from metaphrase.translator.emitter import Constants
+from metaphrase.translator.engine.handler_code import lift_handler
 from metaphrase.translator.guest import Decoded, Description
 from metaphrase.translator.pattern import extract, field_mask, insert
 from metaphrase.translator.pattern_table import ImmediateKind, TargetKind
@@ -308,17 +309,6 @@ def lift(guest: RiscvGuest, decoded: Decoded) -> Function:
     emitter = guest.make_emitter(function)
     emitter.binding = Constants(function, decoded, decoded.pc)
     guest.emit(emitter, decoded.row, decoded.statics)
-    if not emitter.ended:
-        emitter.next()
-    return function
-
-
-def lift_handler(guest: RiscvGuest, row: int, statics: int) -> Function:
-    """The IR of a form, with its operands as fields."""
-    function = Function("handler", guest.layout, simplify=simplify)
-    emitter = guest.make_emitter(function)
-    emitter.binding = Parameters(function)
-    guest.emit(emitter, row, statics)
     if not emitter.ended:
         emitter.next()
     return function

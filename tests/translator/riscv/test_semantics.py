@@ -8,10 +8,11 @@ import pytest
 
 from metaphrase.backends.reference import Interpreter, Outcome
 from metaphrase.backends.reference.memory import PagedMemory
+from metaphrase.translator.engine.handler_code import lift_handler
 from metaphrase.translator.riscv import services
 from metaphrase.translator.riscv import state as s
 from metaphrase.translator.riscv.guest import RiscvGuest
-from tests.translator.riscv.differential import lift, lift_handler, record_fields
+from tests.translator.riscv.differential import lift, record_fields
 
 PC, DATA = 0x1_0000, 0x2_0000
 
