@@ -340,5 +340,7 @@ op(
     "leave guest code for the embedder because of `imm` (a reason); resume at the address", imm="reason",
 )
 
-MAY_FAULT: Final = frozenset(OPS[name] for name in ("load", "store", "near_load", "near_store", "rmw", "cmpxchg"))
+MAY_STORE: Final = frozenset(OPS[name] for name in ("store", "near_store", "rmw", "cmpxchg"))
+"""Ops that may write to guest memory."""
+MAY_FAULT: Final = MAY_STORE | {OPS["load"], OPS["near_load"]}
 """What touches guest memory."""

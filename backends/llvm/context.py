@@ -72,7 +72,7 @@ ROWS: Final = _word()
 """A byte a row: 1 if it ends a block."""
 DECODER_TABLE: Final = _word()
 CODE_PAGES: Final = _word()
-"""Hash set of guest page numbers whose code may be translated."""
+"""Hash set of guest pages, see PAGE_CODE."""
 CODE_PAGES_MASK: Final = _word()
 HOT_QUEUE: Final = _word()
 """Ring of headers of blocks that became hot."""
@@ -88,6 +88,8 @@ DECODING_PC: Final = _word()
 """Guest pc of the instruction being decoded, 0 otherwise: a fault in the decoder is one of fetching it."""
 DECODING_BLOCK: Final = _word()
 """Guest pc of the block that it belongs to."""
+CHECKING_BLOCK: Final = _word()
+"""Guest pc of the block whose code is being compared with what it was made of, 0 otherwise."""
 SCRATCH: Final = _word()
 STOP_BEFORE: Final = _word()
 """A block being translated ends before this pc, because the instruction there cannot be fetched."""
@@ -109,8 +111,7 @@ HOT_THRESHOLD: Final = 40
 DIRTY_HEAD: Final = 48
 """How many pages were put into their ring: any thread does so, without the lock."""
 EXACT: Final = 56
-"""Nonzero: where an instruction may stop for a fault, all of the lazy group is read. So it is in pages that the guest
-may write."""
+"""Nonzero: where an instruction may stop for a fault, all of the lazy group is read."""
 BLOCKS: Final = 64
 """Blocks translated."""
 CALLS: Final = 72
@@ -142,6 +143,14 @@ HEADER_REGION: Final = record.REGISTERS
 CODE: Final = record.REGISTERS + 8
 """Where headers, entry records and exit records hold the code that regions go to, which takes carried registers."""
 
+HEADER_COPIED: Final = record.FORM + 4
+"""u32 in a header: bytes of guest code that the block was made of, copied behind its records; 0 if there is no copy,
+because the guest may not write that code."""
+PAGE_CODE, PAGE_CHECKED, PAGE_CLOSED = 4, 2, 1
+PAGE_FLAGS: Final = 3
+"""An entry of the set of pages is a page's number, shifted by so many bits, with flags: its code may be translated; it
+may be written to, and its blocks look whether it was; it is write-protected until it is written to."""
+
 CARRIED: Final = 9
 """Registers of the guest that travel in the host's between regions, at most."""
 JUMP_CACHE_BITS: Final = 14
@@ -165,15 +174,18 @@ NO_JUMP: Final = 1
 """A guest pc that belongs elsewhere, for the first entry while it is empty; the others then hold 0."""
 assert jump_index(0) == 0 and jump_index(NO_JUMP) != 0
 
-FORM_HANDLER, FORM_LAZY, FORM_READS, FORM_KILLS, FORM_WRITES, FORM_STOPS = 0, 8, 16, 17, 18, 19
+FORM_HANDLER, FORM_LAZY, FORM_READS, FORM_KILLS, FORM_WRITES, FORM_STOPS, FORM_STORES = 0, 8, 16, 17, 18, 19, 20
 FORM_SIZE: Final = 32
-"""What is known of a form: its handler, the variant that leaves the lazy group alone, and which slots of that group it
-reads, surely writes, may write, and reads where EXACT says that it is exact (bit masks)."""
+"""What is known of a form: its handler, the variant that leaves the lazy group alone, which slots of that group it
+reads, surely writes, may write, and reads where EXACT says that it is exact (bit masks), and whether it may write to
+memory."""
 
 HOT_QUEUE_LENGTH: Final = 1024
 DIRTY_LENGTH: Final = 1024
 MAX_BLOCK: Final = 64
 """Most instructions of a tier-0 block."""
+MAX_COPIED: Final = 1024
+"""Most bytes of guest code that a block is made of, if it has a copy."""
 _LOOKUP_HASH: Final = 0x9E3779B97F4A7C15
 LOOKUP_HASH: Final = _LOOKUP_HASH - (1 << 64)
 """The same as LLVM reads it, signed."""

@@ -57,6 +57,8 @@ _HOST = {
     "O_NONBLOCK_OR_PATH": os.O_NONBLOCK | os.O_PATH, "OPEN_STRANGE": ~_OPEN_KNOWN & (1 << 32) - 1,
 }  # fmt: skip
 """Numbers of the host's kernel; it moves MAX_TRANSFER bytes in one call at most."""
+_LONGEST = 16
+"""Bytes that no guest's instruction is longer than."""
 _VECTORS = 16
 """Buffers of one list, at most, with which native code makes a call; behind the list is the sum of their lengths."""
 _LISTS = {"VECTORS": _VECTORS, "TOTAL": 2 * _VECTORS, "LIST": 2 * _VECTORS + 1}
@@ -136,12 +138,17 @@ def source(layout: Layout) -> str:
             stack=_text("stack", offset=stack.offset, bits=WINDOW_BITS) if stack else "  %far = add i64 0, 0\n",
             only_tier_0=c.ONLY_TIER_0, interrupt=c.INTERRUPT, INTERRUPT=c.Reasons.INTERRUPT,
             jump_cache=c.jump_cache(layout), jump_mask=(1 << c.JUMP_CACHE_BITS) - 1, jump_entry=c.JUMP_ENTRY,
-            jump_code=c.JUMP_CODE, exit_record=c.EXIT_RECORD,
+            jump_code=c.JUMP_CODE, exit_record=c.EXIT_RECORD, copied=c.HEADER_COPIED,
+        ),
+        _text(
+            "checked", record_pc=r.PC, immediate=r.IMMEDIATE, next_pc=r.NEXT_PC, form=r.FORM, size=r.SIZE,
+            size_less_1=r.SIZE - 1, size_mask=-r.SIZE, copied=c.HEADER_COPIED, checking=c.CHECKING_BLOCK,
+            decoding=c.DECODING_PC, window=c.WINDOW_BASE, shared=c.SHARED,
         ),
         _text(
             "translate", code=c.CODE,
             pc=layout.program_counter, next=c.ARENA_NEXT, end=c.ARENA_END, reason=c.EXIT_REASON,
-            room=(c.MAX_BLOCK + 3) * r.SIZE, ARENA=c.Reasons.ARENA, LOOKUP=c.Reasons.LOOKUP,
+            room=(c.MAX_BLOCK + 3) * r.SIZE + c.MAX_COPIED, ARENA=c.Reasons.ARENA, LOOKUP=c.Reasons.LOOKUP,
             CODE_PAGE=c.Reasons.CODE_PAGE, fault_address=c.FAULT_ADDRESS, count=c.LOOKUP_COUNT, limit=c.LOOKUP_LIMIT,
             table=c.LOOKUP_TABLE, shift=c.LOOKUP_SHIFT, page_shift=_PAGE_SHIFT,
             decoding=c.DECODING_PC, decoding_block=c.DECODING_BLOCK, shared=c.SHARED,
@@ -150,11 +157,12 @@ def source(layout: Layout) -> str:
             size=r.SIZE, most=c.MAX_BLOCK, threshold=c.HOT_THRESHOLD, pages=c.CODE_PAGES,
             pages_mask=c.CODE_PAGES_MASK, forms=c.FORMS, forms_size=c.FORM_SIZE, lazy=c.FORM_LAZY,
             reads=c.FORM_READS, kills=c.FORM_KILLS, writes=c.FORM_WRITES, stops=c.FORM_STOPS, exact=c.EXACT,
-            blocks=c.BLOCKS,
+            stores=c.FORM_STORES, copied=c.HEADER_COPIED, page_flags=c.PAGE_FLAGS, page_code=c.PAGE_CODE,
+            page_checked=c.PAGE_CHECKED, in_page=(1 << _PAGE_SHIFT) - 1, longest=_LONGEST, blocks=c.BLOCKS,
         ),
         _text(
             "forget", shared=c.SHARED,
-            next=c.ARENA_NEXT, immediate=r.IMMEDIATE, size=r.SIZE, record_pc=r.PC, next_pc=r.NEXT_PC,
+            next=c.ARENA_NEXT, record_pc=r.PC, next_pc=r.NEXT_PC,
             page_shift=_PAGE_SHIFT, region=c.HEADER_REGION, table=c.LOOKUP_TABLE, shift=c.LOOKUP_SHIFT,
         ),
         _text(
@@ -171,7 +179,7 @@ def source(layout: Layout) -> str:
             write=c.FAULT_WRITE, reason=c.EXIT_REASON, FAULT=c.Reasons.FAULT, FLOAT=c.FLOAT_FAULT, slot=c.RETURN_SLOT,
             pages=c.CODE_PAGES, pages_mask=c.CODE_PAGES_MASK, dirty=c.DIRTY_PAGES, dirty_head=c.DIRTY_HEAD,
             dirty_mask=c.DIRTY_LENGTH - 1, interrupt=c.INTERRUPT, page_shift=_PAGE_SHIFT, decoding=c.DECODING_PC,
-            exit_record=c.EXIT_RECORD, record_pc=r.PC, next_pc=r.NEXT_PC,
+            exit_record=c.EXIT_RECORD, next_pc=r.NEXT_PC, page_flags=c.PAGE_FLAGS, page_closed=c.PAGE_CLOSED,
             shared=c.SHARED, sibling=c.SIBLING,
         ),
     ]  # fmt: skip

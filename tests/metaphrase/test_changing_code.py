@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import metaphrase.translator.x86  # noqa: F401 (registers the guest)
 from metaphrase.assembler import assemble
 from metaphrase.machines.linux.memory import PROT_EXEC, PROT_READ, PROT_WRITE, Window
@@ -89,3 +91,72 @@ def test_only_what_changed_is_forgotten() -> None:
     assert cpu.update_statistics().flushes == 0
     cpu.close()
     window.close()
+
+
+def straight(source: random.Random, turns: int) -> tuple[bytes, int, int]:
+    """A loop in which additions of constants stand among writes to such constants, before and behind themselves: where
+    it begins, its code, and the sum after so many turns."""
+    steps: list[int | None] = [source.choice((None, source.randrange(12))) for _ in range(12)]
+    steps[source.randrange(12)] = None
+    begin = CALLED + 0x1000 - source.randrange(8, 80)
+    additions = [number for number, target in enumerate(steps) if target is None]
+    lengths = [7 if target is None else 6 for target in steps]
+    at = [begin + 2 + sum(lengths[:number]) for number in range(12)]
+    code = b"\xfe\xc1"  # inc cl
+    constants = {number: source.randrange(256) for number in additions}
+    for number, target in enumerate(steps):
+        if target is None:
+            code += b"\x48\x81\xc3" + constants[number].to_bytes(4, "little")  # add rbx, constant
+        else:
+            wanted = at[additions[target % len(additions)]] + 3
+            code += b"\x88\x0d" + (wanted - at[number] - 6).to_bytes(4, "little", signed=True)  # mov [wanted], cl
+    code += (
+        b"\x41\xff\xcc\x0f\x85" + (begin - at[11] - lengths[11] - 9).to_bytes(4, "little", signed=True) + b"\x0f\x0b"
+    )
+    total = count = 0
+    for _ in range(turns):
+        count = count + 1 & 0xFF
+        for number, target in enumerate(steps):
+            if target is None:
+                total += constants[number]
+            else:
+                constants[additions[target % len(additions)]] = count
+    return code, begin, total
+
+
+@isolated
+def test_code_that_changes_what_comes_next() -> None:
+    """Even the next instruction, across the end of a page or not, in every turn of a loop that is hot."""
+    source = random.Random(19)
+    for _ in range(12):
+        code, begin, total = straight(source, 3000)
+        for tier in ("0", "1", "auto"):
+            window = Window()
+            window.map_anonymous(CALLED, 0x2000, PROT_READ | PROT_WRITE | PROT_EXEC)
+            window.write(begin, code)
+            cpu = NativeCpu(guest("x86_64"), window, tier=tier)
+            cpu.set("r12", 3000)
+            cpu.pc = begin
+            assert cpu.run().kind == "trap"
+            assert cpu.get("rbx") == total, (tier, code.hex())
+            cpu.close()
+            window.close()
+
+
+@isolated
+def test_what_was_no_instruction_becomes_one() -> None:
+    """Code that is written over what could not be run, which tier 0 had tried."""
+    for tier in ("0", "1"):
+        window = Window()
+        window.map_anonymous(CALLED, 0x1000, PROT_READ | PROT_WRITE | PROT_EXEC)
+        cpu = NativeCpu(guest("x86_64"), window, tier=tier)
+        for before in (b"\x90", b""):
+            window.write(CALLED, before + b"\x06")  # no instruction of 64-bit mode
+            cpu.pc = CALLED
+            assert cpu.run().kind == "trap"
+            assert cpu.pc == CALLED + len(before)
+            window.write(CALLED, before + b"\xb8\x07\0\0\0\x0f\x05")
+            cpu.pc = CALLED
+            assert (cpu.run().kind, cpu.get("rax")) == ("syscall", 7)
+        cpu.close()
+        window.close()

@@ -131,5 +131,5 @@ def test_changing_code_takes_bounded_memory() -> None:
 
 
 def test_sizes_in_which_nothing_could_run() -> None:
-    with pytest.raises(MetaphraseError, match="arena=1000 is too little to run anything: give at least 4288"):
+    with pytest.raises(MetaphraseError, match="arena=1000 is too little to run anything: give at least 5312"):
         Sizes(arena=1000)

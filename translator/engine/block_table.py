@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from metaphrase.backends.llvm import context as c
 from metaphrase.ir import record
+from metaphrase.ir.errors import MetaphraseError
 from metaphrase.translator.engine.code_pages import PAGE, CodePages
 from metaphrase.translator.engine.host_memory import HostBlock
 from metaphrase.translator.engine.native import Runtime
@@ -16,7 +17,7 @@ from metaphrase.translator.record import unpack
 _HEADER_FORM = (1 << 32) - 2
 _ILLEGAL_FORM = (1 << 32) - 1
 _FOR_EVER = 40
-"""Changes of a page's code behind which no block is run often enough for a region."""
+"""Changes of a page behind which no block is run often enough for a region."""
 
 
 @dataclass(slots=True)
@@ -59,8 +60,11 @@ class BlockTable:
             index = (index + 1) % (1 << self.sizes.lookup_bits)
 
     def block_at(self, header: int) -> GuestBlock | None:
-        """The instructions of a block; None if it has none that can be lifted."""
-        if not self.is_usable(header):
+        """The instructions of a block; None if it has none that can be lifted, or the guest may change them unnoticed.
+
+        Who calls this holds the memory's lock, or none that its holders may want.
+        """
+        if not self.is_usable(header) or not self._is_fixed(header):
             return None
         offset = header - self.arena.address
         count = self.arena.u64(offset + record.IMMEDIATE)
@@ -79,9 +83,29 @@ class BlockTable:
         """Whether a block is current, and may have a place in a region."""
         return self._u64_at(header) != self._symbols["stale_block"] and self.is_settled(header)
 
+    def _is_fixed(self, header: int) -> bool:
+        """Whether a block's code is still there, and stays so, or the change is noticed."""
+        offset = header - self.arena.address
+        length = self._u32_at(header + c.HEADER_COPIED)
+        if not length:
+            return True
+        if any(map(self._pages.is_open, self.pages_of(header))):
+            return False
+        at = offset + record.SIZE * (self.arena.u64(offset + record.IMMEDIATE) + 2)
+        pc, memory = self.record_pc(header), self._pages.memory
+        try:
+            with memory.lock:
+                return memory.read(pc, length) == bytes(self.arena.view[at : at + length])
+        except MetaphraseError:  # it is not there any more
+            return False
+
+    def pages_of(self, header: int) -> set[int]:
+        """The guest pages that a block's code lies in."""
+        return {self.record_pc(header) // PAGE, (self._u64_at(header + record.NEXT_PC) - 1) // PAGE}
+
     def is_settled(self, header: int) -> bool:
-        """Whether a block was run often enough for a region, if code of its page has been changed: twice as often for
-        each time that it was. Code that goes on changing stays in tier 0, code behind which other was put does not."""
+        """Whether a block was run often enough for a region, if its page was written to after regions had been made of
+        it: twice as often for each time that it was."""
         changes = min(self._pages.writes[self.record_pc(header) // PAGE], _FOR_EVER)
         return not changes or self.runs_in_all(header) >= self._threshold << changes
 
@@ -105,7 +129,11 @@ class BlockTable:
 
     def is_region(self, header: int) -> bool:
         """Whether a block's header enters a region already."""
-        return self._u64_at(header) != self._symbols["block_entry"]
+        return self._u64_at(header) != self._entry_of(header)
+
+    def _entry_of(self, header: int) -> int:
+        """The handler of a block's header while tier 0 runs it."""
+        return self._symbols["checked_entry" if self._u32_at(header + c.HEADER_COPIED) else "block_entry"]
 
     def enter_region(self, header: int, entry: int) -> None:
         """Make a block's header go to an entry record of a region; the handler, which makes it so, is stored last."""
@@ -119,7 +147,7 @@ class BlockTable:
         header = self.find(pc)
         if header:
             offset = header - self.arena.address
-            self.arena.put_u64(offset + record.HANDLER, self._symbols["block_entry"])
+            self.arena.put_u64(offset + record.HANDLER, self._entry_of(header))
             self.arena.put_u64(offset + c.HEADER_REGION, 0)
             self.count_again(header)
         self._forget_target(pc)
@@ -166,7 +194,10 @@ class BlockTable:
         return self._words.u64(c.HOT_THRESHOLD)
 
     def _form(self, at: int) -> int:
-        offset = at - self.arena.address + record.FORM
+        return self._u32_at(at + record.FORM)
+
+    def _u32_at(self, address: int) -> int:
+        offset = address - self.arena.address
         return int.from_bytes(self.arena.view[offset : offset + 4], "little")
 
     def _u64_at(self, address: int) -> int:

@@ -1,8 +1,9 @@
-"""The guest's pages that code was translated from, and their protection: writes to them must be noticed.
+"""The guest's pages that code was translated from, and which of them are closed: write-protected.
 
-A page that the guest may write is write-protected while there is code of it, wherever the guest may write it: a file
-can be mapped for writing in one place, and as code in another. The signal handler opens such a page when it is written,
-and notes it in a ring; the translations are then dropped.
+Blocks of a page that the guest may write look themselves whether their code is still there. Regions do not: a page is
+closed before one is made of its code, wherever the guest may write it, for a file can be mapped for writing in one
+place and as code in another. The signal handler opens such a page when it is written, and notes it in a ring; the
+regions are then dropped.
 """
 
 from __future__ import annotations
@@ -29,14 +30,14 @@ class CodePages:
     def __init__(self, memory: GuestMemory) -> None:
         self.memory = memory
         self.table = HostBlock(8 * _SLOTS)
-        """A hash set of (page << 1 | may the guest write it), 0 for empty."""
+        """A hash set of pages with their flags, 0 for empty."""
         self.dirty = HostBlock(8 * c.DIRTY_LENGTH)
         self.writes: Counter[int] = Counter()
-        """By page, how often it was written to after code of it had been translated."""
-        self._pages: dict[int, bool] = {}
-        """By page, whether the guest may write it; those too in which it may write what is code elsewhere."""
+        """By page, how often it was written to while it was closed."""
+        self._pages: dict[int, int] = {}
+        """By page, its flags (`PAGE_CODE` ...); of pages too in which the guest may write what is code elsewhere."""
         self._code_of: dict[int, set[int]] = {}
-        """The pages of code that can be written in another page."""
+        """The closed pages of code that can be written in another page."""
         self._starts: dict[int, int] = {}
         """Where in the arena the first block of a page can lie."""
         self._removed = 0
@@ -53,7 +54,7 @@ class CodePages:
 
     def known(self, page: int) -> bool:
         """Whether translation from a page is allowed."""
-        return page in self._pages
+        return self._pages.get(page, 0) & c.PAGE_CODE != 0
 
     def any_in(self, start: int, end: int) -> bool:
         """Whether any page of guest addresses [start, end) has code, or had some that was written to."""
@@ -63,8 +64,12 @@ class CodePages:
         return any(first <= page <= last for known in (self._pages, self.writes) for page in known)
 
     def writable(self, page: int) -> bool:
-        """Whether a page has code and the guest may write it."""
-        return self._pages.get(page, False)
+        """Whether a page has code that the guest may write."""
+        return self._pages.get(page, 0) & c.PAGE_CHECKED != 0
+
+    def is_open(self, page: int) -> bool:
+        """Whether the guest may write the code of a page, and nobody would notice."""
+        return self._pages.get(page, 0) & (c.PAGE_CHECKED | c.PAGE_CLOSED) == c.PAGE_CHECKED
 
     def add(self, address: int, start: int) -> bool:
         """Allow translation from the page of an address, into the arena from `start` on; False if the guest may not
@@ -72,17 +77,12 @@ class CodePages:
         page = address // PAGE
         if address >= 1 << WINDOW_BITS or not self.memory.check_execute(page * PAGE):
             return False
-        aliases = self.memory.writable_aliases(page * PAGE)
-        if aliases or self.memory.check_write(page * PAGE):
-            for alias in (address // PAGE for address in aliases):
-                self._code_of.setdefault(alias, set()).add(page)
-                if alias not in self._pages:
-                    self._close(alias, start)
-            self._close(page, start)
+        if self.can_be_written(page):
+            self._put(page, c.PAGE_CODE | c.PAGE_CHECKED, start)
             return True
         behind = (page // _AT_ONCE + 1) * _AT_ONCE
         while True:
-            self._put(page, False, start)
+            self._put(page, c.PAGE_CODE, start)
             page += 1
             if page == behind or page in self._pages or self.can_be_written(page):
                 return True
@@ -93,47 +93,57 @@ class CodePages:
         """Whether the guest may write what lies in a page, there or elsewhere."""
         return self.memory.check_write(page * PAGE) or bool(self.memory.writable_aliases(page * PAGE))
 
-    def _close(self, page: int, start: int) -> None:
-        """Put in a page whose code may be written."""
-        if self.memory.check_write(page * PAGE):
-            protect(self.memory.base + page * PAGE, PAGE, _READ)
-        self._put(page, True, start)
-
-    def _put(self, page: int, writable: bool, start: int) -> None:
-        self._pages[page] = writable
-        self._insert(page, writable)
+    def _put(self, page: int, flags: int, start: int) -> None:
+        self._set(page, self._pages.get(page, 0) | flags)
         self._starts[page] = start
 
-    def open(self, page: int) -> None:
-        """Let the guest write to a page, whose code is forgotten; called while no guest code runs."""
-        self._remove(page)
-        if self._pages.pop(page, False) and self.memory.check_write(page * PAGE):
-            protect(self.memory.base + page * PAGE, PAGE, _READ | _WRITE)
+    def close(self, page: int) -> None:
+        """Have writes to a page of code noticed from now on; called while no guest code runs."""
+        for alias in (address // PAGE for address in self.memory.writable_aliases(page * PAGE)):
+            self._code_of.setdefault(alias, set()).add(page)
+            self._close(alias)
+        self._close(page)
+
+    def _close(self, page: int) -> None:
+        if self.memory.check_write(page * PAGE):
+            protect(self.memory.base + page * PAGE, PAGE, _READ)
+        self._set(page, self._pages.get(page, 0) | c.PAGE_CLOSED)
+
+    def _open(self, page: int) -> None:
+        if self._pages.get(page, 0) & c.PAGE_CLOSED:
+            if self.memory.check_write(page * PAGE):
+                protect(self.memory.base + page * PAGE, PAGE, _READ | _WRITE)
+            self._is_open_now(page)
+
+    def _is_open_now(self, page: int) -> None:
+        if page in self._pages:
+            self._set(page, self._pages[page] & ~c.PAGE_CLOSED)
 
     def take_written(self, count: int) -> list[int] | None:
-        """Take out the pages that the guest has written to, `count` of them since the last time: they are open already.
+        """The pages that the guest has written to while they were closed, `count` of them since the last time, and the
+        code that it changed by that; all are open now.
 
         None if some are not in the ring any more.
         """
         pages = {self.dirty.u64(8 * index) for index in range(min(count, c.DIRTY_LENGTH))}
         for page in pages:
-            self._remove(page)
-            self._pages.pop(page, None)
+            self._is_open_now(page)
         for page in self._written_in(pages):
-            self.open(page)
+            self._open(page)
             pages.add(page)
         self.writes.update(pages)
         return sorted(pages) if count <= c.DIRTY_LENGTH else None
 
     def take(self, start: int, end: int) -> list[int]:
-        """Take out and open the pages of guest addresses [start, end): those that had code, and code written there."""
+        """Take out the pages of guest addresses [start, end): those that had code, and code written there."""
         first, last = start // PAGE, (end - 1) // PAGE
         for page in [page for page in self.writes if first <= page <= last]:
             del self.writes[page]
         lost = {page for page in self._pages if first <= page <= last}
         lost |= self._written_in(lost)
         for page in lost:
-            self.open(page)
+            self._open(page)
+            self._set(page, 0)
         return sorted(lost)
 
     def _written_in(self, aliases: set[int]) -> set[int]:
@@ -153,7 +163,8 @@ class CodePages:
     def forget_all(self) -> None:
         """Take out and open all pages."""
         for page in list(self._pages):
-            self.open(page)
+            self._open(page)
+            self._set(page, 0)
         self._code_of.clear()
 
     def reset(self) -> None:
@@ -163,25 +174,41 @@ class CodePages:
         self.writes.clear()
         self._rebuild()
 
+    # --- the table -------------------------------------------------------------------------------------------------
+    def _set(self, page: int, flags: int) -> None:
+        """Change what is known of a page; nothing, if it has no flags any more."""
+        if not flags:
+            if self._pages.pop(page, 0):
+                self._remove(page)
+        elif self._pages.get(page) != flags:
+            self._pages[page] = flags
+            self._store(page, flags)
+
     def _rebuild(self) -> None:
         self.table.zero()
         self._removed = 0
-        for page, writable in self._pages.items():
-            self._insert(page, writable)
+        for page, flags in self._pages.items():
+            self._store(page, flags)
 
-    def _insert(self, page: int, writable: bool) -> None:
+    def _store(self, page: int, flags: int) -> None:
+        """One store to the place that the page has, or to a free one: native code may be looking."""
+        free = -1
         index = page % _SLOTS
-        while (found := self.table.u64(8 * index)) and found != _REMOVED:
+        while (found := self.table.u64(8 * index)) and found >> c.PAGE_FLAGS != page:
+            if found == _REMOVED and free < 0:
+                free = index
             index = (index + 1) % _SLOTS
-        self._removed -= found == _REMOVED
-        self.table.put_u64(8 * index, page << 1 | writable)
+        if not found and free >= 0:
+            index = free
+            self._removed -= 1
+        self.table.put_u64(8 * index, page << c.PAGE_FLAGS | flags)
 
     def _remove(self, page: int) -> None:
         if self._removed > _SLOTS // 4:
             self._rebuild()
         index = page % _SLOTS
         while found := self.table.u64(8 * index):
-            if found >> 1 == page:
+            if found >> c.PAGE_FLAGS == page:
                 self.table.put_u64(8 * index, _REMOVED)
                 self._removed += 1
                 return

@@ -60,10 +60,7 @@ class NativeCpu:
         self.blocks, self.tier1 = shared.blocks, shared.tier1
         self._threads = shared.threads
         jumps = c.SIZE + c.jump_cache(guest.layout)
-        alone = jumps + (c.JUMP_ENTRY << c.JUMP_CACHE_BITS)
-        self._memory = HostBlock(alone + 2 * record.SIZE)
-        self._alone = alone
-        """Where a block of one instruction has its place, see `_put_alone`."""
+        self._memory = HostBlock(jumps + (c.JUMP_ENTRY << c.JUMP_CACHE_BITS))
         self.state = self._memory.address + c.SIZE
         self._view = self._memory.view[c.SIZE :]
         self._whole_words = {
@@ -274,6 +271,13 @@ class NativeCpu:
                 return None
             self.pc = decoding
             return Exit("fault", decoding, address, "execute")
+        checking = self._word(c.CHECKING_BLOCK)
+        if host_pc and checking:  # the block is not there any more: whoever translates it anew finds out
+            self._put(c.CHECKING_BLOCK, 0)
+            self._come_out()
+            self.invalidate(checking, checking + c.MAX_COPIED)
+            self.pc = checking
+            return None
         if self._word(c.FAULT_WRITE) == c.FLOAT_FAULT:
             self.pc = _pc_of(at)
             return Exit("trap", self.pc, trap="simd_exception")
@@ -286,36 +290,7 @@ class NativeCpu:
             region = self.tier1.region_at(host_pc)
             self.pc = _pc_of(at) if region is None else region
         write = self._word(c.FAULT_WRITE)
-        if write and self.translations.may_be_written(address):
-            self._rewrite_own_code(address // PAGE, ctypes.string_at(at, record.SIZE))
-            return None
         return Exit("fault", self.pc, address & (1 << 64) - 1, "write" if write else "read")
-
-    def _rewrite_own_code(self, page: int, data: bytes) -> None:
-        """Go on with a copy of the record that writes to the page its instruction lies in, in a block of its own.
-
-        What comes behind may be what it changes, and is translated again. Its page is open until then.
-        """
-        self._come_out()
-        with self.memory.lock:
-            self.translations.forget_own_page(page)
-            self._resume_record = self._put_alone(data)
-
-    def _put_alone(self, data: bytes) -> int:
-        """Put a record into a block of its own, which ends with it; gives the record's address.
-
-        Its handler is the one of its form that writes flags: what comes next may read others than what came next.
-        """
-        memory, first, second = self._memory, self._alone, self._alone + record.SIZE
-        memory.view[first:second] = data
-        form = int.from_bytes(data[record.FORM : record.FORM + 4], "little")
-        memory.put_u64(first + record.HANDLER, self.handlers.table.u64(form * c.FORM_SIZE))
-        following = memory.u64(first + record.NEXT_PC)
-        memory.put_u64(second + record.HANDLER, self.runtime.symbols["goto_next"])
-        memory.put_u64(second + record.PC, following)
-        memory.put_u64(second + record.IMMEDIATE, following)
-        memory.put_u64(second + record.DISPLACEMENT, 0)
-        return memory.address + first
 
     def _code_at(self, pc: int) -> bytes:
         """The bytes of the instruction at pc, and what follows in its page."""

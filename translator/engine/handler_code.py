@@ -11,7 +11,7 @@ from metaphrase.backends.llvm.objects import Image, link
 from metaphrase.ir.fold import simplify
 from metaphrase.ir.graph import Block, Function
 from metaphrase.ir.layout import Slot
-from metaphrase.ir.ops import MAY_FAULT
+from metaphrase.ir.ops import MAY_FAULT, MAY_STORE
 from metaphrase.ir.passes.environment import USES_ENVIRONMENT
 from metaphrase.translator.emitter import Parameters
 from metaphrase.translator.guest import Guest
@@ -24,26 +24,26 @@ def compile_forms(guest: Guest, forms: Sequence[int]) -> tuple[dict[str, list[in
     """The handlers of some forms (row << static_bits | statics) as one image, and what is to be known of each.
 
     That stands under the form's name: the form, where its handler begins and the one that leaves the lazy group
-    unwritten (-1 for none), and what it reads, surely writes, may write and may show of the group (see `_Masks`).
+    unwritten (-1 for none), what it reads, surely writes, may write and may show of the group, and whether it may write
+    to memory (see `_Effects`).
     """
     group = guest.layout.group(guest.lazy_group) if guest.lazy_group else []
     writer = ModuleWriter(host(), context.Reasons.table(guest.reasons))
-    facts: dict[int, tuple[bool, _Masks]] = {}
+    facts: dict[int, _Effects] = {}
     for form in forms:
         row, statics = form >> guest.static_bits, form & (1 << guest.static_bits) - 1
         function = lift_handler(guest, row, statics)
-        masks = _Masks(function, group)
+        facts[form] = _Effects(function, group)
         writer.handler(function, f"h{form:x}")
-        if masks.writes:
+        if facts[form].writes:
             writer.handler(_without(group, lift_handler(guest, row, statics)), f"z{form:x}")
-        facts[form] = bool(masks.writes), masks
     image = link([compile_text(writer.text(), HANDLER_PASSES)])
     entries = {}
-    for form, (lazy, masks) in facts.items():
+    for form, does in facts.items():
         name = guest.form_name(form >> guest.static_bits, form & (1 << guest.static_bits) - 1)
-        lazy_offset = image.symbols[f"z{form:x}"] if lazy else -1
+        lazy = image.symbols[f"z{form:x}"] if does.writes else -1
         entries[name] = [
-            form, image.symbols[f"h{form:x}"], lazy_offset, masks.reads, masks.kills, masks.writes, masks.stops,
+            form, image.symbols[f"h{form:x}"], lazy, does.reads, does.kills, does.writes, does.stops, does.stores,
         ]  # fmt: skip
     return entries, image
 
@@ -67,15 +67,17 @@ def _without(group: Sequence[Slot], function: Function) -> Function:
     return function
 
 
-class _Masks:
+class _Effects:
     """What a form does to the slots of the lazy group, as bit masks: reads, surely writes, may write.
 
-    `stops` are those that a handler of the machine's may read where the form stops for a fault: all or none.
+    `stops` are those that a handler of the machine's may read where the form stops for a fault: all or none. `stores`
+    tells whether it may write to memory.
     """
 
     def __init__(self, function: Function, group: Sequence[Slot]) -> None:
         bit = {slot.offset: 1 << index for index, slot in enumerate(group)}
         self.reads = self.writes = self.stops = 0
+        self.stores = False
         all_of_them = (1 << len(group)) - 1
         written: dict[Block, int] = {}
         for block in function.blocks:
@@ -87,6 +89,7 @@ class _Masks:
                     own |= bit.get(effect.imm, 0)
                 elif effect.op in _MAY_STOP:
                     self.stops = all_of_them
+                    self.stores = self.stores or effect.op in MAY_STORE
             written[block] = own
             self.writes |= own
             if block.terminator is not None and block.terminator.op.name == "leave":

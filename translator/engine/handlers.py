@@ -19,7 +19,7 @@ from metaphrase.translator.importing import IMPORTING
 from metaphrase.translator.mechanisms import uses
 
 LOGGER = logging.getLogger("metaphrase.cache")
-_FACT = struct.Struct("<QQBBBB")
+_FACT = struct.Struct("<QQBBBBB")
 _FOLDER = "handlers"
 _BATCH = 48
 _LOOK_SECONDS = 0.1

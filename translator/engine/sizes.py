@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from metaphrase.backends.llvm.context import MAX_BLOCK
+from metaphrase.backends.llvm.context import MAX_BLOCK, MAX_COPIED
 from metaphrase.ir import record
 from metaphrase.ir.errors import MetaphraseError
 
-_SMALLEST = {"arena": (MAX_BLOCK + 3) * record.SIZE, "lookup_bits": 4, "regions": 4096, "records": 2 * record.SIZE}
+_SMALLEST = {
+    "arena": (MAX_BLOCK + 3) * record.SIZE + MAX_COPIED, "lookup_bits": 4, "regions": 4096, "records": 2 * record.SIZE,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,7 @@ class Sizes:
 
     arena: int = 1 << 30
     """Bytes of tier 0's records. Host memory is taken as they are written."""
-    lookup_bits: int = 18
+    lookup_bits: int = 20
     """The hash table of blocks has 2 to this power entries, half of which are used at most."""
     regions: int = 192 << 20
     """Bytes of regions' code. All guests and handlers of a process share its code cache, which has 256 MiB."""

@@ -28,7 +28,7 @@ class Stop:
 
     def __exit__(self, *_: object) -> None:
         self._threads.stops -= 1
-        if not self._threads.stops and len(self._threads.made) > 1:
+        if not self._threads.stops:
             self._threads.tell()
 
 

@@ -23,6 +23,7 @@ from metaphrase.translator.engine.host_memory import HostBlock
 from metaphrase.translator.engine.native import code_cache
 from metaphrase.translator.engine.region_store import Compiled, RegionStore
 from metaphrase.translator.engine.statistics import StageClock
+from metaphrase.translator.engine.waiting import Waiting
 from metaphrase.translator.importing import IMPORTING
 from metaphrase.translator.mechanisms import uses
 
@@ -36,8 +37,6 @@ _REST_SECONDS = 0.02
 _WORTH_LOADING = 1_000_000
 """Runs of hot blocks in tier 0, all together, for which LLVM is loaded, if nothing else has needed it yet: by then they
 have cost about as much as that does."""
-_NEAR = 1024
-"""Bytes within which blocks that are hot at the same time are taken for parts of one function."""
 _NR_CLOSE_RANGE, _CLOSE_RANGE_UNSHARE = 436, 2
 
 
@@ -110,8 +109,8 @@ class Tier1:
         self._maker: RegionMaker | None = None
         self.deferred: dict[int, int] = {}
         """Blocks that became hot though regions had them already, and how many those were then."""
-        self.waiting: dict[int, int] = {}
-        """Hot blocks that are not compiled yet, by their headers, in the order in which they became hot."""
+        self.waiting = Waiting(owner.blocks.runs)
+        """Hot blocks that are not compiled yet."""
         self.rest_until = 0.0
         """None of those was worth loading LLVM: when to look at them again, as the monotonic clock has it."""
 
@@ -154,15 +153,15 @@ class Tier1:
                 if not self._is_worth_it():
                     self.rest_until = time.monotonic() + _REST_SECONDS
                     return False
-                header = max(self.waiting, key=self.owner.blocks.runs)
-                header = self.maker.leader(header, self._waiting_near(self.owner.blocks.record_pc(header)))
-                del self.waiting[header]
+                header = self.waiting.hottest()
+                header = self.maker.leader(header, self.waiting.near(self.owner.blocks.record_pc(header)))
+                self.waiting.remove(header)
             if fresh and not self.owner.blocks.is_settled(header):
                 self.owner.blocks.count_again(header)
                 return True
             pc = self.owner.blocks.record_pc(header)
             if fresh and not self.store.has(pc, self._kind(pc).name):
-                self.waiting[header] = pc
+                self.waiting.add(header, pc)
             else:
                 self.compile(header, generation)
         except CodeCacheFull as error:
@@ -206,8 +205,11 @@ class Tier1:
             usable = self.owner.blocks.is_usable(header) and not self.owner.blocks.is_region(header)
         if not usable or self._defer(header, pc):
             return
+        self.owner.close_pages(self.owner.blocks.pages_of(header))
         kind = self._kind(pc)
         found = self.store.load(pc, kind.name)
+        if found is not None and self.owner.close_pages(_pages(*found)):
+            found = self.store.load(pc, kind.name)  # it may have been changed just before that
         if found is not None and (kind.exact or not self._may_be_written(*found)):
             self.owner.statistics.regions_cached += 1
         else:
@@ -233,11 +235,11 @@ class Tier1:
     def _make(self, header: int, kind: Kind, generation: int) -> tuple[Compiled, int] | None:
         """Compile the region for a block, and put it into the cache; None if there is nothing to compile any more."""
         maker = self.maker  # imported before the lock is taken, for which threads of the guest may wait
-        with self.lock:
+        with self.owner.memory.lock, self.lock:
             block = self.owner.blocks.block_at(header) if generation == self.generation else None
         if block is None:
             return None
-        near = [] if kind.landing else [self.waiting[header] for header in self._waiting_near(block.pc)]
+        near = [] if kind.landing else [*self.waiting.near(block.pc).values()]
         made = maker.make(block, near, exact=kind.exact)
         if made is None:
             return None
@@ -273,10 +275,6 @@ class Tier1:
         self.owner.blocks.count_again(header)
         return True
 
-    def _waiting_near(self, pc: int) -> list[int]:
-        """The headers of blocks nearby that became hot too: a region may begin at one of them."""
-        return [header for header, hot in self.waiting.items() if abs(hot - pc) < _NEAR]
-
     # --- installing ------------------------------------------------------------------------------------------------
     def _install(self, compiled: Compiled, origin: int, header: int, generation: int) -> None:
         with self.lock:
@@ -295,10 +293,12 @@ class Tier1:
         return any(self.owner.may_be_written(page * PAGE) for page in _pages(compiled, origin))
 
     def _is_current(self, compiled: Compiled, origin: int, generation: int) -> bool:
-        """Whether no code that a region was made of was forgotten since it was begun."""
+        """Whether no code that a region was made of was forgotten, or changed, since it was begun."""
         if generation != self.generation:
             return False
         pages = _pages(compiled, origin)
+        if any(map(self.owner.pages.is_open, pages)):
+            return False
         return not any(first <= page <= last for first, last in self.changed for page in pages)
 
     def _try_again(self, header: int, generation: int) -> None:

@@ -105,22 +105,26 @@ class Translations:
 
     # --- code ------------------------------------------------------------------------------------------------------
     def add_page(self, address: int) -> bool:
-        """Allow translation from a page, once the guest may execute it; write-protect it if the guest may write it.
-
-        False if the guest may not execute it.
-        """
-        page = address // PAGE
+        """Allow translation from a page; False if the guest may not execute it."""
         if self.pages.full:
             self.flush(forget_pages=True)
-        if self.pages.known(page):
+        if self.pages.known(address // PAGE):
             return True  # another thread has come here too
-        if not self.pages.can_be_written(page):
-            return self.pages.add(address, self.word(c.ARENA_NEXT))
-        with self.threads.stopped:  # a write finds the page writable, or in the table
-            return self.pages.add(address, self.word(c.ARENA_NEXT))
+        return self.pages.add(address, self.word(c.ARENA_NEXT))
+
+    def close_pages(self, pages: set[int]) -> bool:
+        """Have writes to some pages be noticed, where the guest may make them: regions are to be made of their code.
+        Whether any of them was open."""
+        if not any(map(self.pages.is_open, pages)):
+            return False
+        with self.memory.lock, self.threads.stopped:  # a write finds the page open, or closed and in the table
+            self.clean_dirty_pages()
+            for page in filter(self.pages.is_open, pages):
+                self.pages.close(page)
+        return True
 
     def clean_dirty_pages(self) -> None:
-        """Forget code of pages that the guest has written to; the signal handler has opened them already."""
+        """Forget regions of pages that the guest has written to; the signal handler has opened them already."""
         if not self.word(c.DIRTY_HEAD):
             return
         with self.threads.stopped:
@@ -129,15 +133,8 @@ class Translations:
                 self.flush(forget_pages=True)
             else:
                 for page in written:
-                    self._forget([page])
+                    self.tier1.forget(page, page)
             self.put_word(c.DIRTY_HEAD, 0)  # the compiling thread trusts no code while there is one
-
-    def forget_own_page(self, page: int) -> None:
-        """Open a page that an instruction in it writes to, and forget its code."""
-        with self.threads.stopped:
-            for lost in self.pages.take(page * PAGE, (page + 1) * PAGE):
-                self.pages.writes[lost] += 1
-                self._forget([lost])
 
     def invalidate(self, start: int, end: int) -> None:
         """Forget code translated from guest addresses [start, end): it is changing, or no longer executable."""

@@ -14,11 +14,10 @@ loop:
   %done = icmp uge ptr %header, %end
   br i1 %done, label %finish, label %look
 look:
-  %count.p = getelementptr i8, ptr %header, i64 ${immediate}
-  %count = load i64, ptr %count.p
-  %records = add i64 %count, 2
-  %bytes = mul i64 %records, ${size}
-  %behind = getelementptr i8, ptr %header, i64 %bytes
+  %behind = call ptr @behind_block(ptr %header)
+  %behind.i = ptrtoint ptr %behind to i64
+  %header.i = ptrtoint ptr %header to i64
+  %bytes = sub i64 %behind.i, %header.i
   %pc.p = getelementptr i8, ptr %header, i64 ${record_pc}
   %pc = load i64, ptr %pc.p
   %resume.p = getelementptr i8, ptr %header, i64 ${next_pc}

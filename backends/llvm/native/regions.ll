@@ -148,6 +148,17 @@ leave:
 
 ; Run the records of a block, whatever its header's handler is.
 define internal ${convention} void @block_records(ptr %op, ptr %state${carried}) noinline nounwind {
+  %copied.p = getelementptr i8, ptr %op, i64 ${copied}
+  %copied = load i32, ptr %copied.p
+  %has.copy = icmp ne i32 %copied, 0
+  br i1 %has.copy, label %look, label %run
+look:
+  %same = call i1 @is_unchanged(ptr %op, ptr %state)
+  br i1 %same, label %run, label %changed
+changed:
+  musttail call ${convention} void @renew(ptr %op, ptr %state${nothing})
+  ret void
+run:
   %size.p = getelementptr i8, ptr %op, i64 ${immediate}
   %size = load i64, ptr %size.p
   %total.p = getelementptr i8, ptr %state, i64 ${instructions}

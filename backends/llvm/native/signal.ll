@@ -1,5 +1,6 @@
-; SIGSEGV, SIGBUS, and SIGFPE, which counts as an access of a kind of its own. A write to a page of translated code that the guest may write is noted, and the page opened; any
-; other fault of guest code ends the run of handlers; what is not the guest's goes to the action that was there before.
+; SIGSEGV, SIGBUS, and SIGFPE, which counts as an access of a kind of its own. A write to a page that is closed, because
+; regions were made of its code, is noted, and the page opened; any other fault of guest code ends the run of handlers;
+; what is not the guest's goes to the action that was there before.
 define void @on_signal(i32 %signal, ptr %info, ptr %ucontext) nounwind {
   %roots = inttoptr i64 ${mark} to ptr
   %thread = call ptr asm "movq %fs:0, $$0", "=r"()
@@ -84,16 +85,19 @@ perhaps.code:
   %pages = load ptr, ptr %pages.p
   %mask.p = getelementptr i8, ptr %state, i64 ${pages_mask}
   %mask = load i64, ptr %mask.p
-  %wanted.shifted = shl i64 %page, 1
-  %wanted = or i64 %wanted.shifted, 1
   %first = and i64 %page, %mask
   br label %probe
 probe:
   %index = phi i64 [%first, %perhaps.code], [%next, %more]
   %key.p = getelementptr i64, ptr %pages, i64 %index
   %key = load i64, ptr %key.p
-  %hit = icmp eq i64 %key, %wanted
-  br i1 %hit, label %code, label %miss
+  %page.number = lshr i64 %key, ${page_flags}
+  %hit = icmp eq i64 %page.number, %page
+  br i1 %hit, label %known, label %miss
+known:
+  %closed.bit = and i64 %key, ${page_closed}
+  %closed = icmp ne i64 %closed.bit, 0
+  br i1 %closed, label %code, label %fault
 miss:
   %empty = icmp eq i64 %key, 0
   br i1 %empty, label %fault, label %more
@@ -102,25 +106,16 @@ more:
   %next = and i64 %up, %mask
   br label %probe
 code:
-  ; an instruction that writes to its own page must not go on in a block made of what was there before
+  ; a region must not go on with what was there before: tier 0 makes the access again
   %record.p = getelementptr i8, ptr %state, i64 ${exit_record}
   %record = load ptr, ptr %record.p
   %in.region = icmp eq ptr %record, null
-  br i1 %in.region, label %open, label %compare
-compare:
-  %storing.p = getelementptr i8, ptr %record, i64 ${record_pc}
-  %storing = load i64, ptr %storing.p
-  %storing.page = lshr i64 %storing, ${page_shift}
+  br i1 %in.region, label %open, label %look.at.record
+look.at.record:
   %following.p = getelementptr i8, ptr %record, i64 ${next_pc}
   %following = load i64, ptr %following.p
   %is.checkpoint = icmp eq i64 %following, 0
-  br i1 %is.checkpoint, label %fault, label %own.page
-own.page:
-  %following.page = lshr i64 %following, ${page_shift}
-  %same = icmp eq i64 %storing.page, %page
-  %same.too = icmp eq i64 %following.page, %page
-  %own = or i1 %same, %same.too
-  br i1 %own, label %fault, label %open
+  br i1 %is.checkpoint, label %fault, label %open
 open:
   %page.address = shl i64 %page, ${page_shift}
   %host.page = add i64 %page.address, %window

@@ -1,4 +1,4 @@
-; What the set of code pages holds of this guest page, (page << 1 | may the guest write it); 0 if nothing.
+; What the set of pages holds of this guest page, its number and flags; 0 if nothing.
 define internal i64 @page_entry(ptr %state, i64 %page) nounwind {
   %pages.p = getelementptr i8, ptr %state, i64 ${pages}
   %pages = load ptr, ptr %pages.p
@@ -13,7 +13,7 @@ probe:
   %empty = icmp eq i64 %key, 0
   br i1 %empty, label %no, label %used
 used:
-  %number = lshr i64 %key, 1
+  %number = lshr i64 %key, ${page_flags}
   %hit = icmp eq i64 %number, %page
   br i1 %hit, label %yes, label %more
 more:
@@ -24,13 +24,6 @@ yes:
   ret i64 %key
 no:
   ret i64 0
-}
-
-; Whether code of this guest page may be translated.
-define internal i1 @page_known(ptr %state, i64 %page) nounwind {
-  %entry = call i64 @page_entry(ptr %state, i64 %page)
-  %known = icmp ne i64 %entry, 0
-  ret i1 %known
 }
 
 define internal void @give_up(ptr %state, i64 %pc, i64 %reason) nounwind {
@@ -68,7 +61,9 @@ no.lookup:
   ret ptr null
 has.lookup:
   %page = lshr i64 %pc, ${page_shift}
-  %known = call i1 @page_known(ptr %state, i64 %page)
+  %page.entry = call i64 @page_entry(ptr %state, i64 %page)
+  %page.code = and i64 %page.entry, ${page_code}
+  %known = icmp ne i64 %page.code, 0
   br i1 %known, label %start, label %no.page
 no.page:
   %bad = phi i64 [%pc, %has.lookup], [%last.no, %crosses.first]
@@ -77,6 +72,10 @@ no.page:
   call void @give_up(ptr %state, i64 %pc, i64 ${CODE_PAGE})
   ret ptr null
 start:
+  %page.checked = and i64 %page.entry, ${page_checked}
+  %checked.at.first = icmp ne i64 %page.checked, 0
+  %forms.p = getelementptr i8, ptr %state, i64 ${forms}
+  %forms = load ptr, ptr %forms.p
   %decoding.block.p = getelementptr i8, ptr %state, i64 ${decoding_block}
   store i64 %pc, ptr %decoding.block.p
   %decoding.p = getelementptr i8, ptr %state, i64 ${decoding}
@@ -89,10 +88,12 @@ start:
   %static.bits.p = getelementptr i8, ptr %rows, i64 -8
   %static.bits.w = load i64, ptr %static.bits.p
   %static.bits = trunc i64 %static.bits.w to i32
+  br label %again
+again:
   br label %instruction
 instruction:
-  %n = phi i64 [0, %start], [%n.next, %continue]
-  %at = phi i64 [%pc, %start], [%following, %continue]
+  %n = phi i64 [0, %again], [%n.next, %continue]
+  %at = phi i64 [%pc, %again], [%following, %continue]
   %n.next = add i64 %n, 1
   %offset = mul i64 %n.next, ${size}
   %rec = getelementptr i8, ptr %header, i64 %offset
@@ -108,6 +109,12 @@ unknown:
   store i64 %at, ptr %rec.pc
   %rec.form = getelementptr i8, ptr %rec, i64 ${form}
   store i32 -1, ptr %rec.form
+  ; whatever is put there later may be an instruction
+  %behind.page.1 = or i64 %at, ${in_page}
+  %behind.page = add i64 %behind.page.1, 1
+  %longest = add i64 %at, ${longest}
+  %beyond = icmp ugt i64 %longest, %behind.page
+  %unknown.end = select i1 %beyond, i64 %behind.page, i64 %longest
   br label %finish
 decoded:
   %following = add i64 %at, %length
@@ -117,8 +124,20 @@ decoded:
   %crosses = icmp ne i64 %first.page, %last.page
   br i1 %crosses, label %check.page, label %inside
 check.page:
-  %next.known = call i1 @page_known(ptr %state, i64 %last.page)
-  br i1 %next.known, label %inside, label %no.next.page
+  %next.entry = call i64 @page_entry(ptr %state, i64 %last.page)
+  %next.code = and i64 %next.entry, ${page_code}
+  %next.known = icmp ne i64 %next.code, 0
+  br i1 %next.known, label %may.cross, label %no.next.page
+may.cross:
+  ; an instruction that reaches into a page that may be written is one of a block that looks whether it was
+  %next.checked.bit = and i64 %next.entry, ${page_checked}
+  %next.checked = icmp ne i64 %next.checked.bit, 0
+  %is.first = icmp eq i64 %n, 0
+  %checked.first = and i1 %is.first, %next.checked
+  %checked.crossing = or i1 %checked.at.first, %checked.first
+  %needs.own = xor i1 %checked.crossing, true
+  %cut = and i1 %next.checked, %needs.own
+  br i1 %cut, label %no.next.page, label %inside
 no.next.page:
   %alone = icmp eq i64 %n, 0
   br i1 %alone, label %crosses.first, label %finish
@@ -126,6 +145,7 @@ crosses.first:
   %last.no = phi i64 [%last, %no.next.page]
   br label %no.page
 inside:
+  %checked = phi i1 [%checked.at.first, %decoded], [%checked.crossing, %may.cross]
   %form.p = getelementptr i8, ptr %rec, i64 ${form}
   %form = load i32, ptr %form.p
   %row = lshr i32 %form, %static.bits
@@ -133,7 +153,20 @@ inside:
   %ends.p = getelementptr i8, ptr %rows, i64 %row.w
   %ends = load i8, ptr %ends.p
   %is.end = icmp ne i8 %ends, 0
-  br i1 %is.end, label %finish, label %same.page
+  br i1 %is.end, label %finish, label %not.end
+not.end:
+  br i1 %checked, label %look.for.store, label %same.page
+look.for.store:
+  %form.w = zext i32 %form to i64
+  %fact.at = mul i64 %form.w, ${forms_size}
+  %fact = getelementptr i8, ptr %forms, i64 %fact.at
+  %handler = load ptr, ptr %fact
+  %uncompiled = icmp eq ptr %handler, null
+  %stores.p = getelementptr i8, ptr %fact, i64 ${stores}
+  %stores.b = load i8, ptr %stores.p
+  %stores = icmp ne i8 %stores.b, 0
+  %may.store = or i1 %uncompiled, %stores
+  br i1 %may.store, label %finish, label %same.page
 same.page:
   %following.page = lshr i64 %following, ${page_shift}
   %start.page = lshr i64 %pc, ${page_shift}
@@ -146,9 +179,14 @@ same.page:
 continue:
   br label %instruction
 finish:
-  %total = phi i64 [%n.next, %unknown], [%n, %no.next.page], [%n.next, %inside], [%n.next, %same.page]
-  %resume = phi i64 [%at, %unknown], [%at, %no.next.page], [%following, %inside], [%following, %same.page]
-  store ptr @block_entry, ptr %header
+  %total = phi i64 [%n.next, %unknown], [%n, %no.next.page], [%n.next, %inside], [%n.next, %look.for.store],
+                   [%n.next, %same.page]
+  %resume = phi i64 [%at, %unknown], [%at, %no.next.page], [%following, %inside], [%following, %look.for.store],
+                    [%following, %same.page]
+  %code.end = phi i64 [%unknown.end, %unknown], [%at, %no.next.page], [%following, %inside],
+                      [%following, %look.for.store], [%following, %same.page]
+  %has.copy = phi i1 [%checked.at.first, %unknown], [%checked.at.first, %no.next.page], [%checked, %inside],
+                     [%checked, %look.for.store], [%checked, %same.page]
   %h.pc = getelementptr i8, ptr %header, i64 ${record_pc}
   store i64 %pc, ptr %h.pc
   %h.count = getelementptr i8, ptr %header, i64 ${immediate}
@@ -175,7 +213,16 @@ finish:
   store i64 0, ptr %t.chain
   %t.form = getelementptr i8, ptr %tail, i64 ${form}
   store i32 -2, ptr %t.form
-  %arena.next = getelementptr i8, ptr %tail, i64 ${size}
+  %h.copied = getelementptr i8, ptr %header, i64 ${copied}
+  store i32 0, ptr %h.copied
+  br i1 %has.copy, label %copy, label %made
+copy:
+  %agrees = call i1 @copy_code(ptr %state, ptr %header, i64 %code.end, i64 %table)
+  br i1 %agrees, label %made, label %again
+made:
+  %entry = phi ptr [@block_entry, %finish], [@checked_entry, %copy]
+  store ptr %entry, ptr %header
+  %arena.next = call ptr @behind_block(ptr %header)
   store ptr %arena.next, ptr %next.p
   call void @link_block(ptr %state, ptr %header)
   %taken = call i64 @remember(ptr %state, i64 %pc, ptr %header)
@@ -217,7 +264,7 @@ place:
 }
 
 ; Give each record of a block its handler, backwards: the variant that leaves the lazy group alone where nothing reads it.
-; Whoever handles a fault reads it, and so does other code in the place of this, which may write it itself.
+; Whoever handles a fault reads it.
 define void @link_block(ptr %state, ptr %header) nounwind {
   %count.p = getelementptr i8, ptr %header, i64 ${immediate}
   %count = load i64, ptr %count.p
@@ -228,12 +275,6 @@ define void @link_block(ptr %state, ptr %header) nounwind {
   %exact.p = getelementptr i8, ptr %shared, i64 ${exact}
   %exact = load i64, ptr %exact.p
   %exact.all = icmp ne i64 %exact, 0
-  %pc.p = getelementptr i8, ptr %header, i64 ${record_pc}
-  %pc = load i64, ptr %pc.p
-  %page = lshr i64 %pc, ${page_shift}
-  %page.entry = call i64 @page_entry(ptr %state, i64 %page)
-  %writable = trunc i64 %page.entry to i1
-  %is.exact = or i1 %exact.all, %writable
   br label %loop
 loop:
   %n = phi i64 [%count, %0], [%n.next, %done]
@@ -279,7 +320,7 @@ compiled:
   %live.reads = or i8 %survive, %reads
   %stops.p = getelementptr i8, ptr %fact, i64 ${stops}
   %stops = load i8, ptr %stops.p
-  %stops.exact = select i1 %is.exact, i8 %stops, i8 0
+  %stops.exact = select i1 %exact.all, i8 %stops, i8 0
   %live.compiled = or i8 %live.reads, %stops.exact
   br label %done
 done:
