@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
 import signal
 import sys
 import threading
 import time
 from bisect import bisect_left, insort
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from metaphrase.backends.llvm import context as c
@@ -37,6 +38,8 @@ _REST_SECONDS = 0.02
 _WORTH_LOADING = 1_000_000
 """Runs of hot blocks in tier 0, all together, for which LLVM is loaded, if nothing else has needed it yet: by then they
 have cost about as much as that does."""
+_WORTH_COMPILING = 300_000
+"""Runs of a block in tier 0 that cost about as much as compiling its region."""
 _NR_CLOSE_RANGE, _CLOSE_RANGE_UNSHARE = 436, 2
 
 
@@ -92,6 +95,10 @@ class Tier1:
         self.lock = threading.Lock()
         self.generation = 0
         self.installed: list[Installed] = []
+        """In the order of their host addresses."""
+        self.by_pc: dict[int, Installed] = {}
+        self.holders: Counter[int] = Counter()
+        """By guest address, how many regions hold the block there."""
         self.records = HostBlock(owner.sizes.records)
         self.next_record = 0
         self.code_bytes = 0
@@ -111,8 +118,9 @@ class Tier1:
         """Blocks that became hot though regions had them already, and how many those were then."""
         self.waiting = Waiting(owner.blocks.runs)
         """Hot blocks that are not compiled yet."""
+        self._host_cpus = len(os.sched_getaffinity(0))
         self.rest_until = 0.0
-        """None of those was worth loading LLVM: when to look at them again, as the monotonic clock has it."""
+        """None of those was worth compiling: when to look at them again, as the monotonic clock has it."""
 
     # --- the compiling thread --------------------------------------------------------------------------------------
     def start(self) -> None:
@@ -150,10 +158,10 @@ class Tier1:
             if not fresh:
                 if not self.waiting or time.monotonic() < self.rest_until:
                     return False
-                if not self._is_worth_it():
+                header = self.waiting.hottest() if self._is_worth_loading() else 0
+                if not header or not self._is_worth_compiling(header):
                     self.rest_until = time.monotonic() + _REST_SECONDS
                     return False
-                header = self.waiting.hottest()
                 header = self.maker.leader(header, self.waiting.near(self.owner.blocks.record_pc(header)))
                 self.waiting.remove(header)
             if fresh and not self.owner.blocks.is_settled(header):
@@ -172,10 +180,16 @@ class Tier1:
             LOGGER.log(level, "a region could not be compiled; tier 0 goes on running it", exc_info=True)
         return True
 
-    def _is_worth_it(self) -> bool:
+    def _is_worth_loading(self) -> bool:
         """Whether the blocks that the cache does not have have run often enough for LLVM to be loaded: that costs more
         than compiling a few, and in a warm run there may be no more."""
         return is_loaded() or self.owner.tier == "1" or sum(map(self.owner.blocks.runs, self.waiting)) >= _WORTH_LOADING
+
+    def _is_worth_compiling(self, header: int) -> bool:
+        """Whether a block has run so often that its region is worth the time that compiling takes from the guest, where
+        the guest has a thread for each of the host's CPUs. It takes none from it where a CPU is free."""
+        busy = sum(cpu.inside for cpu in self.owner.threads.made)
+        return busy < self._host_cpus or self.owner.blocks.runs(header) >= _WORTH_COMPILING
 
     def _ask_for_room(self, error: CodeCacheFull) -> None:
         """Let a thread of the guest drop everything at its next block, if that makes any room."""
@@ -266,7 +280,7 @@ class Tier1:
         entered in its middle. It must keep coming after the last region that has the block was installed: of a chain of
         blocks that become hot together, the first gets a region, and the others are in it.
         """
-        regions = sum(pc in one.pcs for one in self.installed)
+        regions = self.holders[pc]
         if not uses("landings"):
             return regions > 0
         if regions == self.deferred.get(pc, 0):
@@ -281,7 +295,7 @@ class Tier1:
             if not self._is_current(compiled, origin, generation):
                 self._try_again(header, generation)
                 return
-            present = next((one for one in self.installed if one.pc == origin), None)
+            present = self.by_pc.get(origin)
             if present is None:
                 present = self._place(compiled, origin)
             entered = self.owner.blocks.find(origin)
@@ -340,6 +354,8 @@ class Tier1:
             len(compiled.exits), frozenset(_pages(compiled, origin)),
         )  # fmt: skip
         insort(self.installed, one, key=lambda i: i.base)
+        self.by_pc[origin] = one
+        self.holders.update(one.pcs)
         for page in one.pages:
             self.by_page[page].append(one)
         return one
@@ -370,6 +386,8 @@ class Tier1:
     def _drop(self, one: Installed) -> None:
         """Take a region out of its place: nothing leads to it any more. Its records are not used again."""
         del self.installed[self._index(one.base)]
+        del self.by_pc[one.pc]
+        self.holders.subtract(one.pcs)
         for page in one.pages:
             self.by_page[page].remove(one)
             if not self.by_page[page]:
@@ -392,6 +410,8 @@ class Tier1:
             for one in self.installed:
                 code_cache().release(one.base)
             self.installed.clear()
+            self.by_pc.clear()
+            self.holders.clear()
             self.exits.clear()
             self.by_page.clear()
             if self._maker is not None:
