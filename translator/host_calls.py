@@ -64,6 +64,9 @@ class Way(IntEnum):
     #: openat(2) of files and folders, and getdents64(2), but for those of `HostCalls.shown_device`.
     OPEN = c.WAY_OPEN
     LIST = c.WAY_LIST
+    #: clock_gettime(2), and gettimeofday(2).
+    CLOCK = c.WAY_CLOCK
+    TIME_OF_DAY = c.WAY_TIME_OF_DAY
 
 
 class HostCall(NamedTuple):

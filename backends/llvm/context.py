@@ -95,6 +95,8 @@ STOP_BEFORE: Final = _word()
 """A block being translated ends before this pc, because the instruction there cannot be fetched."""
 DIRTY_PAGES: Final = _word()
 """Ring of guest pages with translated code that the guest has written to."""
+ANSWERING: Final = _word()
+"""Nonzero while the result of a call is put into guest memory: a fault there is the call's, which the machine makes."""
 CALLS_MADE: Final = _word()
 """Calls of the host's kernel that native code made for the guest."""
 
@@ -118,10 +120,10 @@ CALLS: Final = 72
 """The table of the host calls that native code makes itself, see CALL_COUNT; null where it makes none."""
 SHARED_SIZE: Final = 80
 
-CALL_COUNT, CALL_LIMIT, CALL_NUMBER, CALL_RESULT, CALL_MASK, CALL_ROOTS, CALL_FILLS, CALL_OWN = range(0, 64, 8)
+CALL_COUNT, CALL_LIMIT, CALL_NUMBER, CALL_RESULT, CALL_MASK, CALL_ROOTS, CALL_CLOCK, CALL_OWN = range(0, 64, 8)
 """In the table of host calls: the number of rows, the end of guest addresses, where in the state the number of the call
-is and where its result goes, the bits of that, the roots, whether the kernel may write to guest memory unasked, and the
-first descriptor that may be no guest's."""
+is and where its result goes, the bits of that, the roots, the host's clock_gettime, and the first descriptor that may
+be no guest's."""
 CALL_ARGUMENTS: Final = 64
 """Where in the state the arguments are, six words."""
 CALL_SHOWN: Final = 112
@@ -135,7 +137,7 @@ CALL_NOTHING, CALL_VALUE, CALL_READ, CALL_FILLED, CALL_SIZE, CALL_PATH, CALL_VEC
 """What an argument is: see `translator.host_calls.Kind`."""
 WAY_PLAIN, WAY_FILE, WAY_READ, WAY_WRITE, WAY_RECEIVE, WAY_SEND, WAY_READY_3, WAY_READY_4 = range(8)
 WAY_OWN, WAY_OWN_3, WAY_OWN_4, WAY_FLAGS, WAY_WAKE = range(8, 13)
-WAY_READ_VECTORS, WAY_WRITE_VECTORS, WAY_OPEN, WAY_LIST = range(13, 17)
+WAY_READ_VECTORS, WAY_WRITE_VECTORS, WAY_OPEN, WAY_LIST, WAY_CLOCK, WAY_TIME_OF_DAY = range(13, 19)
 """How a call is made: see `translator.host_calls.Way`."""
 
 HEADER_REGION: Final = record.REGISTERS

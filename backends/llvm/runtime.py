@@ -38,7 +38,7 @@ _WAYS = {
     "RECEIVE": c.WAY_RECEIVE, "SEND": c.WAY_SEND, "READY_3": c.WAY_READY_3, "READY_4": c.WAY_READY_4,
     "OWN_WAY": c.WAY_OWN, "OWN_3": c.WAY_OWN_3, "OWN_4": c.WAY_OWN_4, "FLAGS": c.WAY_FLAGS, "WAKE": c.WAY_WAKE,
     "READ_VECTORS": c.WAY_READ_VECTORS, "WRITE_VECTORS": c.WAY_WRITE_VECTORS, "OPEN": c.WAY_OPEN,
-    "LIST_WAY": c.WAY_LIST,
+    "LIST_WAY": c.WAY_LIST, "CLOCK": c.WAY_CLOCK, "TIME_OF_DAY": c.WAY_TIME_OF_DAY,
 }  # fmt: skip
 _OPEN_KNOWN = (
     os.O_ACCMODE | os.O_CREAT | os.O_EXCL | os.O_NOCTTY | os.O_TRUNC | os.O_APPEND | os.O_NONBLOCK | os.O_DSYNC
@@ -53,6 +53,7 @@ _HOST = {
     "EINTR": errno.EINTR, "EAGAIN": errno.EAGAIN, "EOPNOTSUPP": errno.EOPNOTSUPP, "MAX_TRANSFER": 0x7FFF_F000,
     "getpid": 39, "process_vm_readv": 310, "AT_EMPTY_PATH": 0x1000, "F_SETFL": 4, "FUTEX_WAKE": 1,
     "FUTEX_WAKE_BITSET": 10, "FUTEX_COMMAND": 0x7F, "PROC": int.from_bytes(b"/proc/", "little"),
+    "CLOCK_REALTIME": 0,
     "close": 3, "sendmsg": 46, "recvmsg": 47, "openat": 257, "newfstatat": 262, "ENXIO": errno.ENXIO,
     "O_NONBLOCK_OR_PATH": os.O_NONBLOCK | os.O_PATH, "OPEN_STRANGE": ~_OPEN_KNOWN & (1 << 32) - 1,
 }  # fmt: skip
@@ -62,6 +63,10 @@ _LONGEST = 16
 _VECTORS = 16
 """Buffers of one list, at most, with which native code makes a call; behind the list is the sum of their lengths."""
 _LISTS = {"VECTORS": _VECTORS, "TOTAL": 2 * _VECTORS, "LIST": 2 * _VECTORS + 1}
+
+_FILLED = {"STRUCTURE_SHIFT": 6, "STRUCTURES": 1 << 12, "MOST_LOOKED_AT": 1 << 20}
+"""Of what the kernel fills, where it does not say how much: bytes of a structure in a list of them, as a shift, and
+bytes of all else; and how much is looked at for pages that are closed."""
 
 _FOLDER = Path(__file__).parent / "native"
 
@@ -109,12 +114,14 @@ def source(layout: Layout) -> str:
         _text(
             "calls", interrupt=c.INTERRUPT, only_tier_0=c.ONLY_TIER_0, made=c.CALLS_MADE, window=c.WINDOW_BASE,
             roots=c.CALL_ROOTS, noted=c.ROOT_NOTED, taken=c.ROOT_TAKEN, count=c.CALL_COUNT, limit=c.CALL_LIMIT,
-            number=c.CALL_NUMBER, result=c.CALL_RESULT, mask=c.CALL_MASK, fills=c.CALL_FILLS,
+            number=c.CALL_NUMBER, result=c.CALL_RESULT, mask=c.CALL_MASK,
             arguments=c.CALL_ARGUMENTS, rows=c.CALL_ROWS, row=c.CALL_ROW, way=c.CALL_WAY, kinds=c.CALL_KINDS,
             VALUE=c.CALL_VALUE, READ=c.CALL_READ, FILLED=c.CALL_FILLED, SIZE=c.CALL_SIZE, PATH=c.CALL_PATH,
-            VECTOR=c.CALL_VECTOR, FILLED_VECTOR=c.CALL_FILLED_VECTOR, own=c.CALL_OWN, **_WAYS, **_HOST, **_LISTS,
+            VECTOR=c.CALL_VECTOR, FILLED_VECTOR=c.CALL_FILLED_VECTOR, own=c.CALL_OWN, page_shift=_PAGE_SHIFT,
+            page_closed=c.PAGE_CLOSED, **_FILLED, **_WAYS, **_HOST, **_LISTS,
         ),
-        _text("vectors", **_HOST, **_LISTS),
+        _text("clock", clock=c.CALL_CLOCK, answering=c.ANSWERING),
+        _text("vectors", window=c.WINDOW_BASE, **_HOST, **_LISTS),
         _text("opening", shown=c.CALL_SHOWN, **_HOST),
         _text("lock", lock=c.LOCK, turns=_TURNS - 1, sched_yield=_SCHED_YIELD),
         _text(

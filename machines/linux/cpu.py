@@ -151,11 +151,8 @@ class AnswersCalls(Protocol):
     """Optional: a CPU whose native code makes host calls for guest code, as far as they only pass through and do not
     wait; the machine sees nothing of them. Whatever is in doubt, signals above all, is left to the machine."""
 
-    def answer_calls(self, described: HostCalls, *, fills: bool) -> None:
-        """Do so from now on, on all CPUs over this memory; those that fill guest memory only if `fills` says so."""
-
-    def may_fill(self, fills: bool) -> None:
-        """Whether the kernel may fill guest memory: only while there is no code there that it may write."""
+    def answer_calls(self, described: HostCalls) -> None:
+        """Do so from now on, on all CPUs over this memory."""
 
     def own_descriptors(self, first: int) -> None:
         """Descriptors below this number are the guest's, or nobody's."""

@@ -106,7 +106,7 @@ def _enter_handler(task: Task, pending: Pending) -> None:
         on_alternate_stack=switch,
         alternate_stack=(base, flags | (SS_ONSTACK if already_there else 0), size),
         detail=pending.detail,
-        trampoline=task.process.trampoline,
+        vdso=task.process.vdso,
         flags=action.flags,
     )
     abi.frames.push(cpu, task.window, delivery)

@@ -18,7 +18,7 @@ from metaphrase.machines.linux.errors import STATUS_NOT_FOUND, LoadError
 
 EM_386, EM_X86_64, EM_RISCV = 3, 62, 243
 ET_EXEC, ET_DYN = 2, 3
-PT_LOAD, PT_INTERP, PT_PHDR, PT_GNU_STACK = 1, 3, 6, 0x6474E551
+PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_PHDR, PT_GNU_STACK = 1, 2, 3, 6, 0x6474E551
 PF_X, PF_W, PF_R = 1, 2, 4
 
 _FILE_HEADERS = {True: struct.Struct("<16sHHIQQQIHHHHHH"), False: struct.Struct("<16sHHIIIIIHHHHHH")}

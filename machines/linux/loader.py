@@ -203,14 +203,3 @@ def _map(file: ElfFile, descriptor: int, space: AddressSpace, path: str, at: int
         if memory_end > page:
             window.map_anonymous(page, memory_end - page, protection)
     return bias, high + bias
-
-
-def map_trampoline(space: AddressSpace, code: bytes) -> int:
-    """Map a page of code of ours for the guest (where a kernel has its vDSO): its address; 0 for no code."""
-    if not code:
-        return 0
-    address = space.place(0, PAGE_SIZE)
-    space.window.map_anonymous(address, PAGE_SIZE, PROT_READ | PROT_WRITE, name="[sigreturn]")
-    space.window.write(address, code)
-    space.window.protect(address, PAGE_SIZE, host.PROT_READ | host.PROT_EXEC)
-    return address

@@ -14,7 +14,6 @@ import ctypes
 import gc
 import sys
 import threading
-from collections.abc import Callable
 from errno import ENAMETOOLONG, ENOMEM
 
 from metaphrase.ir.window import WINDOW_BITS, ZONE
@@ -51,10 +50,6 @@ def _ignore_code_change(start: int, end: int) -> None:
     """No CPU listens yet."""
 
 
-def _ignore_writable_code(exists: bool) -> None:
-    """Nobody listens yet."""
-
-
 class Window:
     """The reservation, and all that is mapped in it. Addresses are the guest's unless a name says `host`.
 
@@ -70,8 +65,7 @@ class Window:
         self._extent = ZONE + self.reach + ZONE
         self.regions = RegionMap()
         self.code_changed = _ignore_code_change
-        self.writable_code_changed: Callable[[bool], None] = _ignore_writable_code
-        """Told whether there may be code that can be written to, before the guest has it, and when it is gone."""
+        #: Whether there may be code that can be written to.
         self._writable_code = False
         #: Whether some of a file may be written where it is mapped, and so perhaps code that is mapped elsewhere.
         self._writes_files = False
@@ -147,7 +141,6 @@ class Window:
         host.mmap(self.base, self.size, PROT_NONE, _RESERVED | MAP_FIXED)
         self.regions = RegionMap()
         self._writable_code = self._writes_files = False
-        self.writable_code_changed(False)
 
     def unmap_uninherited(self) -> None:
         """In the child of a fork: forget what is not for it."""
@@ -228,7 +221,7 @@ class Window:
                  and other.offset <= place < other.offset + other.end - other.start]  # fmt: skip
         others = [address for address in found if address != page]
         if others:
-            self._found_writable_code()
+            self._writable_code = True
         return others
 
     # Data. Bad addresses raise GuestFault; nothing here can make the host fault.
@@ -343,7 +336,7 @@ class Window:
     def _note_writable(self, region: Region) -> None:
         """What may be written from now on in a region: code there, or in other mappings of the same file."""
         if region.protection & (PROT_WRITE | PROT_EXEC) == PROT_WRITE | PROT_EXEC:
-            self._found_writable_code()
+            self._writable_code = True
         if not region.writes_file:
             return
         self._writes_files = True
@@ -354,11 +347,6 @@ class Window:
                 end = min(other.start + last - other.offset, other.end)
                 if start < end:
                     self.code_changed(start, end)
-
-    def _found_writable_code(self) -> None:
-        if not self._writable_code:
-            self._writable_code = True
-            self.writable_code_changed(True)
 
     def _code_lost(self, start: int, end: int) -> None:
         for region in self.regions.overlapping(start, end):

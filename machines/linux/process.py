@@ -21,7 +21,7 @@ from metaphrase.machines.linux.cpu import AnswersCalls, Cpu, HasCapabilities, Ke
 from metaphrase.machines.linux.descriptors import Descriptors
 from metaphrase.machines.linux.errors import GuestFault, LoadError
 from metaphrase.machines.linux.host_signals import HostSignals
-from metaphrase.machines.linux.loader import Image, Program, find, load, locate, map_trampoline
+from metaphrase.machines.linux.loader import Image, Program, find, load, locate
 from metaphrase.machines.linux.memory import WINDOW_SIZE, Window
 from metaphrase.machines.linux.paths import Paths
 from metaphrase.machines.linux.places import Places
@@ -29,6 +29,7 @@ from metaphrase.machines.linux.signals import Pending, SharedSignals
 from metaphrase.machines.linux.space import AddressSpace
 from metaphrase.machines.linux.task import Task
 from metaphrase.machines.linux.threads import Replacement
+from metaphrase.machines.linux.vdso import map_library
 from metaphrase.translator.host_calls import HostCalls, Kind
 
 if TYPE_CHECKING:
@@ -123,10 +124,10 @@ class LinuxProcess:
                 for number, name in self.abi.numbers.items()
                 if (declared := find_declared(name, compat=self.abi.word == 4)) is not None
             }
-            #: The program in memory, its initial stack, and where a handler returns to where there is no restorer.
+            #: The program in memory, its initial stack, and where the functions of the vDSO are, by name; "" itself.
             self.image: Image
             self.initial: stack.InitialStack
-            self.trampoline = 0
+            self.vdso: dict[str, int] = {}
             self.start(program, [name + b"=" + value for name, value in environment.items()])
         except BaseException:
             if program is not None:
@@ -149,7 +150,7 @@ class LinuxProcess:
                 self.window.clear()
             self.space.reset(self.memory_limits.get(_RLIMIT_STACK, (None, None))[0])
             self.image = load(program, self.space)
-            self.trampoline = map_trampoline(self.space, self.abi.trampoline)
+            self.vdso = map_library(self.space, self.abi.vdso())
             top = self.space.map_stack(program.elf.executable_stack)
             self.initial = stack.build(
                 self.window,
@@ -159,6 +160,7 @@ class LinuxProcess:
                 argv=program.argv,
                 environment=environment,
                 random_bytes=self.space.random_bytes(),
+                vdso=self.vdso,
                 capabilities=self._capabilities(),
             )
         except GuestFault as fault:
@@ -181,7 +183,7 @@ class LinuxProcess:
 
     def _answer_natively(self) -> None:
         """Leave to native code what only passes through: nobody wants to see it, and no policy speaks of it."""
-        cpu, abi, window = self.cpu, self.abi, self.window
+        cpu, abi = self.cpu, self.abi
         if not isinstance(cpu, AnswersCalls):
             return
         calls = {
@@ -193,10 +195,10 @@ class LinuxProcess:
             and (self.paths.are_the_hosts or Kind.PATH not in call.arguments)
         }
         described = HostCalls(
-            calls, abi.number_register, abi.argument_registers, abi.result_register, window.size, procfs.proc_device()
-        )
-        cpu.answer_calls(described, fills=not window.may_have_writable_code())
-        window.writable_code_changed = lambda exists: cpu.may_fill(not exists)
+            calls, abi.number_register, abi.argument_registers, abi.result_register, self.window.size,
+            procfs.proc_device(),
+        )  # fmt: skip
+        cpu.answer_calls(described)
         self.descriptors.first_private_changed = cpu.own_descriptors
 
     def run_until(self, pause: Callable[[], bool]) -> None:

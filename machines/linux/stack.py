@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from metaphrase.machines.linux.abi.base import Abi
@@ -13,7 +13,7 @@ from metaphrase.machines.linux.memory import PAGE_SIZE, Window
 
 AT_NULL, AT_PHDR, AT_PHENT, AT_PHNUM, AT_PAGESZ, AT_BASE, AT_FLAGS, AT_ENTRY = 0, 3, 4, 5, 6, 7, 8, 9
 AT_UID, AT_EUID, AT_GID, AT_EGID, AT_PLATFORM, AT_HWCAP, AT_CLKTCK, AT_SECURE = 11, 12, 13, 14, 15, 16, 17, 23
-AT_RANDOM, AT_HWCAP2, AT_EXECFN, AT_MINSIGSTKSZ = 25, 26, 31, 51
+AT_RANDOM, AT_HWCAP2, AT_EXECFN, AT_SYSINFO, AT_SYSINFO_EHDR, AT_MINSIGSTKSZ = 25, 26, 31, 32, 33, 51
 
 
 class InitialStack(NamedTuple):
@@ -34,6 +34,7 @@ def build(
     environment: Sequence[bytes],
     random_bytes: bytes,
     capabilities: tuple[int, int],
+    vdso: Mapping[str, int],
 ) -> InitialStack:
     """Write argc, argv, envp, the auxiliary vector and all that they point to below `top`."""
     # Strings go down from the top: eight zero bytes, the file's name, then the environment above the arguments.
@@ -62,6 +63,9 @@ def build(
     window.write(random_at, random_bytes)
 
     vector: list[tuple[int, int]] = []
+    if abi.system_call_function is not None:
+        vector.append((AT_SYSINFO, vdso[abi.system_call_function]))
+    vector.append((AT_SYSINFO_EHDR, vdso[""]))
     if abi.minimum_signal_stack is not None:
         vector.append((AT_MINSIGSTKSZ, abi.minimum_signal_stack))
     vector += [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from metaphrase.backends.llvm import context as c
-from metaphrase.translator.engine.host_memory import HostBlock
+from metaphrase.translator.engine.host_memory import HostBlock, clock_function
 from metaphrase.translator.guest import Guest
 from metaphrase.translator.host_calls import HostCalls
 
@@ -19,7 +19,8 @@ def call_table(guest: Guest, described: HostCalls, roots: int) -> HostBlock:
     for offset, value in {
         c.CALL_COUNT: count, c.CALL_LIMIT: described.limit, c.CALL_NUMBER: place(described.number_register),
         c.CALL_RESULT: place(described.result_register), c.CALL_ROOTS: roots,
-        c.CALL_SHOWN: described.shown_device, c.CALL_MASK: (1 << guest.slot_of(described.result_register)[1]) - 1,
+        c.CALL_SHOWN: described.shown_device, c.CALL_CLOCK: clock_function(),
+        c.CALL_MASK: (1 << guest.slot_of(described.result_register)[1]) - 1,
     }.items():  # fmt: skip
         table.put_u64(offset, value)
     for index, register in enumerate(described.argument_registers):

@@ -278,6 +278,9 @@ class NativeCpu:
             self.invalidate(checking, checking + c.MAX_COPIED)
             self.pc = checking
             return None
+        if host_pc and self._word(c.ANSWERING):
+            self._put(c.ANSWERING, 0)
+            return Exit("syscall", self.pc)
         if self._word(c.FAULT_WRITE) == c.FLOAT_FAULT:
             self.pc = _pc_of(at)
             return Exit("trap", self.pc, trap="simd_exception")
@@ -335,7 +338,7 @@ class NativeCpu:
             spare = self._threads.spare
             made = spare.pop() if spare else NativeCpu(self.guest, self.memory, shared=self.translations)
         made.state_bytes[:] = self.state_bytes
-        for word in (c.INTERRUPT, c.ONLY_TIER_0, c.DECODING_PC):
+        for word in (c.INTERRUPT, c.ONLY_TIER_0, c.DECODING_PC, c.CHECKING_BLOCK, c.ANSWERING):
             made.put_context_word(word, 0)
         made.forget_records()
         made._wants_interrupt = False
@@ -375,18 +378,10 @@ class NativeCpu:
         """What notes signals from outside, for whoever makes its `handler` their action."""
         return Arrivals(roots().block, self.runtime.symbols["on_arrival"])
 
-    def answer_calls(self, described: HostCalls, *, fills: bool) -> None:
-        """Have native code make host calls for guest code, on this and all other CPUs of the guest.
-
-        Where `fills` is false, none that fill memory, until `may_fill` says so.
-        """
+    def answer_calls(self, described: HostCalls) -> None:
+        """Have native code make host calls for guest code, on this and all other CPUs of the guest."""
         if uses("native-calls"):
             self.translations.answer_calls(described)
-            self.may_fill(fills)
-
-    def may_fill(self, fills: bool) -> None:
-        """Whether native code may have the kernel write to guest memory without the machine's knowing."""
-        self.translations.may_fill(fills)
 
     def own_descriptors(self, first: int) -> None:
         """Native code may take descriptors below this number for the guest's own."""

@@ -69,6 +69,11 @@ def set_gs_base(address: int) -> None:
         raise MetaphraseError("the kernel refuses to set the GS base of this thread (arch_prctl)")
 
 
+def clock_function() -> int:
+    """Where the host's clock_gettime is."""
+    return ctypes.cast(_libc.clock_gettime, ctypes.c_void_p).value or 0
+
+
 def protect(address: int, length: int, protection: int) -> None:
     """mprotect. Raises MetaphraseError where the host refuses."""
     if _libc.mprotect(ctypes.c_void_p(address), ctypes.c_size_t(length), protection):

@@ -183,11 +183,6 @@ class Translations:
         self._calls = call_table(self.guest, described, roots().block.address)
         self.put_word(c.CALLS, self._calls.address)
 
-    def may_fill(self, fills: bool) -> None:
-        """Whether those may fill guest memory: it holds no code that could be written to."""
-        if self._calls is not None:
-            self._calls.put_u64(c.CALL_FILLS, fills)
-
     def own_descriptors(self, first: int) -> None:
         """Descriptors from this one on may not be the guest's."""
         if self._calls is not None:

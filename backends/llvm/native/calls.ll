@@ -58,7 +58,7 @@ collect:
 make:
   %way.p = getelementptr i8, ptr %row, i64 ${way}
   %way = load i8, ptr %way.p
-  %result.there = call {i64, i1} @make_call(ptr %calls, i64 %host, i8 %way, ptr %arguments)
+  %result.there = call {i64, i1} @make_call(ptr %state, ptr %calls, i64 %host, i8 %way, ptr %arguments)
   %done = extractvalue {i64, i1} %result.there, 1
   br i1 %done, label %finish, label %machine
 finish:
@@ -104,7 +104,7 @@ define internal i1 @has_news(ptr %calls) nounwind {
 }
 
 ; Put what the host's kernel is to be given for an argument at a place; gives 0, or something else if the machine is to
-; see to it: a pointer out of the window, or memory to be filled that may hold code. There is room for a list of buffers.
+; see to it: a pointer out of the window, or memory to be filled that may be closed. There is room for a list of buffers.
 define internal i64 @take_argument(ptr %state, ptr %calls, ptr %kinds, i64 %index, ptr %place, ptr %list) nounwind {
   %kind.p = getelementptr i8, ptr %kinds, i64 %index
   %kind = load i8, ptr %kind.p
@@ -115,7 +115,7 @@ define internal i64 @take_argument(ptr %state, ptr %calls, ptr %kinds, i64 %inde
   %value = load i64, ptr %register
   switch i8 %kind, label %nothing [i8 ${VALUE}, label %plain  i8 ${READ}, label %pointer  i8 ${FILLED}, label %filled
                                    i8 ${SIZE}, label %size  i8 ${PATH}, label %pointer
-                                   i8 ${VECTOR}, label %pointer  i8 ${FILLED_VECTOR}, label %filled]
+                                   i8 ${VECTOR}, label %pointer  i8 ${FILLED_VECTOR}, label %pointer]
 nothing:
   store i64 0, ptr %place
   ret i64 0
@@ -127,10 +127,26 @@ size:
   store i64 %clamped, ptr %place
   ret i64 0
 filled:
-  %fills.p = getelementptr i8, ptr %calls, i64 ${fills}
-  %fills = load volatile i64, ptr %fills.p
-  %may.fill = icmp ne i64 %fills, 0
-  br i1 %may.fill, label %pointer, label %wrong
+  %next.kind.p = getelementptr i8, ptr %kind.p, i64 1
+  %next.kind = load i8, ptr %next.kind.p
+  %next.at.p = getelementptr i64, ptr %at.p, i64 1
+  %next.at = load i64, ptr %next.at.p
+  %next.register = getelementptr i8, ptr %state, i64 %next.at
+  %next = load i64, ptr %next.register
+  switch i8 %next.kind, label %filled.one [i8 ${SIZE}, label %filled.bytes  i8 ${VALUE}, label %filled.many]
+filled.one:
+  br label %filled.range
+filled.bytes:
+  br label %filled.range
+filled.many:
+  ; perhaps the number of structures, none of which is longer than that
+  %many = shl i64 %next, ${STRUCTURE_SHIFT}
+  %at.least = call i64 @llvm.umax.i64(i64 %many, i64 ${STRUCTURES})
+  br label %filled.range
+filled.range:
+  %length = phi i64 [${STRUCTURES}, %filled.one], [%next, %filled.bytes], [%at.least, %filled.many]
+  %closed = call i1 @may_be_closed(ptr %state, i64 %value, i64 %length)
+  br i1 %closed, label %wrong, label %pointer
 pointer:
   %limit.p = getelementptr i8, ptr %calls, i64 ${limit}
   %limit = load i64, ptr %limit.p
@@ -151,7 +167,8 @@ vector:
   %count = load i64, ptr %count.p
   %list.i = ptrtoint ptr %list to i64
   store i64 %list.i, ptr %place
-  %unfit = call i64 @take_vectors(ptr %list, i64 %address, i64 %count, i64 %window, i64 %limit)
+  %fills = icmp eq i8 %kind, ${FILLED_VECTOR}
+  %unfit = call i64 @take_vectors(ptr %state, ptr %list, i64 %address, i64 %count, i64 %limit, i1 %fills)
   ret i64 %unfit
 path:
   %special = call i64 @begins_in_proc(i64 %address)
@@ -162,9 +179,35 @@ wrong:
   ret i64 1
 }
 declare i64 @llvm.umin.i64(i64, i64)
+declare i64 @llvm.umax.i64(i64, i64)
+
+; Whether memory that the kernel is to fill may be in a page that is closed, which the machine would open before.
+define internal i1 @may_be_closed(ptr %state, i64 %address, i64 %length) nounwind {
+  %first = lshr i64 %address, ${page_shift}
+  %long = icmp ugt i64 %length, ${MOST_LOOKED_AT}
+  br i1 %long, label %perhaps, label %begin
+begin:
+  %end = add i64 %address, %length
+  %last = lshr i64 %end, ${page_shift}
+  br label %look
+look:
+  %page = phi i64 [%first, %begin], [%page.next, %open]
+  %entry = call i64 @page_entry(ptr %state, i64 %page)
+  %closed.bit = and i64 %entry, ${page_closed}
+  %closed = icmp ne i64 %closed.bit, 0
+  br i1 %closed, label %perhaps, label %open
+open:
+  %page.next = add i64 %page, 1
+  %more = icmp ule i64 %page.next, %last
+  br i1 %more, label %look, label %none
+none:
+  ret i1 false
+perhaps:
+  ret i1 true
+}
 
 ; Make a host call in such a way that it does not wait; gives its result, and whether that is one.
-define internal {i64, i1} @make_call(ptr %calls, i64 %number, i8 %way, ptr %arguments) nounwind {
+define internal {i64, i1} @make_call(ptr %state, ptr %calls, i64 %number, i8 %way, ptr %arguments) nounwind {
   %p0 = getelementptr i64, ptr %arguments, i64 0
   %a0 = load i64, ptr %p0
   %p1 = getelementptr i64, ptr %arguments, i64 1
@@ -183,7 +226,8 @@ define internal {i64, i1} @make_call(ptr %calls, i64 %number, i8 %way, ptr %argu
                               i8 ${OWN_WAY}, label %own  i8 ${OWN_3}, label %own.3  i8 ${OWN_4}, label %own.4
                               i8 ${FLAGS}, label %flags  i8 ${WAKE}, label %wake
                               i8 ${READ_VECTORS}, label %read.vectors  i8 ${WRITE_VECTORS}, label %write.vectors
-                              i8 ${OPEN}, label %open  i8 ${LIST_WAY}, label %list]
+                              i8 ${OPEN}, label %open  i8 ${LIST_WAY}, label %list
+                              i8 ${CLOCK}, label %clock  i8 ${TIME_OF_DAY}, label %time.of.day]
 none:
   ret {i64, i1} zeroinitializer
 plain:
@@ -311,6 +355,18 @@ open:
 list:
   %listed = call {i64, i1} @list_folder(ptr %calls, i64 %number, i64 %a0, i64 %a1, i64 %a2)
   ret {i64, i1} %listed
+
+clock:
+  %clock.done = call i1 @tell_time(ptr %state, ptr %calls, i64 %a0, i64 %a1, i64 1)
+  br i1 %clock.done, label %told, label %plain
+time.of.day:
+  %no.zone = icmp eq i64 %a1, 0
+  br i1 %no.zone, label %time.tell, label %plain
+time.tell:
+  %time.done = call i1 @tell_time(ptr %state, ptr %calls, i64 ${CLOCK_REALTIME}, i64 %a0, i64 1000)
+  br i1 %time.done, label %told, label %plain
+told:
+  ret {i64, i1} {i64 0, i1 1}
 
 wake:
   %wake.command = and i64 %a1, ${FUTEX_COMMAND}

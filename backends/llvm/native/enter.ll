@@ -4,7 +4,7 @@ declare ptr @llvm.addressofreturnaddress.p0()
 
 ; Run guest code from `record` (or, if that is null, from the pc in the state) until it leaves; gives the exit reason.
 ; A fault of the decoder comes back here with the lock held. Where guest code makes a system call that native code can
-; answer, it goes on at once.
+; answer, it goes on at once; a fault on the way comes back as if the call were the machine's.
 define i64 @enter(ptr %state, ptr %record) nounwind {
   %host.p = getelementptr i8, ptr %state, i64 ${host}
   call void @llvm.x86.sse.stmxcsr(ptr %host.p)
@@ -34,7 +34,7 @@ look:
   %none = icmp eq ptr %calls, null
   br i1 %none, label %leave, label %call
 call:
-  %outcome = call i64 @answer_call(ptr %state, ptr %calls)
+  %outcome = call i64 @answer_call(ptr %state, ptr %calls) ${preserves_nothing}
   switch i64 %outcome, label %leave [i64 1, label %answered  i64 2, label %interrupt
                                      i64 3, label %attention]
 answered:

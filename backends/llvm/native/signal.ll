@@ -158,6 +158,8 @@ fault:
   %stack = add i64 %return.slot.i, 8
   %rsp.p = getelementptr i8, ptr %ucontext, i64 160
   store i64 %stack, ptr %rsp.p
+  %rax.p = getelementptr i8, ptr %ucontext, i64 144
+  store i64 0, ptr %rax.p
   ret void
 foreign:
   %previous.p = getelementptr i8, ptr %roots, i64 ${previous}

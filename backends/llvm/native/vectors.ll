@@ -2,8 +2,10 @@
 
 ; Put the host's list at a place for a list of the guest's, a number of struct iovec at an address, and the sum of their
 ; lengths behind it. Gives 0, or something else if the machine is to see to it: there are too many, the list cannot be
-; read, or an entry leads out of the window or is too long.
-define internal i64 @take_vectors(ptr %list, i64 %address, i64 %count, i64 %window, i64 %limit) nounwind {
+; read, or an entry leads out of the window, is too long, or is to be filled and may be closed.
+define internal i64 @take_vectors(ptr %state, ptr %list, i64 %address, i64 %count, i64 %limit, i1 %fills) nounwind {
+  %window.p = getelementptr i8, ptr %state, i64 ${window}
+  %window = load i64, ptr %window.p
   %too.few = icmp eq i64 %count, 0
   %too.many = icmp ugt i64 %count, ${VECTORS}
   %unfit = or i1 %too.few, %too.many
@@ -27,7 +29,12 @@ look:
   %inside = icmp ult i64 %base, %limit
   %short = icmp ule i64 %length, ${MAX_TRANSFER}
   %fits = and i1 %inside, %short
-  br i1 %fits, label %good, label %machine
+  br i1 %fits, label %fitting, label %machine
+fitting:
+  br i1 %fills, label %look.at.pages, label %good
+look.at.pages:
+  %closed = call i1 @may_be_closed(ptr %state, i64 %base, i64 %length)
+  br i1 %closed, label %machine, label %good
 good:
   %is.null = icmp eq i64 %base, 0
   %moved = add i64 %base, %window

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 from metaphrase.machines.linux.cpu import Cpu
 from metaphrase.machines.linux.memory import WINDOW_SIZE, Window
+from metaphrase.machines.linux.vdso import Library
 
 U64 = 0xFFFF_FFFF_FFFF_FFFF
 
@@ -33,7 +34,8 @@ class SignalDelivery(NamedTuple):
     on_alternate_stack: bool
     alternate_stack: tuple[int, int, int]
     detail: FaultDetail
-    trampoline: int
+    #: Where the functions of the vDSO are, by name.
+    vdso: Mapping[str, int]
     #: Of the action: SA_SIGINFO and the like.
     flags: int
 
@@ -73,14 +75,16 @@ class Abi(NamedTuple):
     platform: str | None
     #: AT_HWCAP for a CPU that does not say.
     hardware_capabilities: int
+    #: The function of the vDSO that AT_SYSINFO names, if there is such an entry.
+    system_call_function: str | None
     #: AT_MINSIGSTKSZ, if the kernel passes one.
     minimum_signal_stack: int | None
     #: clone's arguments by name, in this architecture's order.
     clone_arguments: tuple[str, str, str, str, str]
-    #: struct sigaction has sa_restorer; other architectures return through `trampoline`.
+    #: struct sigaction has sa_restorer; other architectures return through the vDSO.
     has_restorer: bool
-    #: Code that makes the rt_sigreturn call, mapped for the guest where there is no restorer.
-    trampoline: bytes
+    #: Makes the library that the kernel maps into each process.
+    vdso: Callable[[], Library]
     #: Signal and si_code by the CPU's name of a trap.
     traps: Mapping[str, tuple[int, int]]
     #: What a frame tells as the vector of a trap, by the CPU's name of it; 0 for others.

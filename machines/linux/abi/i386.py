@@ -1,7 +1,7 @@
 """Linux on 32-bit x86: System V psABI for Intel386, and the kernel's arch/x86 headers.
 
-As a 64-bit kernel runs such programs, so that segment selectors are those that it has. There is no vDSO: programs make
-their system calls by INT 80.
+As a 64-bit kernel runs such programs, so that segment selectors are those that it has. Its vDSO makes system calls by
+INT 80.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from metaphrase.machines.linux.abi.x86_64 import (
     unframed,
 )
 from metaphrase.machines.linux.cpu import Cpu, SavesFloatingPoint
+from metaphrase.machines.linux.elf import EM_386
 from metaphrase.machines.linux.memory import Window
 from metaphrase.machines.linux.signals import SA_RESTORER, SA_SIGINFO, information_32
+from metaphrase.machines.linux.vdso import Function, Library, library
 
 _U32 = 0xFFFF_FFFF
 #: struct sigcontext_32, in its order: gs fs es ds, general registers, trapno err ip cs flags sp_at_signal ss fpstate
@@ -41,7 +43,6 @@ _UNUSED_STATE, _CODE = 624, bytes(8)
 #: status again and a word that says that more follows.
 _FSAVE = struct.Struct("<7I 80s HH")
 _UC_FP_XSTATE = 1
-_RT_SIGRETURN_OFFSET = 16
 _USER_DS, _USER_CS = 0x2B, 0x23
 _TLS_FIRST, _TLS_COUNT, _TLS_PRESENT = 12, 3, 1 << 32
 #: struct user_desc: entry, base, limit, flags.
@@ -80,7 +81,7 @@ class I386Frames:
             head = 8
         total = head + len(rest) + len(_CODE)
         frame = ((stack - total + 4) & ~15) - 4
-        returns = delivery.trampoline + (_RT_SIGRETURN_OFFSET if has_information else 0)
+        returns = delivery.vdso["__kernel_rt_sigreturn" if has_information else "__kernel_sigreturn"]
         if delivery.flags & SA_RESTORER:
             returns = delivery.restorer
         begin = struct.pack("<II", returns, delivery.signal)
@@ -213,6 +214,23 @@ def _set_thread_pointer(cpu: Cpu, window: Window, pointer: int) -> None:
     set_thread_area(cpu, window, pointer, any_entry=False)
 
 
+def _vdso() -> Library:
+    """The functions by which programs enter the kernel and leave handlers; and those that tell the time."""
+    calls = {"clock_gettime": 265, "gettimeofday": 78, "time": 13, "clock_gettime64": 403, "clock_getres": 266,
+             "clock_getres_time64": 406}  # fmt: skip
+    kernel = {
+        "vsyscall": "cd80 c3",  # int 80; ret
+        "sigreturn": "58 b877000000 cd80",  # pop eax; mov eax, number; int 80
+        "rt_sigreturn": "b8ad000000 cd80",
+    }
+    entries = [Function((f"__kernel_{name}",), "LINUX_2.5", bytes.fromhex(code)) for name, code in kernel.items()]
+    for name, number in calls.items():
+        # push ebx; mov ebx, [esp + 8]; mov ecx, [esp + 12]; mov eax, number; int 80; pop ebx; ret
+        code = bytes.fromhex("53 8b5c2408 8b4c240c b8") + number.to_bytes(4, "little") + bytes.fromhex("cd80 5b c3")
+        entries.append(Function((f"__vdso_{name}",), "LINUX_2.6", code))
+    return library(EM_386, 4, "linux-gate.so.1", tuple(entries))
+
+
 ABI = X86_64_ABI._replace(
     name="i386",
     numbers=I386,
@@ -224,9 +242,8 @@ ABI = X86_64_ABI._replace(
     thread_pointer="gs_base",
     platform="i686",
     clone_arguments=("flags", "stack", "parent_tid", "tls", "child_tid"),
-    # pop eax; mov eax, 119 (sigreturn); int 80; and behind it mov eax, 173 (rt_sigreturn); int 80
-    trampoline=bytes.fromhex("58 b877000000 cd80").ljust(_RT_SIGRETURN_OFFSET, b"\x90")
-    + bytes.fromhex("b8ad000000 cd80"),
+    vdso=_vdso,
+    system_call_function="__kernel_vsyscall",
     is_canonical=lambda address: True,
     frames=I386Frames(),
     word=4,

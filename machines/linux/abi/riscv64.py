@@ -8,7 +8,9 @@ from signal import SIGBUS, SIGILL, SIGTRAP
 from metaphrase.machines.linux.abi.base import Abi, FaultDetail, RestoredContext, SignalDelivery
 from metaphrase.machines.linux.abi.numbers import GENERIC
 from metaphrase.machines.linux.cpu import Cpu, SavesFloatingPoint
+from metaphrase.machines.linux.elf import EM_RISCV
 from metaphrase.machines.linux.memory import Window
+from metaphrase.machines.linux.vdso import Function, Library, library
 
 #: struct user_regs_struct, in its order: pc takes the place of x0.
 _CONTEXT_REGISTERS = (
@@ -42,7 +44,7 @@ class Riscv64Frames:
         cpu.set("a0", delivery.signal)
         cpu.set("a1", frame)
         cpu.set("a2", frame + _INFO_SIZE)
-        cpu.set("ra", delivery.trampoline)
+        cpu.set("ra", delivery.vdso["__vdso_rt_sigreturn"])
         cpu.set("sp", frame)
         cpu.set("pc", delivery.handler)
 
@@ -66,6 +68,16 @@ def _fault_detail(address: int, access: str, mapped: bool) -> FaultDetail:
     return FaultDetail(address)
 
 
+def _vdso() -> Library:
+    """addi a7, zero, number; ecall; and ret (jalr zero, 0(ra)) where anything comes back."""
+    calls = {"clock_gettime": 113, "gettimeofday": 169, "clock_getres": 114, "getcpu": 168, "flush_icache": 259}
+    returns = {"rt_sigreturn": struct.pack("<II", 139 << 20 | 17 << 7 | 0x13, 0x73)}
+    code = {name: struct.pack("<III", number << 20 | 17 << 7 | 0x13, 0x73, 0x8067) for name, number in calls.items()}
+    return library(EM_RISCV, 8, "linux-vdso.so.1", tuple(
+        Function((f"__vdso_{name}",), "LINUX_4.15", text) for name, text in (returns | code).items()
+    ))  # fmt: skip
+
+
 ABI = Abi(
     name="riscv64",
     numbers={**GENERIC, 258: "riscv_hwprobe", 259: "riscv_flush_icache"},
@@ -79,11 +91,11 @@ ABI = Abi(
     platform=None,
     # One bit a letter: I, M, A, F, D, C.
     hardware_capabilities=sum(1 << ord(letter) - ord("a") for letter in "imafdc"),
+    system_call_function=None,
     minimum_signal_stack=None,
     clone_arguments=("flags", "stack", "parent_tid", "tls", "child_tid"),
     has_restorer=False,
-    # addi a7, zero, 139 (rt_sigreturn); ecall
-    trampoline=struct.pack("<II", 139 << 20 | 17 << 7 | 0x13, 0x73),
+    vdso=_vdso,
     # ILL_ILLOPC, TRAP_BRKPT, BUS_ADRALN
     traps={"illegal": (SIGILL, 1), "breakpoint": (SIGTRAP, 1), "alignment": (SIGBUS, 1)},
     vectors={},

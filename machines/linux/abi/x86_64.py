@@ -8,7 +8,9 @@ from signal import SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP
 from metaphrase.machines.linux.abi.base import Abi, FaultDetail, RestoredContext, SignalDelivery
 from metaphrase.machines.linux.abi.numbers import X86_64
 from metaphrase.machines.linux.cpu import Cpu, SavesFloatingPoint
+from metaphrase.machines.linux.elf import EM_X86_64
 from metaphrase.machines.linux.memory import Window
+from metaphrase.machines.linux.vdso import Function, Library, library
 
 _SI_KERNEL = 0x80
 _RED_ZONE = 128
@@ -122,6 +124,15 @@ def _float_code(cpu: Cpu) -> int:
     return next((code for flags, code in codes if raised & flags), 0)
 
 
+def _vdso() -> Library:
+    """mov eax, number; syscall; ret."""
+    calls = {"clock_gettime": 228, "gettimeofday": 96, "time": 201, "clock_getres": 229, "getcpu": 309}
+    return library(EM_X86_64, 8, "linux-vdso.so.1", tuple(
+        Function((f"__vdso_{name}", name), "LINUX_2.6", b"\xb8" + number.to_bytes(4, "little") + b"\x0f\x05\xc3")
+        for name, number in calls.items()
+    ))  # fmt: skip
+
+
 ABI = Abi(
     float_code=_float_code,
     name="x86_64",
@@ -136,10 +147,11 @@ ABI = Abi(
     platform="x86_64",
     # CPUID.1:EDX of a plain x86-64: FPU, TSC, CX8, CMOV, FXSR, SSE, SSE2 (SDM volume 2, CPUID).
     hardware_capabilities=1 << 0 | 1 << 4 | 1 << 8 | 1 << 15 | 1 << 24 | 1 << 25 | 1 << 26,
+    system_call_function=None,
     minimum_signal_stack=2048,
     clone_arguments=("flags", "stack", "parent_tid", "child_tid", "tls"),
     has_restorer=True,
-    trampoline=b"",
+    vdso=_vdso,
     traps={
         "divide_error": (SIGFPE, 1),  # FPE_INTDIV
         "single_step": (SIGTRAP, 2),  # TRAP_TRACE

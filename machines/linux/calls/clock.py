@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from metaphrase.machines.linux.abi.numbers import HOST
 from metaphrase.machines.linux.calls.table import IN, VALUE, out, passthrough, syscall
+from metaphrase.translator.host_calls import Way
 
 if TYPE_CHECKING:
     from metaphrase.machines.linux.task import Task
@@ -15,12 +16,12 @@ if TYPE_CHECKING:
 _TIMER_ABSTIME = 1
 _CLOCK_MONOTONIC = 1
 
-passthrough("clock_gettime", VALUE, out(16))
+passthrough("clock_gettime", VALUE, out(16), way=Way.CLOCK)
 passthrough("clock_getres", VALUE, out(16))
 passthrough("clock_settime", VALUE, IN)
 passthrough("adjtimex", out(208))
 passthrough("clock_adjtime", VALUE, out(208))
-passthrough("gettimeofday", out(16), out(8))
+passthrough("gettimeofday", out(16), out(8), way=Way.TIME_OF_DAY)
 passthrough("time", out(8))
 passthrough("times", out(32))
 passthrough("getitimer", VALUE, out(32))

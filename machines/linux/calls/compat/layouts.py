@@ -11,6 +11,7 @@ from metaphrase.machines.linux import host
 from metaphrase.machines.linux.abi.numbers import HOST
 from metaphrase.machines.linux.calls.table import COMPAT_ALIASES, declare
 from metaphrase.machines.linux.errors import GuestFault
+from metaphrase.translator.host_calls import HostCall
 
 if TYPE_CHECKING:
     from metaphrase.machines.linux.task import Task
@@ -85,8 +86,9 @@ NUMBER, SIGNED, POINTER = Plain("number"), Plain("signed"), Plain("pointer")
 
 
 def converted(
-    name: str, *arguments: Plain | Converted, to: str = "", blocking: bool = False, restart: bool = True
-) -> None:
+    name: str, *arguments: Plain | Converted, to: str = "", blocking: bool = False, restart: bool = True,
+    native: HostCall | None = None,
+) -> None:  # fmt: skip
     """Declare a call that the host answers as `to`, or under the same name, once its structures are its own.
 
     SIGNED is a word whose sign counts. Null pointers stay null.
@@ -117,7 +119,7 @@ def converted(
                 structure.write(task, address, area.raw)
         return result
 
-    declare(name, handler, len(arguments), restart, compat=True)
+    declare(name, handler, len(arguments), restart, compat=True, native=native)
 
 
 def _plain(task: Task, argument: Plain | Converted, value: int) -> int:
