@@ -67,7 +67,7 @@ def test_calls_without_a_class_are_refused(monkeypatch: pytest.MonkeyPatch) -> N
             call = confinement.find_call(name, compat=compat)
             assert call is not None and call.arity == 0
             assert call.handler(None) == -1
-        assert confinement.find_call("swapon", compat=False) is None
+        assert confinement.find_call("quotactl", compat=False) is None
     finally:
         confinement.close()
 

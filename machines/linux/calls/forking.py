@@ -42,6 +42,8 @@ _CLONE_REFUSED = 0x7C02_8080
 #: the red zone below it.
 _SHARED_STACK = 16 << 10
 _RED_ZONE = 128
+_CHANGE = struct.Struct("<I8s")
+"""A word that the child has changed: how far from where the shared part begins, and what it holds."""
 
 passthrough("waitid", VALUE, VALUE, out(_SIGINFO_SIZE), VALUE, out(_RUSAGE_SIZE), blocking=True)
 
@@ -119,16 +121,21 @@ def _clone(task: Task, flags: int, stack: int, places: Places, tls: int) -> int:
 def _fork(task: Task, flags: int, stack: int, places: Places, tls: int) -> int:
     window, cpu, abi = task.window, task.cpu, task.abi
     # With CLONE_VM | CLONE_VFORK the kernel shares memory and stops the parent until the child execs or exits. The
-    # child here gets a copy; the parent waits for the same moment, and takes over what became of its stack frame,
-    # through which posix_spawn and busybox report that execve failed.
+    # child here gets a copy; the parent waits for the same moment, and takes over what the child has changed in its
+    # stack frame, through which posix_spawn and busybox report that execve failed. No more than that: other threads go
+    # on meanwhile, and their stacks may be near.
     wait_read = wait_write = -1
+    frame = b""
+    parent_stack = cpu.get(abi.stack_pointer) - _RED_ZONE & -8
     if flags & CLONE_VFORK:
         ends = os.pipe()
         wait_read, wait_write = host.private_descriptor(ends[0]), host.private_descriptor(ends[1])
-    parent_stack = cpu.get(abi.stack_pointer) - _RED_ZONE
     process = task.process
     # What other threads are doing to translations would stay half done.
     with cpu.others_stopped() if isinstance(cpu, HasSiblings) else nullcontext():
+        if flags & CLONE_VFORK:
+            extent = min(window.regions.extent(parent_stack, 3), _SHARED_STACK + _RED_ZONE)
+            frame = window.read(parent_stack, extent & -8)
         child = process.host_signals.fork(task)
         if child == 0:
             cpu.after_fork()
@@ -138,7 +145,7 @@ def _fork(task: Task, flags: int, stack: int, places: Places, tls: int) -> int:
         process.become_child(task)
         if flags & CLONE_VFORK:
             host.close_private(wait_read)
-            process.release_parent = lambda: _release_parent(task, wait_write, parent_stack)
+            process.release_parent = lambda: _release_parent(task, wait_write, parent_stack, frame)
         if stack:
             cpu.set(abi.stack_pointer, stack)
         if flags & CLONE_SETTLS:
@@ -162,11 +169,12 @@ def _fork(task: Task, flags: int, stack: int, places: Places, tls: int) -> int:
     return child
 
 
-def _release_parent(task: Task, descriptor: int, parent_stack: int) -> None:
-    """In a vfork'ed child: hand back the parent's frame, and let the parent go on."""
-    extent = min(task.window.regions.extent(parent_stack, 3), _SHARED_STACK + _RED_ZONE)
+def _release_parent(task: Task, descriptor: int, parent_stack: int, before: bytes) -> None:
+    """In a vfork'ed child: tell the parent what has changed in its frame, and let it go on."""
     try:
-        os.write(descriptor, task.window.read(parent_stack, extent))
+        now = task.window.read(parent_stack, len(before))
+        words = ((at, now[at : at + 8]) for at in range(0, len(before), 8))
+        os.write(descriptor, b"".join(_CHANGE.pack(at, word) for at, word in words if word != before[at : at + 8]))
     except (OSError, GuestFault):
         pass
     finally:
@@ -175,10 +183,10 @@ def _release_parent(task: Task, descriptor: int, parent_stack: int) -> None:
 
 def _wait_for_release(task: Task, descriptor: int, parent_stack: int) -> None:
     with task.unlocked(), os.fdopen(descriptor, "rb", buffering=0, closefd=False) as pipe:
-        frame = pipe.readall()
+        changes = pipe.readall()
     host.close_private(descriptor)
-    if frame:
-        task.window.write(parent_stack, frame)
+    for offset, word in _CHANGE.iter_unpack(changes[: len(changes) // _CHANGE.size * _CHANGE.size]):
+        task.window.write(parent_stack + offset, word)
 
 
 @syscall("execve")

@@ -38,6 +38,9 @@ _MADV_DONTFORK, _MADV_DOFORK = 10, 11
 _MADV_HINTS = {0, 1, 2, 3, 12, 13, 14, 15, 16, 17, 20, 21, 25}
 #: REMOVE, WIPEONFORK, KEEPONFORK, POPULATE_READ, POPULATE_WRITE: the host does them.
 _MADV_PASSED = {9, 18, 19, 22, 23}
+_MADV_POPULATE = {22, 23}
+#: DONTNEED, FREE, REMOVE, DOFORK, DODUMP, COLD, PAGEOUT: not for what the kernel maps on its own (VM_SPECIAL).
+_MADV_NOT_FOR_ITS_OWN = {4, 8, 9, 11, 17, 20, 21}
 _MADV_KNOWN = _MADV_HINTS | _MADV_PASSED | {_MADV_DONTNEED, _MADV_FREE, _MADV_DONTFORK, _MADV_DOFORK}
 #: ASYNC, INVALIDATE, SYNC; the first and the last contradict each other.
 _MS_ALL, _MS_CONTRADICTION = 7, 5
@@ -214,20 +217,26 @@ def _map_more_of_file(window: Window, region: Region, at: int, length: int) -> N
 
 @syscall("madvise")
 def madvise(task: Task, address: int, length: int, advice: int) -> int:
-    """madvise(2): what changes contents is done, also around holes, and hints are agreed with."""
+    """madvise(2): what changes contents is done, around holes too but for bringing pages in; hints are agreed with."""
     advice, window = signed32(advice), task.window
     if advice not in _MADV_KNOWN or address & PAGE_MASK or address + page_up(length) >> 64:
         return -EINVAL
     refusal = _refuse_unmapped(task, address, length)
+    end_of_all = address + page_up(length)
+    library = task.process.vdso[""]
+    if advice in _MADV_NOT_FOR_ITS_OWN and address <= library < end_of_all:
+        refusal, end_of_all = -EINVAL, library
     if advice in _MADV_HINTS:
         return refusal
     if advice in (_MADV_DONTFORK, _MADV_DOFORK):
         # Done here: what the host left out would be a hole in the child's window.
-        window.regions.inherit(address, address + page_up(length), advice == _MADV_DOFORK)
+        window.regions.inherit(address, end_of_all, advice == _MADV_DOFORK)
         return refusal
-    end_of_all = address + page_up(length)
     for region in window.regions.overlapping(address, end_of_all):
+        if advice in _MADV_POPULATE and region.start > address:
+            break
         start, end = max(address, region.start), min(end_of_all, region.end)
+        address = end
         window.contents_change(start, end - start)
         result = host.call(HOST["madvise"], window.base + start, end - start, advice)
         if result < 0:

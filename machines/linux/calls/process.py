@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
-from errno import EINVAL, EPERM
+from errno import EBADF, EINVAL, EPERM
 from typing import TYPE_CHECKING
 
 from metaphrase.machines.linux import host
@@ -117,3 +117,11 @@ def getrlimit(task: Task, resource: int, limit: int) -> int:
 def setrlimit(task: Task, resource: int, limit: int) -> int:
     """setrlimit(2)."""
     return prlimit64(task, 0, resource, limit, 0)
+
+
+@syscall("pidfd_getfd")
+def pidfd_getfd(task: Task, process: int, descriptor: int, flags: int) -> int:
+    """pidfd_getfd(2). What is not this guest's here is not in its children either, with the same number."""
+    if task.process.descriptors.is_private(signed32(descriptor)):
+        return -EBADF
+    return host.call(HOST["pidfd_getfd"], process, descriptor, flags)

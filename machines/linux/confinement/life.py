@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from metaphrase.machines.linux import host
 from metaphrase.machines.linux.abi.numbers import HOST
-from metaphrase.machines.linux.calls import forking, memory, process, signals
+from metaphrase.machines.linux.calls import forking, memory, process, signals, system
 from metaphrase.machines.linux.calls.compat import processes as compat_processes
 from metaphrase.machines.linux.calls.compat import signals as compat_signals
 from metaphrase.machines.linux.calls.compat import transfer as compat_transfer
@@ -46,6 +46,14 @@ def _begin(task: Task, original: Handler, *values: int, thread: bool = False) ->
     else:
         confinement.family.give_back(mark)
     return result
+
+
+@confined("unshare")
+def unshare(task: Task, flags: int) -> int:
+    """unshare(2): no namespaces."""
+    if flags & system.UNSHARE_NAMESPACES:
+        raise PolicyRefusal(EPERM, "unshare", "no namespaces")
+    return system.unshare(task, flags)
 
 
 @confined("fork")

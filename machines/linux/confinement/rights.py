@@ -24,16 +24,17 @@ NOTHING: Final = _names(
     rt_sigpending rt_sigprocmask rt_sigreturn rt_sigsuspend rt_sigtimedwait sched_get_priority_max
     sched_get_priority_min sched_yield select set_robust_list set_tid_address setitimer setsid sigaltstack sync
     sysinfo time timer_create timer_delete timer_getoverrun timer_gettime timer_settime times umask uname wait4
-    waitid syslog ptrace kcmp mount umount2 reboot sethostname setdomainname unshare setns vhangup
+    waitid ptrace reboot kexec_load kexec_file_load init_module finit_module delete_module iopl ioperm
     """
 )
 """Calls that reach nothing beyond the process, or are refused to all guests."""
 
 REFUSED: Final = _names(
     """
-    adjtimex capset chroot clock_adjtime clock_settime ioprio_set mq_getsetattr mq_notify mq_open mq_timedreceive
-    mq_timedsend mq_unlink msgctl msgget msgrcv msgsnd sched_setattr semctl semget semop semtimedop setgroups shmat
-    shmctl shmdt shmget
+    acct adjtimex capset chroot clock_adjtime clock_settime ioprio_set kcmp mount mq_getsetattr mq_notify mq_open
+    mq_timedreceive mq_timedsend mq_unlink msgctl msgget msgrcv msgsnd name_to_handle_at open_by_handle_at pidfd_getfd
+    sched_setattr semctl semget semop semtimedop setdomainname setgroups sethostname setns settimeofday shmat shmctl
+    shmdt shmget swapoff swapon syslog umount2 vhangup
     """
 )
 """Calls that change what belongs to others, or share what has no owner among processes: EPERM."""
@@ -75,7 +76,7 @@ COMPAT_REFUSED: Final = _names(
     """
     adjtimex clock_adjtime clock_settime clock_settime64 ipc mq_getsetattr mq_notify mq_open mq_timedreceive
     mq_timedreceive_time64 mq_timedsend mq_timedsend_time64 msgctl msgrcv msgsnd nice semctl semtimedop_time64 setgroups
-    shmctl
+    settimeofday shmctl
     """
 )
 COMPAT_NAMES: Final[Mapping[str, str]] = {

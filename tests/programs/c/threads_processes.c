@@ -80,6 +80,49 @@ static void *spawn_from_thread(void *argument) {
     return NULL;
 }
 
+/* --- a stack of one thread beside what another writes, while the first waits for a vfork'ed child ------------------- */
+#define STACK (64 << 10)
+#define BEHIND 512
+
+static void *vfork_from_thread(void *argument) {
+    volatile int told = 0;
+    pid_t child = vfork();
+    if (child == 0) {
+        told = 7;
+        usleep(100000);
+        _exit(0);
+    }
+    waitpid(child, NULL, 0);
+    stop = 1;
+    return (void *)(intptr_t)told;
+}
+
+static void beside_a_stack(void) {
+    char *area = mmap(NULL, STACK + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    volatile long *words = (long *)(area + STACK);
+    long wrong = 0, told = 0;
+    for (int round = 0; round < 3; round++) {
+        pthread_t thread;
+        pthread_attr_t attributes;
+        void *result;
+        pthread_attr_init(&attributes);
+        pthread_attr_setstack(&attributes, area, STACK);
+        stop = 0;
+        pthread_create(&thread, &attributes, vfork_from_thread, NULL);
+        for (long count = 0; !stop; count++)
+            for (int i = 0; i < BEHIND; i++) {
+                wrong += count != 0 && words[i] != count - 1 + i;
+                words[i] = count + i;
+            }
+        pthread_join(thread, &result);
+        told += (intptr_t)result;
+        memset((void *)words, 0, 4096);
+    }
+    stop = 0;
+    munmap(area, STACK + 4096);
+    printf("beside a stack: %ld wrong, told %ld\n", wrong, told);
+}
+
 /* --- robust mutexes ------------------------------------------------------------------------------------------------ */
 static pthread_mutex_t *shared;
 static sem_t *held;
@@ -223,6 +266,7 @@ int main(int count, char **arguments) {
     for (int i = 0; i < 2; i++)
         pthread_join(threads[i], NULL);
     stop = 0;
+    beside_a_stack();
     robust();
     ends();
     return 0;

@@ -47,6 +47,7 @@ for _name in ("timer_settime", "timerfd_settime"):
     converted(_name, NUMBER, NUMBER, taken(TIMES_32), given(TIMES_32))
     converted(f"{_name}64", NUMBER, NUMBER, taken(TIMES_64), given(TIMES_64), to=_name)
 converted("gettimeofday", given(TIME_32), POINTER)
+converted("settimeofday", taken(TIME_32), POINTER)
 converted("getitimer", NUMBER, given(TIMES_32))
 converted("setitimer", NUMBER, taken(TIMES_32), given(TIMES_32))
 converted("times", given(CLOCKS))
