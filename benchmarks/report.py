@@ -11,12 +11,14 @@ from metaphrase.benchmarks.compiling import compile_sheet
 from metaphrase.benchmarks.engines import IMPORT
 from metaphrase.benchmarks.kernels import CALLS
 from metaphrase.benchmarks.results import Result, Row, geometric_mean, means
+from metaphrase.benchmarks.scaling import SCALING, scaling_sheet
 from metaphrase.benchmarks.sheets import Sheet, Summed, as_table
 
 TITLES = {
     "kernels": "Kernels (times slower than native; ± half the spread; ~ scaled up from fewer iterations)",
     CALLS: "System calls (times slower than native; ± half the spread; ~ scaled up from fewer iterations)",
     "programs": "Debian's programs (times slower than native; ± half the spread; cold: with an empty cache)",
+    SCALING: "Programs with one thread and with two (times slower than native; ± half the spread)",
     "start-up": "Start-up",
     IMPORT: "Import: what it adds to the start of Python",
 }
@@ -126,6 +128,8 @@ def suite_sheets(suite: str, rows: Sequence[Row], smallest: float) -> Iterator[S
     yield times_sheet(suite, names, rows)
     if suite == IMPORT:
         return
+    if (gained := scaling_sheet(names, measured)) is not None:
+        yield gained
     if suite == CALLS:
         yield calls_sheet(names, measured)
     cells = [[row.name, *(processor_cell(row, result) for result in row.results)] for row in measured]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from metaphrase.benchmarks import scaling
 from metaphrase.benchmarks.building import COMPILERS, build
 from metaphrase.benchmarks.engines import (
     IMPORT,
@@ -18,7 +19,7 @@ from metaphrase.benchmarks.engines import (
     start_up_engines,
 )
 from metaphrase.benchmarks.inputs import Inputs
-from metaphrase.benchmarks.kernels import CALLS, Kernel, all_kernels, call_kernels
+from metaphrase.benchmarks.kernels import CALLS, Kernel, all_kernels, call_kernels, read_kernel
 from metaphrase.benchmarks.machine import package_version
 from metaphrase.benchmarks.programs import all_programs
 
@@ -132,6 +133,24 @@ def start_ups(quick: bool) -> list[Benchmark]:
     ]  # fmt: skip
 
 
+def scalings(quick: bool) -> list[Benchmark]:
+    """Each program with one thread and with two. Their iterations are 1: those of the same name do the same work."""
+    work, size = share(scaling.pthreads_work(), quick), share(scaling.XZ_SIZE, quick)
+    compiler = "" if shutil.which(COMPILER) else f"{COMPILER} is not installed: apt-get install gcc libc6-dev"
+    missing = "" if shutil.which(scaling.XZ) else "not installed: apt-get install xz-utils"
+    title = read_kernel(scaling.SOURCE, ("threads",)).title
+    found = []
+    for count in scaling.COUNTS:
+        found.append(Benchmark(
+            scaling.name_of("pthreads", count), "pthreads", title, 1, scaling.pthreads(work, count), missing=compiler,
+        ))  # fmt: skip
+        found.append(Benchmark(
+            scaling.name_of("xz", count), "xz", "Compression, block by block.", 1, scaling.xz(size, count),
+            package="xz-utils", missing=missing,
+        ))  # fmt: skip
+    return found
+
+
 def imports(quick: bool) -> list[Benchmark]:
     statement = "import metaphrase"
     title = "The library with nothing done; what it needs to run programs is imported when it is first asked for."
@@ -148,6 +167,7 @@ SUITES = (
     Suite("kernels", "Kernels", kernel_engines, kernels),
     Suite(CALLS, "System calls", kernel_engines, calls),
     Suite("programs", "Debian's programs", program_engines, programs),
+    Suite(scaling.SCALING, "Gain by threads", kernel_engines, scalings),
     Suite("start-up", "Start-up", start_up_engines, start_ups, times=2),
     Suite(IMPORT, "Import", import_engines, imports, times=10),
 )

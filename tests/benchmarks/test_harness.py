@@ -15,6 +15,7 @@ from metaphrase.benchmarks.kernels import CALLS, GROUPS, all_kernels, call_kerne
 from metaphrase.benchmarks.measure import RunFailed, measure, run_once, smallest_peak
 from metaphrase.benchmarks.report import calls_sheet
 from metaphrase.benchmarks.results import Result, Row
+from metaphrase.benchmarks.scaling import scaling_sheet
 from metaphrase.benchmarks.suites import SUITES, imports, work_of
 from metaphrase.translator.mechanisms import VARIABLE
 from tests.benchmarks.samples import MIB, fake_suite, python_engine
@@ -41,6 +42,17 @@ def test_nanoseconds_of_a_call_are_told() -> None:
     row = Row("read", CALLS, [Result("native", [1.0, 2.0, 3.0]), Result("qemu", error="no")], iterations=4_000_000)
     sheet = calls_sheet(["native", "qemu"], [row])
     assert sheet.rows == [["read", "500", ""]] and Row.from_json(row.as_json()).iterations == 4_000_000
+
+
+def test_the_gain_by_threads_is_told() -> None:
+    rows = [
+        Row("xz, 1 thread", "xz", [Result("native", [1.0]), Result("auto", [3.0]), Result("qemu", [9.0])]),
+        Row("xz, 2 threads", "xz", [Result("native", [0.5]), Result("auto", [2.0]), Result("qemu", error="no")]),
+        Row("other", "xz", [Result("native", [1.0])]),
+    ]
+    sheet = scaling_sheet(["native", "auto", "qemu"], rows)
+    assert sheet is not None and sheet.rows == [["xz, 2 threads", "2.00x", "1.50x", "-"]]
+    assert scaling_sheet(["native"], rows[2:]) is None
 
 
 def test_building_again_compiles_nothing(tmp_path: Path) -> None:
@@ -166,7 +178,7 @@ def test_an_interrupted_run_keeps_what_it_has(tmp_path: Path, monkeypatch: pytes
 
 
 def test_the_suites_are_as_documented(tmp_path: Path) -> None:
-    assert [suite.name for suite in SUITES] == ["kernels", "calls", "programs", "start-up", "import"]
+    assert [suite.name for suite in SUITES] == ["kernels", "calls", "programs", "scaling", "start-up", "import"]
     for suite in SUITES:
         assert suite.engines(tmp_path)[0].name == ("python" if suite.name == "import" else "native")
         names = [one.name for one in suite.benchmarks(False)]
