@@ -77,7 +77,8 @@ CODE_PAGES_MASK: Final = _word()
 HOT_QUEUE: Final = _word()
 """Ring of headers of blocks that became hot."""
 HOT_WAITS: Final = _word()
-"""Nonzero: a block that becomes hot interrupts, so that its region is compiled before it goes on."""
+"""Nonzero: a block that becomes hot interrupts, so that its region is compiled before it goes on, or the thread started
+that does so beside it."""
 HOST_MXCSR: Final = _word()
 WINDOW_BASE: Final = _word()
 CODE_BEGIN: Final = _word()

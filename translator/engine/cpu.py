@@ -151,8 +151,6 @@ class NativeCpu:
     def run(self) -> Exit:
         """Run until something needs the machine."""
         self._enter_thread()
-        if self.tier == "auto":
-            self.tier1.start()
         enter = self.runtime.enter
         begin = time.perf_counter()
         try:
@@ -244,6 +242,8 @@ class NativeCpu:
     def _interrupted(self) -> Exit | None:
         self._put(c.INTERRUPT, 0)
         translations = self.translations
+        if self.tier == "auto" and self._word(c.HOT_WAITS) and self.tier1.is_wanted:
+            self.tier1.start()
         if translations.word(c.DIRTY_HEAD) or self.tier == "1" or self.tier1.full:
             with self.memory.lock:
                 translations.clean_dirty_pages()

@@ -125,10 +125,25 @@ class Tier1:
     # --- the compiling thread --------------------------------------------------------------------------------------
     def start(self) -> None:
         """Start compiling in the background, if it is not going on already."""
-        if self.thread is None:
+        if self.thread is None and not self.stopping:
             sys.setswitchinterval(0.0005)  # the guest's system calls wait for the lock that lifting holds
             self.thread = threading.Thread(target=self._work, name="metaphrase tier 1", daemon=True)
             self.thread.start()
+            self._tell_whether_to_wait()
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether there are hot blocks that nobody has looked at yet."""
+        return self.owner.word(c.HOT_TAIL) != self.owner.word(c.HOT_HEAD)
+
+    @property
+    def waits(self) -> bool:
+        """Whether a thread of the guest that finds a block hot is to come and see to it: else somebody else does."""
+        return self.owner.tier == "1" or (self.owner.tier == "auto" and self.thread is None)
+
+    def _tell_whether_to_wait(self) -> None:
+        for cpu in self.owner.threads.made:
+            cpu.put_context_word(c.HOT_WAITS, self.waits)
 
     def _work(self) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
@@ -171,7 +186,7 @@ class Tier1:
             if fresh and not self.store.has(pc, self._kind(pc).name):
                 self.waiting.add(header, pc)
             else:
-                self.compile(header, generation)
+                self.compile(header, generation, only_cached=fresh)
         except CodeCacheFull as error:
             self._ask_for_room(error)
         except Exception:  # anything may happen to a reader of records that are being dropped
@@ -208,8 +223,9 @@ class Tier1:
         self.owner.put_word(c.HOT_TAIL, tail + 1)
         return header
 
-    def compile(self, header: int, generation: int) -> None:
-        """Compile or find in the cache the region at a block; install it unless all code was dropped meanwhile."""
+    def compile(self, header: int, generation: int, *, only_cached: bool) -> None:
+        """Compile or find in the cache the region at a block; install it unless all code was dropped meanwhile. What is
+        not in the cache waits, if that is all that is wanted."""
         begin = time.perf_counter()
         with self.lock:
             if generation != self.generation:
@@ -226,6 +242,9 @@ class Tier1:
             found = self.store.load(pc, kind.name)  # it may have been changed just before that
         if found is not None and (kind.exact or not self._may_be_written(*found)):
             self.owner.statistics.regions_cached += 1
+        elif only_cached:
+            self.waiting.add(header, pc)
+            return
         else:
             found = self._make(header, kind, generation)
             if found is None:
@@ -425,6 +444,7 @@ class Tier1:
         """In the child of a fork: the compiling thread is gone, and whatever it held with it."""
         self.lock = threading.Lock()
         self.thread = None
+        self._tell_whether_to_wait()
 
     def checkpoint(self, at: int) -> int | None:
         """The guest address of a checkpoint, if a record of a region lies at that host address."""

@@ -74,7 +74,7 @@ class Translations:
             c.FORMS: self.handlers.table.address, c.ROWS: self._tables.rows.address + 8,
             c.DECODER_TABLE: self._tables.decoder.address, c.CODE_PAGES: self.pages.table.address,
             c.CODE_PAGES_MASK: self.pages.mask, c.HOT_QUEUE: self._hot.address,
-            c.HOT_WAITS: self.tier == "1",
+            c.HOT_WAITS: self.tier1.waits,
             c.WINDOW_BASE: self.memory.base, c.CODE_BEGIN: code.base, c.CODE_END: code.base + code.capacity,
             c.CODE_FAULTS: code.faults, c.DIRTY_PAGES: self.pages.dirty.address,
             c.WINDOW_SIZE: 1 << WINDOW_BITS, c.STOP_BEFORE: NEVER,
