@@ -187,12 +187,15 @@ class SharedSignals:
         for waiting in (self.pending, *(state.pending for state in self.states)):
             waiting[:] = [pending for pending in waiting if pending.signal != signal]
 
-    def reset_for_execve(self) -> None:
-        """Handlers go back to the default; what is ignored stays."""
-        for action in self.actions:
+    def reset_for_execve(self) -> list[int]:
+        """Handlers go back to the default; what is ignored stays. Gives the signals whose disposition has changed."""
+        changed = [number for number, action in enumerate(self.actions) if action.handler > SIG_IGN or action.flags]
+        for number in changed:
+            action = self.actions[number]
             if action.handler != SIG_IGN:
                 action.handler = SIG_DFL
             action.flags = action.restorer = action.mask = 0
+        return changed
 
     def handlers(self) -> Iterator[int]:
         """The signals that the guest handles itself."""

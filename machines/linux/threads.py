@@ -154,10 +154,9 @@ def replace(process: LinuxProcess, program: Program, environment: Sequence[bytes
     """Run a program in the process's place; its first thread is the only one."""
     futexes.release(process.main)
     process.release()
-    process.signals.reset_for_execve()
-    process.main.signals.reset_for_execve()
-    for number in range(1, 65):
+    for number in process.signals.reset_for_execve():
         process.host_signals.follow(number, process.signals.actions[number])
+    process.main.signals.reset_for_execve()
     process.host_signals.begin_program()
     process.descriptors.close_on_execve()
     try:

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger("metaphrase.tier1")
 _POLL_SECONDS = 0.001
 _REST_SECONDS = 0.02
+_IDLE_SECONDS = 0.1
+"""With nothing to do for so long, the compiling thread waits until a thread of the guest wakes it."""
+_LOOK_AGAIN_SECONDS = 1.0
+"""How long it waits at most: a block may become hot just when it decides to."""
 _WORTH_LOADING = 1_000_000
 """Runs of hot blocks in tier 0, all together, for which LLVM is loaded, if nothing else has needed it yet: by then they
 have cost about as much as that does."""
@@ -113,6 +117,9 @@ class Tier1:
         """Ranges of pages that were forgotten since the region was begun that is being compiled."""
         self.thread: threading.Thread | None = None
         self.stopping = False
+        self._wakes = threading.Event()
+        self._sleeps = False
+        """Whether the compiling thread waits for being woken."""
         self._maker: RegionMaker | None = None
         self.deferred: dict[int, int] = {}
         """Blocks that became hot though regions had them already, and how many those were then."""
@@ -124,7 +131,8 @@ class Tier1:
 
     # --- the compiling thread --------------------------------------------------------------------------------------
     def start(self) -> None:
-        """Start compiling in the background, if it is not going on already."""
+        """Compile in the background, if it is not going on already."""
+        self._wakes.set()
         if self.thread is None and not self.stopping:
             sys.setswitchinterval(0.0005)  # the guest's system calls wait for the lock that lifting holds
             self.thread = threading.Thread(target=self._work, name="metaphrase tier 1", daemon=True)
@@ -139,7 +147,7 @@ class Tier1:
     @property
     def waits(self) -> bool:
         """Whether a thread of the guest that finds a block hot is to come and see to it: else somebody else does."""
-        return self.owner.tier == "1" or (self.owner.tier == "auto" and self.thread is None)
+        return self.owner.tier == "1" or (self.owner.tier == "auto" and (self.thread is None or self._sleeps))
 
     def _tell_whether_to_wait(self) -> None:
         for cpu in self.owner.threads.made:
@@ -148,13 +156,29 @@ class Tier1:
     def _work(self) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         _leave_descriptor_table()
+        busy_at = time.monotonic()
         while not self.stopping:
-            if not self.drain():
+            if self.drain():
+                busy_at = time.monotonic()
+            elif time.monotonic() - busy_at < _IDLE_SECONDS:
                 time.sleep(_POLL_SECONDS)
+            else:
+                self._sleep()
+
+    def _sleep(self) -> None:
+        """Wait until a block becomes hot; those that are not worth compiling yet are looked at now and then."""
+        self._wakes.clear()
+        self._sleeps = True
+        self._tell_whether_to_wait()
+        if not self.is_wanted and not self.stopping:
+            self._wakes.wait(_IDLE_SECONDS if self.waiting else _LOOK_AGAIN_SECONDS)
+        self._sleeps = False
+        self._tell_whether_to_wait()
 
     def stop(self) -> None:
         """Compile no more: the guest's memory is about to go. Waits for what is being compiled."""
         self.stopping = True
+        self._wakes.set()
         if self.thread is not None:
             self.thread.join()
 
@@ -443,7 +467,8 @@ class Tier1:
     def after_fork(self) -> None:
         """In the child of a fork: the compiling thread is gone, and whatever it held with it."""
         self.lock = threading.Lock()
-        self.thread = None
+        self._wakes = threading.Event()
+        self.thread, self._sleeps = None, False
         self._tell_whether_to_wait()
 
     def checkpoint(self, at: int) -> int | None:
