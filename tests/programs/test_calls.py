@@ -1,11 +1,13 @@
 """System calls one by one: what each gives translated is what it gives natively, errors above all.
 
-A file of `calls/` is a topic; each of its cases is a small program of its own (`cases.h`). riscv64 has no exact oracle
-here: qemu-user has gaps of its own. What cases say is the same on all 64-bit architectures, so x86-64 speaks for it.
+A file of `calls/` is a topic; each of its cases is a small program of its own (`cases.h`). Topics take turns with
+kinds of linking and tiers; METAPHRASE_TEST_FULL=1 runs each with all. riscv64 has no exact oracle here: qemu-user has
+gaps of its own. What cases say is the same on all 64-bit architectures, so x86-64 speaks for it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from metaphrase.benchmarks.building import build
 from tests.programs.runner import (
     BUILDS_I386,
     CACHE,
+    FULL,
     NATIVE_I386,
     OTHER_RUNNER,
     TIERS,
@@ -34,17 +37,27 @@ def test_calls(source: Path, guest: str, tmp_path: Path) -> None:
     if guest == "i386" and (NATIVE_I386 or not BUILDS_I386):
         pytest.skip("only the kernel itself is exact enough for i386, and gcc-12-multilib is needed")
     number = SOURCES.index(source) + GUESTS.index(guest)
-    flags = ["-O1", "-DRUNS_PROGRAMS"] if guest == "x86_64" else ["-O1"]
-    flags += ["-static"] if number % 2 or guest == "riscv64" else []
+    links: list[list[str]] = [["-static"]] if number % 2 or guest == "riscv64" else [[]]
+    if FULL and guest != "riscv64":
+        links = [[], ["-static"]]
+    for link in links:
+        folder = tmp_path / ("static" if link else "dynamic")
+        folder.mkdir()
+        check(source, guest, link, TIERS if FULL else (TIERS[number % len(TIERS)],), folder)
+
+
+def check(source: Path, guest: str, link: list[str], tiers: Sequence[str], folder: Path) -> None:
+    """Compare the cases of a topic on some tiers, and x86-64's on both together in any case."""
+    flags = ["-O1", *(["-DRUNS_PROGRAMS"] if guest == "x86_64" else []), *link]
     command = [str(build(source, flags, folder=CACHE, guest=guest))]
     oracle = [str(build(source, flags, folder=CACHE))] if guest == "riscv64" else command
-    tiers = dict.fromkeys([*(["auto"] if guest == "x86_64" else []), TIERS[number % len(TIERS)]])
+    tiers = list(dict.fromkeys([*(["auto"] if guest == "x86_64" else []), *tiers]))
     for name in ("native", *tiers):
-        (tmp_path / name).mkdir()
-    want = native(oracle, env=environment(), cwd=tmp_path / "native")
+        (folder / name).mkdir()
+    want = native(oracle, env=environment(), cwd=folder / "native")
     assert want.status == 0 and b"-> status 99" not in want.stdout
     cases = source.read_text().count("CASE(")
     assert want.stdout.count(b"\n-> ") == cases
     for tier in tiers:
-        got = translated(command, tier, env=environment(), cwd=tmp_path / tier)
+        got = translated(command, tier, env=environment(), cwd=folder / tier)
         assert_same(want, got, f"{source.stem} {guest} tier {tier}")

@@ -27,21 +27,32 @@ define internal i1 @is_unchanged(ptr %header, ptr %state) nounwind {
   %length.w = load i32, ptr %length.p
   %length = zext i32 %length.w to i64
   %copy = call ptr @copy_of(ptr %header)
-  br label %words
+  %is.short = icmp ult i64 %length, 8
+  br i1 %is.short, label %short, label %words
 words:
   %at = phi i64 [0, %0], [%behind, %word]
   %behind = add i64 %at, 8
-  %fits = icmp ule i64 %behind, %length
-  br i1 %fits, label %word, label %bytes
+  %inside = icmp ult i64 %behind, %length
+  br i1 %inside, label %word, label %last
 word:
-  %now.p = getelementptr i8, ptr %code, i64 %at
-  %now = load volatile i64, ptr %now.p, align 1
-  %then.p = getelementptr i8, ptr %copy, i64 %at
-  %then = load i64, ptr %then.p, align 1
-  %equal = icmp eq i64 %now, %then
+  %equal = call i1 @is_same_word(ptr %code, ptr %copy, i64 %at)
   br i1 %equal, label %words, label %done
+last:
+  ; the last eight bytes, some of which may have been looked at
+  %last.at = sub i64 %length, 8
+  %last.equal = call i1 @is_same_word(ptr %code, ptr %copy, i64 %last.at)
+  br label %done
+short:
+  %is.tiny = icmp ult i64 %length, 4
+  br i1 %is.tiny, label %bytes, label %halves
+halves:
+  %first.equal = call i1 @is_same_half(ptr %code, ptr %copy, i64 0)
+  %half.at = sub i64 %length, 4
+  %second.equal = call i1 @is_same_half(ptr %code, ptr %copy, i64 %half.at)
+  %both.equal = and i1 %first.equal, %second.equal
+  br label %done
 bytes:
-  %byte.at = phi i64 [%at, %words], [%byte.behind, %byte]
+  %byte.at = phi i64 [0, %short], [%byte.behind, %byte]
   %more = icmp ult i64 %byte.at, %length
   br i1 %more, label %byte, label %done
 byte:
@@ -53,8 +64,26 @@ byte:
   %byte.behind = add i64 %byte.at, 1
   br i1 %byte.equal, label %bytes, label %done
 done:
-  %same = phi i1 [false, %word], [true, %bytes], [false, %byte]
+  %same = phi i1 [false, %word], [%last.equal, %last], [%both.equal, %halves], [true, %bytes], [false, %byte]
   store volatile i64 0, ptr %checking.p
+  ret i1 %same
+}
+
+define internal i1 @is_same_word(ptr %code, ptr %copy, i64 %at) alwaysinline nounwind {
+  %now.p = getelementptr i8, ptr %code, i64 %at
+  %now = load volatile i64, ptr %now.p, align 1
+  %then.p = getelementptr i8, ptr %copy, i64 %at
+  %then = load i64, ptr %then.p, align 1
+  %same = icmp eq i64 %now, %then
+  ret i1 %same
+}
+
+define internal i1 @is_same_half(ptr %code, ptr %copy, i64 %at) alwaysinline nounwind {
+  %now.p = getelementptr i8, ptr %code, i64 %at
+  %now = load volatile i32, ptr %now.p, align 1
+  %then.p = getelementptr i8, ptr %copy, i64 %at
+  %then = load i32, ptr %then.p, align 1
+  %same = icmp eq i32 %now, %then
   ret i1 %same
 }
 
