@@ -82,9 +82,11 @@ def calls(quick: bool) -> list[Benchmark]:
     return _built(call_kernels(), quick)
 
 
-def _built(kernels: Sequence[Kernel], quick: bool) -> list[Benchmark]:
-    missing = "" if shutil.which(COMPILER) else f"{COMPILER} is not installed: apt-get install gcc libc6-dev"
+def _missing_compiler() -> str:
+    return "" if shutil.which(COMPILER) else f"{COMPILER} is not installed: apt-get install gcc libc6-dev"
 
+
+def _built(kernels: Sequence[Kernel], quick: bool) -> list[Benchmark]:
     def maker(source: Path) -> Callable[[Path], Callable[[int], list[str]]]:
         def make(folder: Path) -> Callable[[int], list[str]]:
             binary = build(source, ["-O2"], folder=folder / "binaries")
@@ -95,7 +97,7 @@ def _built(kernels: Sequence[Kernel], quick: bool) -> list[Benchmark]:
     return [
         Benchmark(
             kernel.name, kernel.group, kernel.title, share(kernel.iterations, quick), maker(kernel.source),
-            missing=missing,
+            missing=_missing_compiler(),
         )
         for kernel in kernels
     ]  # fmt: skip
@@ -136,13 +138,13 @@ def start_ups(quick: bool) -> list[Benchmark]:
 def scalings(quick: bool) -> list[Benchmark]:
     """Each program with one thread and with two. Their iterations are 1: those of the same name do the same work."""
     work, size = share(scaling.pthreads_work(), quick), share(scaling.XZ_SIZE, quick)
-    compiler = "" if shutil.which(COMPILER) else f"{COMPILER} is not installed: apt-get install gcc libc6-dev"
     missing = "" if shutil.which(scaling.XZ) else "not installed: apt-get install xz-utils"
     title = read_kernel(scaling.SOURCE, ("threads",)).title
     found = []
     for count in scaling.COUNTS:
         found.append(Benchmark(
-            scaling.name_of("pthreads", count), "pthreads", title, 1, scaling.pthreads(work, count), missing=compiler,
+            scaling.name_of("pthreads", count), "pthreads", title, 1, scaling.pthreads(work, count),
+            missing=_missing_compiler(),
         ))  # fmt: skip
         found.append(Benchmark(
             scaling.name_of("xz", count), "xz", "Compression, block by block.", 1, scaling.xz(size, count),

@@ -187,7 +187,9 @@ HOT_QUEUE_LENGTH: Final = 1024
 DIRTY_LENGTH: Final = 1024
 MAX_BLOCK: Final = 64
 """Most instructions of a tier-0 block."""
-MAX_COPIED: Final = 1024
+LONGEST: Final = 16
+"""Bytes that no guest's instruction is longer than."""
+MAX_COPIED: Final = MAX_BLOCK * LONGEST
 """Most bytes of guest code that a block is made of, if it has a copy."""
 _LOOKUP_HASH: Final = 0x9E3779B97F4A7C15
 LOOKUP_HASH: Final = _LOOKUP_HASH - (1 << 64)

@@ -58,8 +58,6 @@ _HOST = {
     "O_NONBLOCK_OR_PATH": os.O_NONBLOCK | os.O_PATH, "OPEN_STRANGE": ~_OPEN_KNOWN & (1 << 32) - 1,
 }  # fmt: skip
 """Numbers of the host's kernel; it moves MAX_TRANSFER bytes in one call at most."""
-_LONGEST = 16
-"""Bytes that no guest's instruction is longer than."""
 _VECTORS = 16
 """Buffers of one list, at most, with which native code makes a call; behind the list is the sum of their lengths."""
 _LISTS = {"VECTORS": _VECTORS, "TOTAL": 2 * _VECTORS, "LIST": 2 * _VECTORS + 1}
@@ -165,7 +163,7 @@ def source(layout: Layout) -> str:
             pages_mask=c.CODE_PAGES_MASK, forms=c.FORMS, forms_size=c.FORM_SIZE, lazy=c.FORM_LAZY,
             reads=c.FORM_READS, kills=c.FORM_KILLS, writes=c.FORM_WRITES, stops=c.FORM_STOPS, exact=c.EXACT,
             stores=c.FORM_STORES, copied=c.HEADER_COPIED, page_flags=c.PAGE_FLAGS, page_code=c.PAGE_CODE,
-            page_checked=c.PAGE_CHECKED, in_page=(1 << _PAGE_SHIFT) - 1, longest=_LONGEST, blocks=c.BLOCKS,
+            page_checked=c.PAGE_CHECKED, in_page=(1 << _PAGE_SHIFT) - 1, longest=c.LONGEST, blocks=c.BLOCKS,
         ),
         _text(
             "forget", shared=c.SHARED,
@@ -184,9 +182,9 @@ def source(layout: Layout) -> str:
             begin=c.CODE_BEGIN, end=c.CODE_END, tables=c.CODE_FAULTS,
             line_shift=LINE.bit_length() - 1, window=c.WINDOW_BASE, address=c.FAULT_ADDRESS, host_pc=c.FAULT_HOST_PC,
             write=c.FAULT_WRITE, reason=c.EXIT_REASON, FAULT=c.Reasons.FAULT, FLOAT=c.FLOAT_FAULT, slot=c.RETURN_SLOT,
-            pages=c.CODE_PAGES, pages_mask=c.CODE_PAGES_MASK, dirty=c.DIRTY_PAGES, dirty_head=c.DIRTY_HEAD,
+            dirty=c.DIRTY_PAGES, dirty_head=c.DIRTY_HEAD,
             dirty_mask=c.DIRTY_LENGTH - 1, interrupt=c.INTERRUPT, page_shift=_PAGE_SHIFT, decoding=c.DECODING_PC,
-            exit_record=c.EXIT_RECORD, next_pc=r.NEXT_PC, page_flags=c.PAGE_FLAGS, page_closed=c.PAGE_CLOSED,
+            exit_record=c.EXIT_RECORD, next_pc=r.NEXT_PC, page_closed=c.PAGE_CLOSED,
             shared=c.SHARED, sibling=c.SIBLING,
         ),
     ]  # fmt: skip

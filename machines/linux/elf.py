@@ -21,8 +21,8 @@ ET_EXEC, ET_DYN = 2, 3
 PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_PHDR, PT_GNU_STACK = 1, 2, 3, 6, 0x6474E551
 PF_X, PF_W, PF_R = 1, 2, 4
 
-_FILE_HEADERS = {True: struct.Struct("<16sHHIQQQIHHHHHH"), False: struct.Struct("<16sHHIIIIIHHHHHH")}
-_PROGRAM_HEADERS = {True: struct.Struct("<IIQQQQQQ"), False: struct.Struct("<IIIIIIII")}
+FILE_HEADERS = {True: struct.Struct("<16sHHIQQQIHHHHHH"), False: struct.Struct("<16sHHIIIIIHHHHHH")}
+PROGRAM_HEADERS = {True: struct.Struct("<IIQQQQQQ"), False: struct.Struct("<IIIIIIII")}
 """By whether the file is a 64-bit one."""
 
 #: Guest names by (e_machine, 64-bit, little-endian).
@@ -118,7 +118,7 @@ def parse(descriptor: int, path: str) -> ElfFile:
     if head[:4] != b"\x7fELF":
         raise bad("it is neither an ELF file nor a `#!` script")
     if len(head) < 20:
-        raise bad(f"the ELF header is truncated: {len(head)} bytes of {_FILE_HEADERS[True].size}")
+        raise bad(f"the ELF header is truncated: {len(head)} bytes of {FILE_HEADERS[True].size}")
     bits64, little = head[4] == 2, head[5] == 1
     kind, machine = struct.unpack_from("<HH" if little else ">HH", head, 16)
     guest = GUESTS.get((machine, bits64, little))
@@ -130,7 +130,7 @@ def parse(descriptor: int, path: str) -> ElfFile:
             f"it is for another architecture, {name} ({width}-bit, {order}-endian); "
             f"the guests known here are {', '.join(GUESTS.values())}"
         )
-    file_header, program_header = _FILE_HEADERS[bits64], _PROGRAM_HEADERS[bits64]
+    file_header, program_header = FILE_HEADERS[bits64], PROGRAM_HEADERS[bits64]
     if len(head) < file_header.size:
         raise bad(f"the ELF header is truncated: {len(head)} bytes of {file_header.size}")
     (_, _, _, _, entry, header_offset, _, _, _, entry_size, count, _, _, _) = file_header.unpack_from(head)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from metaphrase.machines.linux.elf import ET_DYN, PF_R, PF_X, PT_DYNAMIC, PT_LOAD
+from metaphrase.machines.linux.elf import ET_DYN, FILE_HEADERS, PF_R, PF_X, PROGRAM_HEADERS, PT_DYNAMIC, PT_LOAD
 from metaphrase.machines.linux.host import PROT_EXEC, PROT_READ, PROT_WRITE
 from metaphrase.machines.linux.memory import PAGE_SIZE
 from metaphrase.machines.linux.space import AddressSpace
@@ -24,6 +24,8 @@ _VER_FLG_BASE = 1
 _TEXT_SECTION = 1
 """A section's number that is none of those with a meaning; there are no sections."""
 _FUNCTION_ALIGNMENT = 16
+_SYMBOLS = {8: struct.Struct("<IBBHQQ"), 4: struct.Struct("<IIIBBH")}
+"""A symbol, by the bytes of a word."""
 
 
 class Function(NamedTuple):
@@ -49,7 +51,7 @@ def library(machine: int, word: int, name: str, functions: Sequence[Function]) -
     offsets = _places(functions)
     dynamic = [_DT_SONAME, _DT_HASH, _DT_STRTAB, _DT_SYMTAB, _DT_STRSZ, _DT_SYMENT, _DT_VERSYM, _DT_VERDEF,
                _DT_VERDEFNUM, _DT_NULL]  # fmt: skip
-    entry, file_header, header = _LAYOUTS[word]
+    entry, file_header, header = _SYMBOLS[word], FILE_HEADERS[word == 8], PROGRAM_HEADERS[word == 8]
     text_at = -(-(file_header.size + 2 * header.size) // _FUNCTION_ALIGNMENT) * _FUNCTION_ALIGNMENT
     symbols, symbol_table, symbol_versions = {}, [bytes(entry.size)], [0]
     names = [""]
@@ -101,13 +103,6 @@ def map_library(space: AddressSpace, made: Library) -> dict[str, int]:
     space.window.write(base, made.data)
     space.window.protect(base, size, PROT_READ | PROT_EXEC)
     return {"": base} | {name: base + offset for name, offset in made.symbols.items()}
-
-
-#: By bytes of a word: a symbol, the file's header, and a program header.
-_LAYOUTS = {
-    8: (struct.Struct("<IBBHQQ"), struct.Struct("<16sHHIQQQIHHHHHH"), struct.Struct("<IIQQQQQQ")),
-    4: (struct.Struct("<IIIBBH"), struct.Struct("<16sHHIIIIIHHHHHH"), struct.Struct("<IIIIIIII")),
-}
 
 
 def _symbol(layout: struct.Struct, word: int, name: int, value: int, size: int, kind: int) -> bytes:

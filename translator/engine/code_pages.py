@@ -113,9 +113,9 @@ class CodePages:
         if self._pages.get(page, 0) & c.PAGE_CLOSED:
             if self.memory.check_write(page * PAGE):
                 protect(self.memory.base + page * PAGE, PAGE, _READ | _WRITE)
-            self._is_open_now(page)
+            self._note_open(page)
 
-    def _is_open_now(self, page: int) -> None:
+    def _note_open(self, page: int) -> None:
         if page in self._pages:
             self._set(page, self._pages[page] & ~c.PAGE_CLOSED)
 
@@ -127,7 +127,7 @@ class CodePages:
         """
         pages = {self.dirty.u64(8 * index) for index in range(min(count, c.DIRTY_LENGTH))}
         for page in pages:
-            self._is_open_now(page)
+            self._note_open(page)
         for page in self._written_in(pages):
             self._open(page)
             pages.add(page)

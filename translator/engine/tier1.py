@@ -43,7 +43,7 @@ _WORTH_LOADING = 1_000_000
 """Runs of hot blocks in tier 0, all together, for which LLVM is loaded, if nothing else has needed it yet: by then they
 have cost about as much as that does."""
 _WORTH_COMPILING = 300_000
-"""Runs of a block in tier 0 that cost about as much as compiling its region."""
+"""Runs of a block in tier 0 that make up for the time that compiling its region takes from the guest."""
 _NR_CLOSE_RANGE, _CLOSE_RANGE_UNSHARE = 436, 2
 
 
@@ -228,7 +228,8 @@ class Tier1:
         """Whether a block has run so often that its region is worth the time that compiling takes from the guest, where
         the guest has a thread for each of the host's CPUs. It takes none from it where a CPU is free."""
         busy = sum(cpu.inside for cpu in self.owner.threads.made)
-        return busy < self._host_cpus or self.owner.blocks.runs(header) >= _WORTH_COMPILING
+        free = self.owner.tier == "1" or busy < self._host_cpus
+        return free or self.owner.blocks.runs(header) >= _WORTH_COMPILING
 
     def _ask_for_room(self, error: CodeCacheFull) -> None:
         """Let a thread of the guest drop everything at its next block, if that makes any room."""
@@ -430,7 +431,10 @@ class Tier1:
         """Take a region out of its place: nothing leads to it any more. Its records are not used again."""
         del self.installed[self._index(one.base)]
         del self.by_pc[one.pc]
-        self.holders.subtract(one.pcs)
+        for pc in one.pcs:
+            self.holders[pc] -= 1
+            if not self.holders[pc]:
+                del self.holders[pc]
         for page in one.pages:
             self.by_page[page].remove(one)
             if not self.by_page[page]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 _NEAR = 1024
 """Bytes within which blocks that are hot at the same time are taken for parts of one function."""
 _PAUSE = 10.0
-"""Ranking them all is put off for so many times as long as it took: programs that make code have ten thousands."""
+"""Ranking them all is put off for so many times as long as it took: programs that make code may have many."""
 
 
 class Place(NamedTuple):

@@ -81,30 +81,10 @@ unguarded:
   br i1 %is.write, label %perhaps.code, label %fault
 perhaps.code:
   %page = lshr i64 %address, ${page_shift}
-  %pages.p = getelementptr i8, ptr %state, i64 ${pages}
-  %pages = load ptr, ptr %pages.p
-  %mask.p = getelementptr i8, ptr %state, i64 ${pages_mask}
-  %mask = load i64, ptr %mask.p
-  %first = and i64 %page, %mask
-  br label %probe
-probe:
-  %index = phi i64 [%first, %perhaps.code], [%next, %more]
-  %key.p = getelementptr i64, ptr %pages, i64 %index
-  %key = load i64, ptr %key.p
-  %page.number = lshr i64 %key, ${page_flags}
-  %hit = icmp eq i64 %page.number, %page
-  br i1 %hit, label %known, label %miss
-known:
-  %closed.bit = and i64 %key, ${page_closed}
+  %entry.of.page = call i64 @page_entry(ptr %state, i64 %page)
+  %closed.bit = and i64 %entry.of.page, ${page_closed}
   %closed = icmp ne i64 %closed.bit, 0
   br i1 %closed, label %code, label %fault
-miss:
-  %empty = icmp eq i64 %key, 0
-  br i1 %empty, label %fault, label %more
-more:
-  %up = add i64 %index, 1
-  %next = and i64 %up, %mask
-  br label %probe
 code:
   ; a region must not go on with what was there before: tier 0 makes the access again
   %record.p = getelementptr i8, ptr %state, i64 ${exit_record}

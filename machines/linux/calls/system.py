@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from metaphrase.machines.linux import host
 from metaphrase.machines.linux.abi.numbers import HOST
-from metaphrase.machines.linux.calls.table import IN, OUT, PATH, SIZE, VALUE, out, passthrough, syscall
+from metaphrase.machines.linux.calls.table import IN, OUT, PATH, SIZE, VALUE, out, passthrough, signed32, syscall
 from metaphrase.translator.host_calls import Way
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ _UNSHARE_THREADS, _UNSHARE_PARTS, UNSHARE_NAMESPACES = 0x1_0900, 0x4_0600, 0x7E0
 
 passthrough("sysinfo", out(112))
 passthrough("getrandom", OUT, SIZE, VALUE, blocking=True, way=Way.PLAIN)  # the host has started long ago
-
 
 passthrough("sethostname", IN, VALUE)
 passthrough("setdomainname", IN, VALUE)
@@ -44,7 +43,7 @@ passthrough("kcmp", VALUE, VALUE, VALUE, VALUE, VALUE)
 @syscall("setns")
 def setns(task: Task, descriptor: int, kinds: int) -> int:
     """setns(2): of the thread that calls, as the kernel has it."""
-    if task.process.descriptors.is_private(descriptor & 0xFFFF_FFFF):
+    if task.process.descriptors.is_private(signed32(descriptor)):
         return -EBADF
     return host.call(HOST["setns"], descriptor, kinds)
 

@@ -11,7 +11,6 @@ from metaphrase.machines.linux import host
 from metaphrase.machines.linux.abi.numbers import HOST
 from metaphrase.machines.linux.calls.table import COMPAT_ALIASES, declare
 from metaphrase.machines.linux.errors import GuestFault
-from metaphrase.translator.host_calls import HostCall
 
 if TYPE_CHECKING:
     from metaphrase.machines.linux.task import Task
@@ -86,9 +85,8 @@ NUMBER, SIGNED, POINTER = Plain("number"), Plain("signed"), Plain("pointer")
 
 
 def converted(
-    name: str, *arguments: Plain | Converted, to: str = "", blocking: bool = False, restart: bool = True,
-    native: HostCall | None = None,
-) -> None:  # fmt: skip
+    name: str, *arguments: Plain | Converted, to: str = "", blocking: bool = False, restart: bool = True
+) -> None:
     """Declare a call that the host answers as `to`, or under the same name, once its structures are its own.
 
     SIGNED is a word whose sign counts. Null pointers stay null.
@@ -119,7 +117,7 @@ def converted(
                 structure.write(task, address, area.raw)
         return result
 
-    declare(name, handler, len(arguments), restart, compat=True, native=native)
+    declare(name, handler, len(arguments), restart, compat=True)
 
 
 def _plain(task: Task, argument: Plain | Converted, value: int) -> int:
