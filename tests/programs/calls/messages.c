@@ -62,7 +62,9 @@ CASE(times_of_messages) {
         printf("level %d type %d length %d\n", entry->cmsg_level, entry->cmsg_type, (int)(entry->cmsg_len - CMSG_LEN(0)) / (entry->cmsg_type == SO_TIMESTAMP && entry->cmsg_level == SOL_SOCKET ? (int)sizeof(long) : 1));
         if (entry->cmsg_type == SO_TIMESTAMP && entry->cmsg_level == SOL_SOCKET) {
             struct timeval stamp;
-            memcpy(&stamp, CMSG_DATA(entry), sizeof stamp), SHOW(stamp.tv_sec > time(NULL) - 100 && stamp.tv_sec <= time(NULL)), SHOW(stamp.tv_usec < 1000000);
+            struct timespec now;
+            clock_gettime(CLOCK_REALTIME, &now); /* time() reads a coarse clock, which may be a second behind */
+            memcpy(&stamp, CMSG_DATA(entry), sizeof stamp), SHOW(stamp.tv_sec > now.tv_sec - 100 && stamp.tv_sec <= now.tv_sec), SHOW(stamp.tv_usec < 1000000);
         }
         if (entry->cmsg_type == IP_TTL && entry->cmsg_level == IPPROTO_IP)
             SHOW(*(int *)CMSG_DATA(entry) > 0);
