@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.ir.graph import Function
@@ -73,6 +73,23 @@ class Description:
         return f"<{self.name} {self.pattern}>"
 
 
+class Answers(NamedTuple):
+    """What is answered to one of a guest's reasons to leave, wherever it leaves for it: CPUID.
+
+    Keys and results are the lower halves of 64-bit registers; the upper halves of the results are cleared.
+    """
+
+    reason: str
+    keys: tuple[str, str]
+    results: tuple[str, str, str, str]
+    rows: Sequence[tuple[tuple[int | None, int | None], tuple[int, int, int, int]]]
+    """The first whose keys are those asked for is the answer; None is any key, and the last row's keys are any."""
+
+    def find(self, first: int, second: int) -> tuple[int, int, int, int]:
+        """The answer to a pair of keys."""
+        return next(answer for keys, answer in self.rows if keys[0] in (None, first) and keys[1] in (None, second))
+
+
 class Guest(ABC):
     """A guest architecture. Instances hold the tables and no machine state, so one serves every machine."""
 
@@ -114,7 +131,9 @@ class Guest(ABC):
     bare_stack: int = 0x7FFF_0000
     """The address at which the stack of a bare machine ends."""
     services: Mapping[str, Callable[[Any], None]] = {}
-    """Reasons to leave that the guest itself serves, given the CPU: CPUID and the like."""
+    """Reasons to leave that the guest itself serves, given the CPU."""
+    answers: Answers | None = None
+    """What native code itself serves so: one reason."""
     reasons: tuple[str, ...] = ()
     """What `Emitter.leave` and `Emitter.trap` may name, beyond "syscall"."""
 

@@ -119,7 +119,15 @@ BLOCKS: Final = 64
 """Blocks translated."""
 CALLS: Final = 72
 """The table of the host calls that native code makes itself, see CALL_COUNT; null where it makes none."""
-SHARED_SIZE: Final = 80
+ANSWERS: Final = 80
+"""The table of answers to one of the guest's own reasons (`translator.guest.Answers`); null where it has none."""
+SHARED_SIZE: Final = 88
+
+ANSWER_REASON, ANSWER_KEYS, ANSWER_RESULTS, ANSWER_ROWS = 0, 8, 24, 64
+"""In the table of answers: the reason's number; where in the state the two keys are, and where the four results go; and
+the rows, of which the last fits everything."""
+ANSWER_ROW: Final = 32
+"""Bytes of a row, eight u32: each key with the mask of what of it counts, and the results."""
 
 CALL_COUNT, CALL_LIMIT, CALL_NUMBER, CALL_RESULT, CALL_MASK, CALL_ROOTS, CALL_CLOCK, CALL_OWN = range(0, 64, 8)
 """In the table of host calls: the number of rows, the end of guest addresses, where in the state the number of the call

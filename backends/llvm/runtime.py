@@ -108,6 +108,11 @@ def source(layout: Layout) -> str:
             host=c.HOST_MXCSR, reason=c.EXIT_REASON, slot=c.RETURN_SLOT,
             decoding=c.DECODING_PC, preserves_nothing=PRESERVES_NOTHING, shared=c.SHARED, calls=c.CALLS,
             SYSCALL=c.Reasons.SYSCALL, INTERRUPT=c.Reasons.INTERRUPT, ATTENTION=c.Reasons.ATTENTION,
+            FIRST_GUEST=c.Reasons.FIRST_GUEST,
+        ),
+        _text(
+            "answers", answers=c.ANSWERS, keys=c.ANSWER_KEYS, results=c.ANSWER_RESULTS, rows=c.ANSWER_ROWS,
+            row=c.ANSWER_ROW,
         ),
         _text(
             "calls", interrupt=c.INTERRUPT, only_tier_0=c.ONLY_TIER_0, made=c.CALLS_MADE, window=c.WINDOW_BASE,

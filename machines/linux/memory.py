@@ -210,6 +210,16 @@ class Window:
         region = self.regions.find(page)
         return region is not None and region.protection & PROT_WRITE != 0
 
+    def fixed_code(self, page: int) -> range:
+        """Addresses around the page at this one that the guest may execute, and write nowhere; empty if it may write
+        that page. A file's page stands alone once some file may be written."""
+        region = self.regions.find(page)
+        if region is None or region.protection & (PROT_EXEC | PROT_WRITE) != PROT_EXEC:
+            return range(0)
+        if not self._writes_files or not region.inode:
+            return range(region.start, region.end)
+        return range(0) if self.writable_aliases(page) else range(page, page + PAGE_SIZE)
+
     def writable_aliases(self, page: int) -> list[int]:
         """Where else in its address space the guest may write the page at this address: other mappings of a file."""
         region = self.regions.find(page) if self._writes_files else None

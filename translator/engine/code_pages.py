@@ -8,6 +8,7 @@ regions are then dropped.
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 
 from metaphrase.backends.llvm import context as c
@@ -17,9 +18,9 @@ from metaphrase.translator.engine.host_memory import GuestMemory, HostBlock, pro
 PAGE = 4096
 _READ, _WRITE = 1, 2
 _SLOTS = 1 << 16
-_AT_ONCE = 16
-"""Pages of code that the guest may not write are added in stretches that end at multiples of this: each costs an exit
-of native code otherwise."""
+_AT_ONCE = 64
+"""Pages of code that the guest may not write are added in groups of so many: each costs an exit of native code
+otherwise."""
 _REMOVED = (1 << 64) - 1
 """Stands in the table where a page was taken out."""
 
@@ -77,25 +78,26 @@ class CodePages:
         page = address // PAGE
         if address >= 1 << WINDOW_BITS or not self.memory.check_execute(page * PAGE):
             return False
-        if self.can_be_written(page):
-            self._put(page, c.PAGE_CODE | c.PAGE_CHECKED, start)
-            return True
-        behind = (page // _AT_ONCE + 1) * _AT_ONCE
-        while True:
-            self._put(page, c.PAGE_CODE, start)
-            page += 1
-            if page == behind or page in self._pages or self.can_be_written(page):
-                return True
-            if not self.memory.check_execute(page * PAGE):
-                return True
+        fixed = self.memory.fixed_code(page * PAGE)
+        if fixed:
+            group = page // _AT_ONCE * _AT_ONCE
+            first, behind = max(fixed.start // PAGE, group), min(fixed.stop // PAGE, group + _AT_ONCE)
+            self._put([other for other in range(first, behind) if not self.known(other)], c.PAGE_CODE, start)
+        else:
+            self._put([page], c.PAGE_CODE | c.PAGE_CHECKED, start)
+        return True
 
-    def can_be_written(self, page: int) -> bool:
-        """Whether the guest may write what lies in a page, there or elsewhere."""
-        return self.memory.check_write(page * PAGE) or bool(self.memory.writable_aliases(page * PAGE))
-
-    def _put(self, page: int, flags: int, start: int) -> None:
-        self._set(page, self._pages.get(page, 0) | flags)
-        self._starts[page] = start
+    def _put(self, pages: list[int], flags: int, start: int) -> None:
+        """Have some pages, in order, be ones of code."""
+        self._starts.update(dict.fromkeys(pages, start))
+        at, count = pages[0] % _SLOTS, len(pages)
+        places = self.table.words[at : at + count]
+        if pages[-1] - pages[0] < count == len(places) and not any(places):  # as it mostly is
+            self._pages.update(dict.fromkeys(pages, flags))
+            places[:] = memoryview(array("Q", (page << c.PAGE_FLAGS | flags for page in pages)))
+        else:
+            for page in pages:
+                self._set(page, self._pages.get(page, 0) | flags)
 
     def close(self, page: int) -> None:
         """Have writes to a page of code noticed from now on; called while no guest code runs."""

@@ -32,6 +32,10 @@ class GuestMemory(Protocol):
     def writable_aliases(self, page: int) -> list[int]:
         """Where else in its address space the guest may write the page at this address."""
 
+    def fixed_code(self, page: int) -> range:
+        """Addresses around the page at this one that the guest may execute, and write nowhere; empty if it may write
+        that page, and less than all there are where that is easier to tell."""
+
     def read(self, address: int, length: int) -> bytes:
         """Bytes of guest memory; raises an error for addresses that are not mapped."""
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import struct
+from array import array
+
+from metaphrase.backends.llvm import context as c
 from metaphrase.translator.engine.cache import Cache
 from metaphrase.translator.engine.host_memory import HostBlock
-from metaphrase.translator.guest import Guest
+from metaphrase.translator.guest import Answers, Guest
 
 
 class NativeTables:
@@ -14,6 +18,7 @@ class NativeTables:
     count    rows of the guest's table
     rows     width of a form's statics (u64); then a byte a row, which says whether it ends a block
     decoder  what the guest's native decoder reads
+    answers  what native code answers to one of the guest's reasons to leave, if there is such
     """
 
     def __init__(self, guest: Guest, cache: Cache) -> None:
@@ -29,6 +34,19 @@ class NativeTables:
         self.count = len(ends)
         self.rows = _placed(guest.static_bits.to_bytes(8, "little") + ends)
         self.decoder = _placed(decoder)
+        self.answers = _answers(guest, guest.answers) if guest.answers is not None else None
+
+
+def _answers(guest: Guest, told: Answers) -> HostBlock:
+    """A guest's answers as native code reads them (`native/answers.ll`)."""
+    places = [guest.layout[name].offset for name in (*told.keys, *told.results)]
+    rows = (
+        word
+        for keys, values in told.rows
+        for word in (*(part for key in keys for part in ((0, 0) if key is None else (key, 0xFFFF_FFFF))), *values)
+    )
+    head = struct.pack("<7Q", c.Reasons.number(told.reason, guest.reasons), *places).ljust(c.ANSWER_ROWS, b"\0")
+    return _placed(head + array("I", rows).tobytes())
 
 
 def _placed(data: bytes) -> HostBlock:

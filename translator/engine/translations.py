@@ -57,6 +57,8 @@ class Translations:
         """Bytes of forgotten blocks in the arena."""
         self.put_word(c.HOT_THRESHOLD, {"0": NEVER, "1": _EAGER, "auto": _HOT}[tier])
         self.put_word(c.EXACT, exact)
+        if self._tables.answers is not None:
+            self.put_word(c.ANSWERS, self._tables.answers.address)
         self.tier1 = Tier1(self)
 
     def wire(self, context: HostBlock) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
 from typing import Final
 
+from metaphrase.translator.guest import Answers
 from metaphrase.translator.x86.features import FEATURES
 from metaphrase.translator.x86.models import AMD, Processor
 from metaphrase.translator.x86.state import XCR0_AVX, XSAVE_AVX, XSAVE_SIZE
@@ -11,7 +14,9 @@ from metaphrase.translator.x86.state import XCR0_AVX, XSAVE_AVX, XSAVE_SIZE
 _CACHES: Final = ((1, 1, 32 << 10, 8), (2, 1, 32 << 10, 8), (3, 2, 1 << 20, 16), (3, 3, 8 << 20, 16))
 """(1 data, 2 instructions, 3 both; level; bytes; ways): usual sizes, from which memory functions derive thresholds."""
 _LINE: Final = 64
-_CACHE_LEAF, _STATE_LEAF, _LAST_EXTENDED = 4, 0xD, 0x8000_0008
+_CACHE_LEAF, _STATE_LEAF, _FIRST_EXTENDED, _LAST_EXTENDED = 4, 0xD, 0x8000_0000, 0x8000_0008
+_SUBLEAVES: Final = {_CACHE_LEAF: len(_CACHES), 7: 1, _STATE_LEAF: 3}
+"""Leaves that have several, and how many at most: those behind say all the same."""
 _ADDRESS_BITS: Final = 48 << 8 | 46
 """Bits of linear and of physical addresses."""
 _WAYS: Final = {16: 8}
@@ -61,6 +66,18 @@ def cpuid(processor: Processor, leaf: int, subleaf: int) -> Registers:
     return eax, ebx, ecx, edx
 
 
+@cache
+def answers(processor: Processor) -> Answers:
+    """All leaves, as a table: EAX and ECX ask, and EAX, EBX, ECX and EDX tell."""
+    rows: list[tuple[tuple[int | None, int | None], Registers]] = []
+    for leaf in (*range(_last_basic(processor) + 1), *range(_FIRST_EXTENDED, _LAST_EXTENDED + 1)):
+        some = _SUBLEAVES.get(leaf, 0)
+        rows += [((leaf, subleaf), cpuid(processor, leaf, subleaf)) for subleaf in range(some)]
+        rows.append(((leaf, None), cpuid(processor, leaf, some)))
+    rows.append(((None, None), cpuid(processor, _LAST_EXTENDED + 1, 0)))
+    return Answers("cpuid", ("rax", "rcx"), ("rax", "rbx", "rcx", "rdx"), rows)
+
+
 _LINUX_NAMES: Final = {
     "sse3": "pni", "sse4.1": "sse4_1", "sse4.2": "sse4_2", "lahf": "lahf_lm", "lzcnt": "abm", "sha": "sha_ni",
     "prefetchw": "3dnowprefetch", "invariant_tsc": "constant_tsc nonstop_tsc", "osxsave": "",
@@ -82,16 +99,24 @@ def linux_description(processor: Processor) -> dict[str, str]:
     }  # fmt: skip
 
 
+@cache
+def _announced(processor: Processor) -> Mapping[tuple[int, str], int]:
+    """The bits of features by leaf and register."""
+    words: dict[tuple[int, str], int] = {}
+    for feature in processor.features:
+        leaf, register, bit = FEATURES[feature]
+        words[leaf, register] = words.get((leaf, register), 0) | 1 << bit
+    return words
+
+
 def _features(processor: Processor, leaf: int, register: str) -> int:
-    places = (FEATURES[feature] for feature in processor.features)
-    return sum(1 << bit for where, name, bit in places if (where, name) == (leaf, register))
+    return _announced(processor).get((leaf, register), 0)
 
 
 def _last_basic(processor: Processor) -> int:
     """The last leaf that says anything."""
-    leaves = (FEATURES[feature][0] for feature in processor.features)
-    return max(_CACHE_LEAF, _STATE_LEAF if "xsave" in processor.features else 0,
-               *(leaf for leaf in leaves if leaf < 0x8000_0000))  # fmt: skip
+    leaves = (leaf for leaf, _ in _announced(processor) if leaf < _FIRST_EXTENDED)
+    return max(_CACHE_LEAF, _STATE_LEAF if "xsave" in processor.features else 0, *leaves)
 
 
 def _signature(family: int, model: int, stepping: int) -> int:

@@ -11,7 +11,7 @@ from metaphrase.translator.guest import Decoded, Description, Guest
 from metaphrase.translator.importing import IMPORTING
 from metaphrase.translator.x86 import services
 from metaphrase.translator.x86 import state as s
-from metaphrase.translator.x86.cpuid import cpuid, linux_description
+from metaphrase.translator.x86.cpuid import answers, linux_description
 from metaphrase.translator.x86.models import DEFAULT, MODELS, processor
 from metaphrase.translator.x86.modes import FLAT, LONG, LONGEST, STATIC_BITS
 
@@ -48,7 +48,7 @@ class X86Guest(Guest):
         self._described: Descriptions | None = None
         self.processor = processor(cpu)
         self.dialect = self.processor.digest
-        self.services = services.services(self.processor)
+        self.services, self.answers = services.services(self.processor), answers(self.processor)
         self.reset_values = {**s.RESET, "xcr0": self.processor.xcr0, "last_xcr": self.processor.last_xcr}
 
     def with_cpu(self, cpu: str) -> X86Guest:
@@ -56,7 +56,7 @@ class X86Guest(Guest):
 
     def hardware_capabilities(self) -> tuple[int, int]:
         """EDX of CPUID's leaf 1, and whether FSGSBASE may be used (HWCAP2_FSGSBASE), as the kernel has them."""
-        return cpuid(self.processor, 1, 0)[3], ("fsgsbase" in self.processor.features) << 1
+        return self.answers.find(1, 0)[3], ("fsgsbase" in self.processor.features) << 1
 
     def linux_description(self) -> Mapping[str, str]:
         return linux_description(self.processor)

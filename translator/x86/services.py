@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
-from functools import lru_cache, partial
 from typing import Any, Final
 
 from metaphrase.translator.x86 import state as s
-from metaphrase.translator.x86.cpuid import cpuid
+from metaphrase.translator.x86.cpuid import answers
 from metaphrase.translator.x86.models import Processor
 
 Service = Callable[[Any], None]
@@ -112,13 +111,11 @@ def load_fp(cpu: Any, image: bytes) -> None:
 
 
 def _serve_cpuid(processor: Processor) -> Service:
-    """CPUID: leaf in EAX, subleaf in ECX (SDM volume 2A, CPUID)."""
-
-    answer = lru_cache(maxsize=64)(partial(cpuid, processor))  # programs that change code ask to serialize, often
+    """CPUID: leaf in EAX, subleaf in ECX (SDM volume 2A, CPUID), where no native code answers it."""
 
     def serve(cpu: Any) -> None:
-        values = answer(cpu.get_slot("rax") & 0xFFFF_FFFF, cpu.get_slot("rcx") & 0xFFFF_FFFF)
-        for name, value in zip(("rax", "rbx", "rcx", "rdx"), values, strict=True):
+        asked, told = answers(processor), (cpu.get_slot("rax") & 0xFFFF_FFFF, cpu.get_slot("rcx") & 0xFFFF_FFFF)
+        for name, value in zip(asked.results, asked.find(*told), strict=True):
             cpu.set_slot(name, value)
 
     return serve

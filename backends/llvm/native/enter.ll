@@ -4,7 +4,8 @@ declare ptr @llvm.addressofreturnaddress.p0()
 
 ; Run guest code from `record` (or, if that is null, from the pc in the state) until it leaves; gives the exit reason.
 ; A fault of the decoder comes back here with the lock held. Where guest code makes a system call that native code can
-; answer, it goes on at once; a fault on the way comes back as if the call were the machine's.
+; answer, or asks for what stands in a table, it goes on at once; a fault on the way of a call comes back as if the call
+; were the machine's.
 define i64 @enter(ptr %state, ptr %record) nounwind {
   %host.p = getelementptr i8, ptr %state, i64 ${host}
   call void @llvm.x86.sse.stmxcsr(ptr %host.p)
@@ -26,9 +27,15 @@ settle:
   call void @settle_late(ptr %state)
   %why = load i64, ptr %reason.p
   %is.call = icmp eq i64 %why, ${SYSCALL}
-  br i1 %is.call, label %look, label %leave
-look:
   %words = load ptr, ptr %shared.p
+  br i1 %is.call, label %look, label %ask
+ask:
+  %is.own = icmp uge i64 %why, ${FIRST_GUEST}
+  br i1 %is.own, label %own, label %leave
+own:
+  %told = call i1 @answer_by_table(ptr %state, ptr %words, i64 %why)
+  br i1 %told, label %answered, label %leave
+look:
   %calls.p = getelementptr i8, ptr %words, i64 ${calls}
   %calls = load ptr, ptr %calls.p
   %none = icmp eq ptr %calls, null
