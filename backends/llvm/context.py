@@ -202,7 +202,7 @@ MAX_COPIED: Final = MAX_BLOCK * LONGEST
 _LOOKUP_HASH: Final = 0x9E3779B97F4A7C15
 LOOKUP_HASH: Final = _LOOKUP_HASH - (1 << 64)
 """The same as LLVM reads it, signed."""
-GROUP_SHIFT, ALONG_SHIFT = 10, 4
+GROUP_SHIFT, ALONG_SHIFT = 12, 4
 """Blocks whose addresses agree above the first many bits have their places together in the table of blocks, in the
 order of the bits above the second many."""
 ALONG_MASK: Final = (1 << GROUP_SHIFT - ALONG_SHIFT) - 1
@@ -231,6 +231,9 @@ ROOT_ACTION, ROOT_HOLDS = ROOT_HELD - 16, ROOT_HELD - 8
 """Which action follows, and whether signals are held at all."""
 ROOT_TAKEN: Final = ROOT_ACTION - 8
 """How many of the notes were taken."""
+ROOT_LEADER: Final = ROOT_TAKEN - 8
+"""The state of the hardware thread that is to leave guest code when a signal has come, since its thread is the one that
+Python's handlers are called in; null if there is none."""
 
 
 class Reasons:

@@ -4,9 +4,11 @@ The host's disposition of a signal is the guest's: default, ignored, or handled,
 pending in the guest. The host's mask is the guest's too, so that blocking calls, sigwait and
 signalfd mean what they say.
 
-A Python handler runs between bytecodes of the main thread only, and while guest code runs there are none. So a thread
-waits on Python's wake-up descriptor; it interrupts the first guest thread's CPU, and when the signal came just before a
-blocking call, the call. It also sees to it that calls of other threads end which were told to.
+A Python handler runs between bytecodes of the main thread only, and while guest code runs there are none. A CPU that
+notes arrivals (`cpu.NotesArrivals`) leaves guest code by itself then. A signal may also come just before a blocking
+call: a thread, the watcher, waits on Python's wake-up descriptor, interrupts such calls, and CPUs that note nothing. It
+also sees to it that calls of other threads end which were told to. It is started before the first call that it may be
+needed for.
 """
 
 from __future__ import annotations
@@ -18,7 +20,6 @@ import signal
 import struct
 import threading
 from collections import deque
-from collections.abc import Callable
 from signal import SIGCHLD, SIGINT, SIGKILL, SIGPIPE, SIGRTMAX, SIGSTOP, SIGXFSZ
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -45,10 +46,10 @@ if TYPE_CHECKING:
     from metaphrase.machines.linux.process import LinuxProcess
     from metaphrase.machines.linux.task import Task
 
-#: Their default action ends the process.
 #: The kernel's struct sigaction: handler, flags, restorer, mask.
 _HOST_ACTION = struct.Struct("<4Q")
 _OF_CHILDREN = SA_NOCLDSTOP | SA_NOCLDWAIT
+#: Their default action ends the process.
 _ENDING = frozenset(range(1, SIGRTMAX + 1)) - HARMLESS - STOPPING - SYNCHRONOUS
 #: Sent to a thread to end a blocking call. The guest keeps all others.
 _NUDGE = SIGRTMAX - 1
@@ -58,6 +59,8 @@ _ACTION = struct.Struct("<QQ")
 _RESERVED = frozenset({32, 33})
 _NEVER_BLOCKED = sum(bit(number) for number in SYNCHRONOUS) | bit(_NUDGE)
 EVERYTHING = (1 << 64) - 1 & ~_NEVER_BLOCKED
+#: What `_install` is told beside SIG_DFL and SIG_IGN.
+_RECEIVE = -1
 _FIRST_DELAY, _LONGEST_DELAY = 0.001, 0.1
 
 
@@ -77,15 +80,19 @@ class HostSignals:
         self._shared = process.signals
         self._active = False
         self._is_child = False
-        self._saved: dict[int, Any] = {}
+        #: By signal that was touched, what the host had for it.
+        self._saved: dict[int, bytes] = {}
         self._saved_mask = 0
         self._saved_wakeup = -1
+        self._saved_nudge: Any = None
         self._wake_write = self._wake_read = -1
         #: Threads that are to leave a blocking call, and which of their calls that is.
         self._nudged: deque[tuple[Task, int]] = deque()
-        #: How the host has Python's handlers called, by signal, once there have been threads: only the main thread can
-        #: ask Python for one, and any may want it.
-        self._armed: dict[int, bytes] = {}
+        #: Of signals for which Python was asked to call `_receive`: how the host has it do so, and what Python had
+        #: before. Only the main thread can ask, and any may want it.
+        self._armed: dict[int, tuple[bytes, Any]] = {}
+        #: Signals that come to `_receive` now.
+        self._received: set[int] = set()
         #: Signals that have come are held until they are delivered, or a fast timer would leave time for nothing else:
         #: only while there is one thread, which is the one to unblock them.
         cpu = process.main.cpu
@@ -111,14 +118,13 @@ class HostSignals:
         else:
             self._process.main.signals.mask = self._saved_mask
             self._inherit_ignored()
-        self._install(SIGINT, self._receive)
-        self._install(SIGPIPE, signal.SIG_DFL)
-        self._install(SIGXFSZ, signal.SIG_DFL)
+        self._install(SIGINT, _RECEIVE)
+        self._install(SIGPIPE, SIG_DFL)
+        self._install(SIGXFSZ, SIG_DFL)
         if not again:
             for number in filter(self._ends_run, range(1, SIGRTMAX + 1)):
                 self.follow(number, self._shared.actions[number])
-        self._install(_NUDGE, _nothing)
-        self._start_watcher()
+        self._saved_nudge = signal.signal(_NUDGE, _nothing)
         if again:
             for number, action in enumerate(self._shared.actions):
                 if action.handler != SIG_DFL:
@@ -135,47 +141,50 @@ class HostSignals:
 
     def prepare_for_threads(self) -> None:
         """The guest is about to have more than one thread; called by the only one."""
-        if self._wake_write < 0:
-            self._start_watcher()
         self._hold(False)
         self.apply_mask(self._process.main.signals.mask)
-        if self._armed:
-            return
         before = host.signal_mask()
         host.set_signal_mask(EVERYTHING)
         try:
             for number in filter(self._is_ours, range(1, SIGRTMAX + 1)):
-                now = host.signal_action(number)
-                self._saved.setdefault(number, signal.signal(number, self._receive))
-                self._armed[number] = self._noting(host.signal_action(number, now))
+                if number not in self._armed:
+                    now = host.signal_action(number)
+                    self._arm(number)
+                    host.signal_action(number, now)
         finally:
             host.set_signal_mask(before)
+        if self._wake_write < 0:  # only this thread could start it later
+            self._start_watcher()
 
     def stop(self) -> None:
         """Give the host's signals back."""
         if not self._active:
             return
         self._active = False
-        self._armed.clear()
         self._hold(False)
-        signal.set_wakeup_fd(self._saved_wakeup)
+        if self._wake_write >= 0:
+            signal.set_wakeup_fd(self._saved_wakeup)
+            host.close_private(self._wake_write)
+            self._wake_write = -1
         host.set_signal_mask(self._saved_mask)
-        for number, handler in self._saved.items():
+        for number, (_, handler) in self._armed.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
-        self._saved.clear()
-        host.close_private(self._wake_write)
-        self._wake_write = -1
+        for number, action in self._saved.items():
+            host.signal_action(number, action)
+        signal.signal(_NUDGE, self._saved_nudge)
+        for known in (self._armed, self._saved, self._received):
+            known.clear()
 
     def follow(self, number: int, action: Action) -> None:
         """The guest's disposition of a signal has changed."""
         if not self._active or not self._is_ours(number):
             return
         if action.handler == SIG_IGN:
-            self._install(number, signal.SIG_IGN)
+            self._install(number, SIG_IGN)
         elif action.handler == SIG_DFL:
-            self._install(number, self._receive if self._ends_run(number) else signal.SIG_DFL)
+            self._install(number, _RECEIVE if self._ends_run(number) else SIG_DFL)
         else:
-            self._install(number, self._receive)
+            self._install(number, _RECEIVE)
         if number == SIGCHLD:
             _follow_children(action.flags)
 
@@ -231,6 +240,8 @@ class HostSignals:
 
     def _nudge_until_it_ends(self, task: Task) -> None:
         """Have the watcher see to it that the call ends that a thread is in or about to enter."""
+        if self._wake_write < 0:
+            return
         self._nudged.append((task, task.call_sequence))
         with contextlib.suppress(BlockingIOError):  # there is so much news that it will look anyway
             os.write(self._wake_write, bytes(1))
@@ -268,26 +279,35 @@ class HostSignals:
             if descriptor >= 0:
                 host.close_private(descriptor)
         self._wake_read = self._wake_write = -1
-        if any(self._is_ours(number) for number in self._shared.handlers()):
-            self._start_watcher()
-        else:
-            signal.set_wakeup_fd(-1)
+        signal.set_wakeup_fd(-1)
+        if self._arrivals is None and self._received:
+            self.watch()
 
     @staticmethod
     def _is_ours(number: int) -> bool:
         return number not in SYNCHRONOUS and number not in (SIGKILL, SIGSTOP, _NUDGE) and number not in _RESERVED
 
-    def _install(self, number: int, handler: Callable[[int, FrameType | None], object] | signal.Handlers) -> None:
-        if self._armed:
-            simple = int(handler).to_bytes(32, "little") if isinstance(handler, signal.Handlers) else None
-            host.signal_action(number, simple or self._armed[number])
+    def _install(self, number: int, action: int) -> None:
+        """Have the host ignore a signal, do what it does by default, or have it come to `_receive`."""
+        if action != _RECEIVE:
+            self._received.discard(number)
+            self._saved.setdefault(number, host.signal_action(number, _HOST_ACTION.pack(action, 0, 0, 0)))
+            return
+        self._received.add(number)
+        if number in self._armed:
+            host.signal_action(number, self._armed[number][0])
         else:
-            previous = signal.signal(number, handler)
-            self._saved.setdefault(number, previous)
-            if handler == self._receive and self._arrivals is not None:
-                host.signal_action(number, self._noting(host.signal_action(number)))
-        if handler == self._receive and self._wake_write < 0 and self._is_child:
-            self._start_watcher()
+            self._arm(number)
+        if self._arrivals is None:
+            self.watch()
+
+    def _arm(self, number: int) -> None:
+        """Have a signal come to `_receive`, and remember how the host does that."""
+        self._saved.setdefault(number, host.signal_action(number))
+        before = signal.signal(number, self._receive)
+        action = self._noting(host.signal_action(number))
+        host.signal_action(number, action)
+        self._armed[number] = action, before
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         """The Python-level handler: it may not wait for the process's lock, and leaves the signal for who has it."""
@@ -299,8 +319,14 @@ class HostSignals:
                 self._shared.arrived.append(Pending(int.from_bytes(info[:4], "little"), info))
         main = self._process.main
         main.signals.attention = True
+        main.cpu.interrupt()
         if main.call_sequence & 1:  # perhaps not in its call yet, when the watcher has looked already
             self._nudge_until_it_ends(main)
+
+    def watch(self) -> None:
+        """A thread is about to make a call that may block: have signals that come now end it, if any can come."""
+        if self._wake_write < 0 and self._received and self._active:
+            self._start_watcher()
 
     def _start_watcher(self) -> None:
         read_end, write_end = os.pipe()

@@ -98,6 +98,7 @@ class Task:
     def blocking_call(self, number: int, *arguments: int) -> int:
         """A host system call that may block; a signal for this thread ends it with -EINTR. Others go on meanwhile."""
         lock = self.process.lock
+        self.process.host_signals.watch()
         self.call_sequence += 1
         if self.process.signals.arrived:
             # Whoever noticed the signal may have looked at the sequence just before.
@@ -117,6 +118,7 @@ class Task:
     def unlocked(self) -> Iterator[None]:
         """The same for a longer stretch."""
         lock = self.process.lock
+        self.process.host_signals.watch()
         self.call_sequence += 1
         lock.release()
         try:

@@ -375,7 +375,9 @@ class NativeCpu:
         self.handlers.save()
 
     def arrivals(self) -> Arrivals:
-        """What notes signals from outside, for whoever makes its `handler` their action."""
+        """What notes signals from outside, for whoever makes its `handler` their action. This CPU, which Python's main
+        thread is to run, leaves guest code when one has come."""
+        roots().lead(self.state)
         return Arrivals(roots().block, self.runtime.symbols["on_arrival"])
 
     def answer_calls(self, described: HostCalls) -> None:

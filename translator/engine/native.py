@@ -74,12 +74,19 @@ class Roots:
                 if self.block.u64(entries + 16 * index + 8) == state:
                     self.block.put_u64(entries + 16 * index, 0)
                     self.block.put_u64(entries + 16 * index + 8, 0)
+            if self.block.u64(context.ROOT_LEADER) == state:
+                self.lead(0)
 
     def after_fork(self, state: int) -> None:
         """In the child of a fork, whose only thread runs the guest at `state`."""
         self.lock = threading.Lock()
         self.block.put_u64(context.ROOT_THREADS, 0)
         self.attach(state)
+        self.lead(state)
+
+    def lead(self, state: int) -> None:
+        """Say which CPU is to leave guest code when a signal has come from outside."""
+        self.block.put_u64(context.ROOT_LEADER, state)
 
     def install(self, handler: int) -> None:
         """Make `handler` the action of SIGSEGV and SIGBUS, remembering the one before."""

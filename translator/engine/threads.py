@@ -76,7 +76,8 @@ class Threads:
 
     def after_fork(self, cpu: NativeCpu) -> None:
         """In the child of a fork: the other threads are gone."""
-        self._changed = threading.Condition()
+        if len(self.made) > 1:  # nobody else can have held it otherwise
+            self._changed = threading.Condition()
         self.spare = [other for other in self.made if other is not cpu]
         for other in self.spare:
             other.inside = False

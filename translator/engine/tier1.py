@@ -471,8 +471,9 @@ class Tier1:
     def after_fork(self) -> None:
         """In the child of a fork: the compiling thread is gone, and whatever it held with it."""
         self.lock = threading.Lock()
-        self._wakes = threading.Event()
-        self.thread, self._sleeps = None, False
+        if self.thread is not None:
+            self._wakes = threading.Event()
+            self.thread, self._sleeps = None, False
         self._tell_whether_to_wait()
 
     def checkpoint(self, at: int) -> int | None:

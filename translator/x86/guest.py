@@ -56,7 +56,7 @@ class X86Guest(Guest):
 
     def hardware_capabilities(self) -> tuple[int, int]:
         """EDX of CPUID's leaf 1, and whether FSGSBASE may be used (HWCAP2_FSGSBASE), as the kernel has them."""
-        return self.answers.find(1, 0)[3], ("fsgsbase" in self.processor.features) << 1
+        return answers(self.processor).find(1, 0)[3], ("fsgsbase" in self.processor.features) << 1
 
     def linux_description(self) -> Mapping[str, str]:
         return linux_description(self.processor)

@@ -1,5 +1,6 @@
 ; The action of a signal from outside that the guest handles: notes what came with it, and blocks it on the way back,
-; if nobody else is to take it meanwhile, until it has been delivered. What else there is to do, `action` does.
+; if nobody else is to take it meanwhile, until it has been delivered. Has guest code left where Python can see to it; what
+; else there is to do, `action` does.
 define void @on_arrival(i32 %signal, ptr %info, ptr %ucontext) nounwind {
   ; the mark must stand in the code as it is, not added to offsets
   %roots = call ptr asm "movabsq $$$$${mark}, $$0", "=r"()
@@ -31,6 +32,15 @@ hold:
   store i64 %mask.new, ptr %mask.p
   br label %go.on
 go.on:
+  %leader.p = getelementptr i8, ptr %roots, i64 ${leader}
+  %leader = load ptr, ptr %leader.p
+  %nobody = icmp eq ptr %leader, null
+  br i1 %nobody, label %act, label %interrupt
+interrupt:
+  %interrupt.p = getelementptr i8, ptr %leader, i64 ${interrupt}
+  store volatile i64 1, ptr %interrupt.p
+  br label %act
+act:
   %action.p = getelementptr i8, ptr %roots, i64 ${action}
   %action = load ptr, ptr %action.p
   call void %action(i32 %signal, ptr %info, ptr %ucontext)

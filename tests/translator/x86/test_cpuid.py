@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import random
+import struct
+
 import pytest
 
+import metaphrase as mp
 from metaphrase.ir.errors import MetaphraseError
 from metaphrase.translator.x86 import cpuid as module
 from metaphrase.translator.x86.features import BASELINE, FEATURES, NEEDS
 from metaphrase.translator.x86.models import DEFAULT, MODELS, processor
+from tests.metaphrase.isolated import isolated
 from tests.translator.x86.differential import GUEST
 
 IMPLICIT = {"fpu", "cmov", "syscall", "nx", "lm", "invariant_tsc", "osxsave", "xgetbv1"}
@@ -68,6 +73,30 @@ def test_caches(number: int, size: int) -> None:
 @pytest.mark.parametrize("leaf", [4, 5, 8, 0xB, 0xD, 0x4000_0000, 0x8000_0009, 0xFFFF_FFFF])
 def test_leaves_that_do_not_exist(leaf: int) -> None:
     assert cpuid(leaf, 9) == (0, 0, 0, 0)
+
+
+ASK_ALL = """
+again: mov eax, [rsi]; mov ecx, [rsi + 4]; cpuid; mov [rdi], rax; mov [rdi + 8], rbx; mov [rdi + 16], rcx
+mov [rdi + 24], rdx; add rsi, 8; add rdi, 32; dec r8; jne again
+"""
+
+
+@isolated
+def test_native_code_tells_the_same() -> None:
+    """It has a table of all leaves; the upper halves of the registers are cleared."""
+    chance = random.Random(1)
+    asked = [(leaf, subleaf) for leaf in (*range(0x12), *range(0x8000_0000, 0x8000_000A)) for subleaf in range(10)]
+    asked += [(chance.getrandbits(32), chance.getrandbits(32)) for _ in range(50)]
+    asked += [(chance.randrange(0x10), chance.getrandbits(32)) for _ in range(50)]
+    questions = b"".join(struct.pack("<II", *pair) for pair in asked)
+    for model in ("max", "haswell", "qemu64", "nehalem,+bmi1"):
+        for tier in ("reference", "0", "1"):
+            code = mp.code("x86_64", asm=ASK_ALL, cpu=model)
+            code.map(0x10000, questions)
+            code.map(0x20000, 32 * len(asked))
+            code.run(tier=tier, rsi=0x10000, rdi=0x20000, r8=len(asked))
+            told = list(struct.iter_unpack("<4Q", code.memory[0x20000 : 0x20000 + 32 * len(asked)]))
+            assert told == [cpuid(leaf, subleaf, model) for leaf, subleaf in asked], (model, tier)
 
 
 # --- models -----------------------------------------------------------------------------------------------------------
