@@ -15,6 +15,7 @@ import struct
 import threading
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -169,17 +170,30 @@ class CodeCache:
 
         Raises CodeCacheError if the handle is not one of this cache's.
         """
+        return self.release_all([handle])
+
+    def release_all(self, handles: Iterable[int]) -> int:
+        """The same for several images."""
+        given_up, vacant = 0, []
         with _lock:
-            length = self._lengths.pop(handle, 0)
-            if not length:
-                raise CodeCacheError(f"{handle:#x} is not an image of this code cache (released twice?)")
-            self._note_faults(handle, length, 0)
-            self._vacate(handle, length)
-            self._give_back(handle, length)
-            del self._addresses[bisect_left(self._addresses, handle)]
-            apart = self._parts.pop(handle, 0)
-            self._part_of.pop(handle, None)
-            return length + (self.release(apart) if apart else 0)
+            waiting = list(handles)
+            for handle in waiting:
+                if handle not in self._lengths:
+                    raise CodeCacheError(f"{handle:#x} is not an image of this code cache (released twice?)")
+            while waiting:
+                handle = waiting.pop()
+                length = self._lengths.pop(handle)
+                self._note_faults(handle, length, 0)
+                vacant += self._leave(handle, length)
+                self._give_back(handle, length)
+                del self._addresses[bisect_left(self._addresses, handle)]
+                self._part_of.pop(handle, None)
+                given_up += length
+                if apart := self._parts.pop(handle, 0):
+                    waiting.append(apart)
+            for start, end in _stretches(sorted(vacant)):
+                _map(start, end - start, _PROT_NONE, _MAP_FIXED)
+        return given_up
 
     def contains(self, address: int) -> bool:
         """Whether the address lies in the reservation, used or not."""
@@ -236,13 +250,15 @@ class CodeCache:
             _protect(fresh[0], fresh[-1] + PAGE - fresh[0], mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
         self._images_in.update(pages)
 
-    def _vacate(self, address: int, length: int) -> None:
-        """Drop the pages that no other image has a part of."""
+    def _leave(self, address: int, length: int) -> list[int]:
+        """An image leaves its pages: those that no other has a part of."""
+        vacant = []
         for page in _pages_of(address, length):
             self._images_in[page] -= 1
             if not self._images_in[page]:
                 del self._images_in[page]
-                _map(page, PAGE, _PROT_NONE, _MAP_FIXED)
+                vacant.append(page)
+        return vacant
 
     def _give_back(self, address: int, length: int) -> None:
         """Merge a stretch with its free neighbours."""
@@ -270,6 +286,19 @@ def _lines(length: int) -> int:
 
 def _pages_of(address: int, length: int) -> range:
     return range(address & -PAGE, address + length, PAGE)
+
+
+def _stretches(pages: list[int]) -> Iterator[tuple[int, int]]:
+    """Start and end of what pages, in order, make together."""
+    start = end = 0
+    for page in pages:
+        if page != end:
+            if start != end:
+                yield start, end
+            start = page
+        end = page + PAGE
+    if start != end:
+        yield start, end
 
 
 def _pages(length: int) -> int:

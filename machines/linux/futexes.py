@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from metaphrase.machines.linux import host
 from metaphrase.machines.linux.abi.numbers import HOST
-from metaphrase.machines.linux.cpu import HasSiblings
 from metaphrase.machines.linux.errors import GuestFault
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ def _bury(task: Task, address: int, *, is_pi: bool, is_pending: bool = False) ->
 def _exchange(task: Task, address: int, expected: int, new: int) -> int:
     """Compare and exchange, atomically if there can be other threads and the host cannot fault at it."""
     region = task.window.regions.find(address)
-    if isinstance(task.cpu, HasSiblings) and region is not None and region.stable:
-        return task.cpu.compare_exchange(address, expected, new)
+    if task.siblings is not None and region is not None and region.stable:
+        return task.siblings.compare_exchange(address, expected, new)
     task.window.write_u32(address, new)
     return expected

@@ -33,6 +33,8 @@ class Program:
     descriptor: int
     interpreter: ElfFile | None = None
     interpreter_descriptor: int = -1
+    #: Its path, as that of the program.
+    interpreter_path: bytes = b""
 
     def close(self) -> None:
         """Close the files."""
@@ -122,7 +124,7 @@ def _find_interpreter(program: Program, paths: Paths) -> None:
     name = program.elf.interpreter or ""
     shown = os.fsdecode(program.name)
     try:
-        descriptor, _ = paths.open_program(os.fsencode(name), name)
+        descriptor, path = paths.open_program(os.fsencode(name), name)
     except LoadError as error:
         raise LoadError(
             f"{shown}: cannot be started: its interpreter {name} is missing or unusable; install the "
@@ -130,7 +132,7 @@ def _find_interpreter(program: Program, paths: Paths) -> None:
             error.errno,
             STATUS_NOT_FOUND if error.exit_status == STATUS_NOT_FOUND else error.exit_status,
         ) from None
-    program.interpreter_descriptor = descriptor
+    program.interpreter_descriptor, program.interpreter_path = descriptor, path
     program.interpreter = elf.parse(descriptor, name)
     if program.interpreter.guest != program.elf.guest:
         raise LoadError(
@@ -147,7 +149,7 @@ def load(program: Program, space: AddressSpace) -> Image:
     entry = start = program.elf.entry + bias
     base = 0
     if program.interpreter is not None:
-        path = os.path.realpath(program.interpreter.path)
+        path = os.fsdecode(program.interpreter_path)
         base, _ = _map(program.interpreter, program.interpreter_descriptor, space, path, at=None)
         start = program.interpreter.entry + base
     headers = program.elf.header_address

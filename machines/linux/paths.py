@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 
+from metaphrase.machines.linux import host
 from metaphrase.machines.linux.elf import open_program
 
 _PROC_EXE = re.compile(rb"/proc/(self|thread-self|[0-9]+)(/task/[0-9]+)?/exe\Z")
@@ -40,9 +41,19 @@ class Paths:
     def open_program(self, path: bytes, shown: str) -> tuple[int, bytes]:
         """Open a program, script or interpreter: a descriptor, and its path without links; LoadError says why not."""
         host_path = self.host(path)
-        return open_program(os.fsdecode(host_path), shown), os.path.realpath(host_path)
+        descriptor = open_program(os.fsdecode(host_path), shown)
+        return descriptor, _resolved(descriptor) or os.path.realpath(host_path)
 
     def is_own_executable(self, path: bytes) -> bool:
         """Whether this is the link to the running program, as this process would write it."""
         match = _PROC_EXE.match(path)
         return match is not None and match[1] in (b"self", b"thread-self", b"%d" % os.getpid())
+
+
+def _resolved(descriptor: int) -> bytes:
+    """The path of an open file without links, as the kernel tells it; empty where it has none any more."""
+    try:
+        path = os.fsencode(host.link_of(descriptor))
+    except OSError:  # no /proc
+        return b""
+    return path if path.startswith(b"/") and not path.endswith(b" (deleted)") else b""

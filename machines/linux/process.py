@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from errno import EFAULT, ENOEXEC, ENOSYS
+from functools import cached_property
 from typing import TYPE_CHECKING, NoReturn
 
 from metaphrase.machines.linux import faults, host, procfs, stack, threads
@@ -161,7 +162,7 @@ class LinuxProcess:
                 environment=environment,
                 random_bytes=self.space.random_bytes(),
                 vdso=self.vdso,
-                capabilities=self._capabilities(),
+                capabilities=self._capabilities,
             )
         except GuestFault as fault:
             raise LoadError(f"{os.fsdecode(program.name)}: its arguments do not fit the stack", EFAULT) from fault
@@ -333,6 +334,7 @@ class LinuxProcess:
                            os.fsdecode(self.image.name), number, name or "no name")  # fmt: skip
         return (lambda task, get: -ENOSYS), False
 
+    @cached_property
     def _capabilities(self) -> tuple[int, int]:
         """AT_HWCAP and AT_HWCAP2."""
         cpu = self.cpu

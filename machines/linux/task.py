@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from metaphrase.machines.linux import delivery, faults, host
 from metaphrase.machines.linux.abi.numbers import HOST
-from metaphrase.machines.linux.cpu import Cpu
+from metaphrase.machines.linux.cpu import Cpu, HasSiblings
 from metaphrase.machines.linux.errors import GuestFault
 from metaphrase.machines.linux.signals import SA_RESTART, SIG_IGN, SignalState
 
@@ -51,6 +51,8 @@ class Task:
     def __init__(self, process: LinuxProcess, cpu: Cpu, number: int) -> None:
         self.process: LinuxProcess = process
         self.cpu = cpu
+        #: The same, if it can have others beside it.
+        self.siblings = cpu if isinstance(cpu, HasSiblings) else None
         self.window: Window = process.window
         self.abi: Abi = process.abi
         #: The thread's id, which is the host's for the thread that runs it.

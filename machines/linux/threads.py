@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from metaphrase.machines.linux import futexes, host
 from metaphrase.machines.linux.abi.numbers import HOST
-from metaphrase.machines.linux.cpu import HasSiblings
 from metaphrase.machines.linux.errors import LoadError
 from metaphrase.machines.linux.host_signals import EVERYTHING
 from metaphrase.machines.linux.loader import Program
@@ -44,11 +43,11 @@ def start(parent: Task, *, stack: int, tls: int | None, child_tid: int) -> Task 
     there can be none: if the CPU cannot have others beside it, or the process was not run by Python's main thread.
     """
     process, abi = parent.process, parent.abi
-    if not isinstance(parent.cpu, HasSiblings) or not process.host_signals.is_active:
+    if parent.siblings is None or not process.host_signals.is_active:
         return -EAGAIN
     if len(process.tasks) == 1:
         process.host_signals.prepare_for_threads()
-    cpu = parent.cpu.sibling()
+    cpu = parent.siblings.sibling()
     task = Task(process, cpu, 0)
     task.name, task.clear_child_tid = parent.name, child_tid
     task.signals.mask = parent.signals.mask
@@ -66,8 +65,8 @@ def start(parent: Task, *, stack: int, tls: int | None, child_tid: int) -> Task 
     try:
         thread.start()
     except RuntimeError:  # the host has no room for more
-        assert isinstance(cpu, HasSiblings)
-        cpu.retire()
+        assert task.siblings is not None
+        task.siblings.retire()
         return -EAGAIN
     finally:
         host.set_signal_mask(before)
@@ -102,8 +101,8 @@ def finish(task: Task) -> None:
     process.tasks.remove(task)
     process.signals.states.remove(task.signals)
     process.signals.redistribute()
-    if task is not process.main and isinstance(task.cpu, HasSiblings):
-        task.cpu.retire()
+    if task is not process.main and task.siblings is not None:
+        task.siblings.retire()
     if not process.tasks:
         process.main.wake()
     process.changed.notify_all()

@@ -454,8 +454,7 @@ class Tier1:
         """Drop all regions; called while no guest code runs."""
         with self.lock:
             self.generation += 1
-            for one in self.installed:
-                code_cache().release(one.base)
+            code_cache().release_all(one.base for one in self.installed)
             self.installed.clear()
             self.by_pc.clear()
             self.holders.clear()

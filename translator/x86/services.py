@@ -66,6 +66,16 @@ REGISTERS_32: Final[Mapping[str, tuple[Callable[[Any], int], Callable[[Any, int]
 _PENDING: Final = 0x8080
 
 
+def _run_of(first: str, last: str) -> slice:
+    """Where slots lie in the state that stand one behind the other."""
+    return slice(s.LAYOUT[first].offset, s.LAYOUT[last].end)
+
+
+_XMM, _HIGH = _run_of("xmm0", "xmm15"), _run_of("ymm0h", "ymm15h")
+assert _XMM.stop - _XMM.start == _HIGH.stop - _HIGH.start == 16 * 16
+_STACK: Final = tuple(_run_of(f"st_physical{number}", f"st_physical{number}") for number in range(8))
+
+
 def save_fp(cpu: Any) -> bytes:
     """The x87, SSE and AVX state as XSAVE stores it (SDM volume 1, 13.4), or FXSAVE where there is no XSAVE."""
     control, top = cpu.get_slot("fcw"), cpu.get_slot("top")
@@ -73,15 +83,14 @@ def save_fp(cpu: Any) -> bytes:
     if status & ~control & 0x3F:
         status |= _PENDING
     head = struct.pack("<HHB19xII", control, status, cpu.get_slot("ftw") & 0xFF, _get_mxcsr(cpu), 0xFFFF)
-    stack = (cpu.get_slot(f"st_physical{(number + top) % 8}").to_bytes(16, "little") for number in range(8))
-    vectors = (cpu.get_slot(f"xmm{number}").to_bytes(16, "little") for number in range(16))
-    legacy = b"".join((head, *stack, *vectors)).ljust(s.XSAVE_HEADER, b"\0")
+    state = bytes(cpu.state_bytes)
+    stack = (state[_STACK[(number + top) % 8]].ljust(16, b"\0") for number in range(8))
+    legacy = b"".join((head, *stack, state[_XMM])).ljust(s.XSAVE_HEADER, b"\0")
     enabled = cpu.get_slot("xcr0")
     if not enabled:
         return legacy
     header = enabled.to_bytes(s.XSAVE_AVX - s.XSAVE_HEADER, "little")
-    high = (cpu.get_slot(f"ymm{number}h").to_bytes(16, "little") for number in range(16))
-    return b"".join((legacy, header, *(high if enabled & s.XCR0_AVX else ())))
+    return b"".join((legacy, header, state[_HIGH] if enabled & s.XCR0_AVX else b""))
 
 
 def load_fp(cpu: Any, image: bytes) -> None:
@@ -98,16 +107,15 @@ def load_fp(cpu: Any, image: bytes) -> None:
     top = status >> 11 & 7
     slots = {"fcw": control & 0x1F3F | 0x40, "fsw": status & ~(_PENDING | 7 << 11), "top": top, "ftw": tags}
     slots["fenv"] = mxcsr & 0xFFFF
-    for number in range(8):
-        value = int.from_bytes(image[32 + 16 * number :][:10], "little")
-        slots[f"st_physical{(number + top) % 8}"] = value if present & s.XCR0_X87 else 0
-    for number in range(16):
-        low = int.from_bytes(image[160 + 16 * number :][:16], "little")
-        slots[f"xmm{number}"] = low if present & s.XCR0_SSE else 0
-        high = int.from_bytes(image[s.XSAVE_AVX + 16 * number :][:16], "little")
-        slots[f"ymm{number}h"] = high if present & cpu.get_slot("xcr0") & s.XCR0_AVX else 0
     for name, value in slots.items():
         cpu.set_slot(name, value)
+    state, nothing = cpu.state_bytes, bytes(256)
+    for number in range(8):
+        at = 32 + 16 * number
+        state[_STACK[(number + top) % 8]] = image[at : at + 10] if present & s.XCR0_X87 else nothing[:10]
+    state[_XMM] = image[160:416] if present & s.XCR0_SSE else nothing
+    has_high = present & cpu.get_slot("xcr0") & s.XCR0_AVX
+    state[_HIGH] = image[s.XSAVE_AVX : s.XSAVE_SIZE] if has_high else nothing
 
 
 def _serve_cpuid(processor: Processor) -> Service:

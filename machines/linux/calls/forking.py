@@ -21,7 +21,6 @@ from metaphrase.machines.linux.calls.threads import (
     CLONE_VM,
     clone_thread,
 )
-from metaphrase.machines.linux.cpu import HasSiblings
 from metaphrase.machines.linux.errors import GuestFault, LoadError
 from metaphrase.machines.linux.loader import find
 
@@ -132,7 +131,7 @@ def _fork(task: Task, flags: int, stack: int, places: Places, tls: int) -> int:
         wait_read, wait_write = host.private_descriptor(ends[0]), host.private_descriptor(ends[1])
     process = task.process
     # What other threads are doing to translations would stay half done.
-    with cpu.others_stopped() if isinstance(cpu, HasSiblings) else nullcontext():
+    with task.siblings.others_stopped() if task.siblings is not None else nullcontext():
         if flags & CLONE_VFORK:
             extent = min(window.regions.extent(parent_stack, 3), _SHARED_STACK + _RED_ZONE)
             frame = window.read(parent_stack, extent & -8)

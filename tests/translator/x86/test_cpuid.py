@@ -95,7 +95,7 @@ def test_native_code_tells_the_same() -> None:
             code.map(0x10000, questions)
             code.map(0x20000, 32 * len(asked))
             code.run(tier=tier, rsi=0x10000, rdi=0x20000, r8=len(asked))
-            told = list(struct.iter_unpack("<4Q", code.memory[0x20000 : 0x20000 + 32 * len(asked)]))
+            told = list(struct.iter_unpack("<4Q", code.peek(0x20000, 32 * len(asked))))
             assert told == [cpuid(leaf, subleaf, model) for leaf, subleaf in asked], (model, tier)
 
 
