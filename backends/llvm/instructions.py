@@ -12,6 +12,7 @@ from metaphrase.ir.ops import OPS, Op
 from metaphrase.ir.types import Type
 
 if TYPE_CHECKING:
+    from metaphrase.backends.llvm.host import Host
     from metaphrase.backends.llvm.pure import Lines, PureLowering
 
 _QUADWORDS, _BYTES, _WORDS = "<2 x i64>", "<16 x i8>", "<4 x i32>"
@@ -54,10 +55,15 @@ INSTRUCTIONS: Final = frozenset(_INTRINSICS)
 _NAME: Final = re.compile(r"%(arg|v)(\d+)\b")
 
 
+def is_there(name: str, host: Host) -> bool:
+    """Whether a host has the instruction of one of these ops."""
+    return bool(getattr(host, _INTRINSICS[name].feature))
+
+
 def lower(pure: PureLowering, value: Value, text: str, args: list[str], out: Lines) -> None:
     """Append the instructions that compute `value`, of LLVM's type `text`, as %v<id>."""
     intrinsic = _INTRINSICS[value.op.name]
-    if not getattr(pure.host, intrinsic.feature):
+    if not is_there(value.op.name, pure.host):
         _expand(pure, value, args, out)
         return
     result, type = f"%v{value.id}", intrinsic.type or text
