@@ -1,8 +1,9 @@
 """Calls of the host's kernel that native code can make for the guest, as the machine describes them.
 
 The machine says which of its system calls only pass through, and in which registers their arguments are. Native code
-(`backends/llvm/native/calls.ll`) then answers them without Python as far as it need not wait; everything else it leaves
-to the machine, which must be able to answer all of them itself.
+(`backends/llvm/native/calls.ll`) then answers them without Python, and waits in them; what is in doubt it leaves to the
+machine, which must be able to answer all of them itself. A call that a signal has ended is the machine's too, which is
+told so: it decides whether the guest sees that, or makes the call again.
 """
 
 from __future__ import annotations
@@ -33,22 +34,12 @@ class Kind(IntEnum):
 
 
 class Way(IntEnum):
-    """How a call is made so that it does not wait, and what is left to the machine."""
+    """How a call is made, and what is left to the machine."""
 
     #: As it is: it never waits.
     PLAIN = c.WAY_PLAIN
-    #: As it is where the descriptor, its first argument, is of a file or the like that never lets wait.
-    FILE = c.WAY_FILE
-    #: read(2): what is there now, but for files, whose reads are not cut short.
-    READ = c.WAY_READ
-    #: write(2): all of it at once, where the descriptor cannot take a part only or says that it may (O_NONBLOCK).
-    WRITE = c.WAY_WRITE
-    #: recvfrom(2), and sendto(2): without waiting.
-    RECEIVE = c.WAY_RECEIVE
-    SEND = c.WAY_SEND
-    #: What is ready now, where something is, with a timeout as the third argument, and as the fourth.
-    READY_3 = c.WAY_READY_3
-    READY_4 = c.WAY_READY_4
+    #: As it is, and it may wait.
+    WAITING = c.WAY_WAITING
     #: As it is where the descriptor, its first argument, is the guest's; the others look only if they find
     #: AT_EMPTY_PATH in their third or fourth argument, with which the call may be about the descriptor.
     OWN = c.WAY_OWN
@@ -56,11 +47,8 @@ class Way(IntEnum):
     OWN_4 = c.WAY_OWN_4
     #: fcntl(2): the same, for commands up to F_SETFL, which take a number.
     FLAGS = c.WAY_FLAGS
-    #: futex(2), where it wakes somebody.
-    WAKE = c.WAY_WAKE
-    #: readv(2) and writev(2): as READ and WRITE.
-    READ_VECTORS = c.WAY_READ_VECTORS
-    WRITE_VECTORS = c.WAY_WRITE_VECTORS
+    #: futex(2), where it wakes somebody, or waits for ever or to a moment.
+    FUTEX = c.WAY_FUTEX
     #: openat(2) of files and folders, and getdents64(2), but for those of `HostCalls.shown_device`.
     OPEN = c.WAY_OPEN
     LIST = c.WAY_LIST

@@ -100,6 +100,12 @@ ANSWERING: Final = _word()
 """Nonzero while the result of a call is put into guest memory: a fault there is the call's, which the machine makes."""
 CALLS_MADE: Final = _word()
 """Calls of the host's kernel that native code made for the guest."""
+CALL_SEQUENCE: Final = _word()
+"""Odd while this thread is in a call of the host's kernel that may wait; one more at its beginning and its end."""
+CALL_INTERRUPTED: Final = _word()
+"""Nonzero: the call at which guest code was left was made, and a signal has ended it."""
+CALL_BEGIN, CALL_END, CALL_BEHIND = _word(), _word(), _word()
+"""Host addresses: a thread between the first two is about to enter the kernel, and at the third it does not."""
 
 assert -_next <= SIZE
 
@@ -144,9 +150,8 @@ CALL_ROW: Final = 16
 CALL_WAY, CALL_KINDS = 4, 8
 CALL_NOTHING, CALL_VALUE, CALL_READ, CALL_FILLED, CALL_SIZE, CALL_PATH, CALL_VECTOR, CALL_FILLED_VECTOR = range(8)
 """What an argument is: see `translator.host_calls.Kind`."""
-WAY_PLAIN, WAY_FILE, WAY_READ, WAY_WRITE, WAY_RECEIVE, WAY_SEND, WAY_READY_3, WAY_READY_4 = range(8)
-WAY_OWN, WAY_OWN_3, WAY_OWN_4, WAY_FLAGS, WAY_WAKE = range(8, 13)
-WAY_READ_VECTORS, WAY_WRITE_VECTORS, WAY_OPEN, WAY_LIST, WAY_CLOCK, WAY_TIME_OF_DAY = range(13, 19)
+WAY_PLAIN, WAY_WAITING, WAY_OWN, WAY_OWN_3, WAY_OWN_4, WAY_FLAGS, WAY_FUTEX = range(7)
+WAY_OPEN, WAY_LIST, WAY_CLOCK, WAY_TIME_OF_DAY = range(7, 11)
 """How a call is made: see `translator.host_calls.Way`."""
 
 HEADER_REGION: Final = record.REGISTERS

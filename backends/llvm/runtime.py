@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import errno
 import os
-import select
 import stat
 from pathlib import Path
 from string import Template
@@ -34,11 +33,9 @@ _SIGNAL_MASK = 296
 """Where struct ucontext has the mask that comes back with the return from a handler."""
 
 _WAYS = {
-    "PLAIN": c.WAY_PLAIN, "FILE": c.WAY_FILE, "READ_WAY": c.WAY_READ, "WRITE_WAY": c.WAY_WRITE,
-    "RECEIVE": c.WAY_RECEIVE, "SEND": c.WAY_SEND, "READY_3": c.WAY_READY_3, "READY_4": c.WAY_READY_4,
-    "OWN_WAY": c.WAY_OWN, "OWN_3": c.WAY_OWN_3, "OWN_4": c.WAY_OWN_4, "FLAGS": c.WAY_FLAGS, "WAKE": c.WAY_WAKE,
-    "READ_VECTORS": c.WAY_READ_VECTORS, "WRITE_VECTORS": c.WAY_WRITE_VECTORS, "OPEN": c.WAY_OPEN,
-    "LIST_WAY": c.WAY_LIST, "CLOCK": c.WAY_CLOCK, "TIME_OF_DAY": c.WAY_TIME_OF_DAY,
+    "PLAIN": c.WAY_PLAIN, "WAITING": c.WAY_WAITING, "OWN_WAY": c.WAY_OWN, "OWN_3": c.WAY_OWN_3, "OWN_4": c.WAY_OWN_4,
+    "FLAGS": c.WAY_FLAGS, "FUTEX": c.WAY_FUTEX, "OPEN": c.WAY_OPEN, "LIST_WAY": c.WAY_LIST, "CLOCK": c.WAY_CLOCK,
+    "TIME_OF_DAY": c.WAY_TIME_OF_DAY,
 }  # fmt: skip
 _OPEN_KNOWN = (
     os.O_ACCMODE | os.O_CREAT | os.O_EXCL | os.O_NOCTTY | os.O_TRUNC | os.O_APPEND | os.O_NONBLOCK | os.O_DSYNC
@@ -46,21 +43,20 @@ _OPEN_KNOWN = (
 )  # fmt: skip
 """Flags of openat(2), O_LARGEFILE among them, that change nothing of how a file is told from something else."""
 _HOST = {
-    "fstat": 5, "sendto": 44, "recvfrom": 45, "fcntl": 72, "preadv2": 327, "pwritev2": 328, "F_GETFL": 3,
-    "O_NONBLOCK": os.O_NONBLOCK, "RWF_NOWAIT": os.RWF_NOWAIT, "MSG_DONTWAIT": 0x40, "MSG_WAITALL": 0x100,
-    "PIPE_BUF": select.PIPE_BUF, "S_IFMT": 0xF000, "S_IFSOCK": stat.S_IFSOCK, "S_IFIFO": stat.S_IFIFO,
-    "S_IFREG": stat.S_IFREG, "S_IFDIR": stat.S_IFDIR, "S_IFBLK": stat.S_IFBLK, "S_IFCHR": stat.S_IFCHR,
-    "EINTR": errno.EINTR, "EAGAIN": errno.EAGAIN, "EOPNOTSUPP": errno.EOPNOTSUPP, "MAX_TRANSFER": 0x7FFF_F000,
-    "getpid": 39, "process_vm_readv": 310, "AT_EMPTY_PATH": 0x1000, "F_SETFL": 4, "FUTEX_WAKE": 1,
-    "FUTEX_WAKE_BITSET": 10, "FUTEX_COMMAND": 0x7F, "PROC": int.from_bytes(b"/proc/", "little"),
-    "CLOCK_REALTIME": 0,
-    "close": 3, "sendmsg": 46, "recvmsg": 47, "openat": 257, "newfstatat": 262, "ENXIO": errno.ENXIO,
-    "O_NONBLOCK_OR_PATH": os.O_NONBLOCK | os.O_PATH, "OPEN_STRANGE": ~_OPEN_KNOWN & (1 << 32) - 1,
+    "close": 3, "fstat": 5, "getpid": 39, "fcntl": 72, "openat": 257, "newfstatat": 262, "process_vm_readv": 310,
+    "F_SETFL": 4, "O_NONBLOCK": os.O_NONBLOCK, "O_NONBLOCK_OR_PATH": os.O_NONBLOCK | os.O_PATH,
+    "OPEN_STRANGE": ~_OPEN_KNOWN & (1 << 32) - 1, "AT_EMPTY_PATH": 0x1000, "S_IFMT": 0xF000, "S_IFREG": stat.S_IFREG,
+    "S_IFDIR": stat.S_IFDIR, "EINTR": errno.EINTR, "EAGAIN": errno.EAGAIN, "ENXIO": errno.ENXIO,
+    "MAX_TRANSFER": 0x7FFF_F000, "FUTEX_WAIT": 0, "FUTEX_WAKE": 1, "FUTEX_WAIT_BITSET": 9, "FUTEX_WAKE_BITSET": 10,
+    "FUTEX_COMMAND": 0x7F, "PROC": int.from_bytes(b"/proc/", "little"), "CLOCK_REALTIME": 0,
 }  # fmt: skip
 """Numbers of the host's kernel; it moves MAX_TRANSFER bytes in one call at most."""
+_NOT_MADE = -512
+"""What stands for the result of a call that was not made after all; the kernel keeps this one for itself."""
 _VECTORS = 16
-"""Buffers of one list, at most, with which native code makes a call; behind the list is the sum of their lengths."""
-_LISTS = {"VECTORS": _VECTORS, "TOTAL": 2 * _VECTORS, "LIST": 2 * _VECTORS + 1}
+"""Buffers of one list, at most, with which native code makes a call."""
+_LISTS = {"VECTORS": _VECTORS, "LIST": 2 * _VECTORS}
+_WAITING = {"interrupt": c.INTERRUPT, "begin": c.CALL_BEGIN, "end": c.CALL_END, "behind": c.CALL_BEHIND}
 
 _FILLED = {"STRUCTURE_SHIFT": 6, "STRUCTURES": 1 << 12, "MOST_LOOKED_AT": 1 << 20}
 """Of what the kernel fills, where it does not say how much: bytes of a structure in a list of them, as a shift, and
@@ -124,6 +120,9 @@ def source(layout: Layout) -> str:
             page_closed=c.PAGE_CLOSED, **_FILLED, **_WAYS, **_HOST, **_LISTS,
         ),
         _text("clock", clock=c.CALL_CLOCK, answering=c.ANSWERING),
+        _text(
+            "waiting", sequence=c.CALL_SEQUENCE, interrupted=c.CALL_INTERRUPTED, NOT_MADE=_NOT_MADE, **_WAITING, **_HOST
+        ),
         _text("vectors", window=c.WINDOW_BASE, **_HOST, **_LISTS),
         _text("opening", shown=c.CALL_SHOWN, **_HOST),
         _text("lock", lock=c.LOCK, turns=_TURNS - 1, sched_yield=_SCHED_YIELD),
@@ -179,7 +178,8 @@ def source(layout: Layout) -> str:
             "arrival",
             mark=c.ROOTS_MARK, notes=c.ROOT_NOTES, noted=c.ROOT_NOTED, note_shift=c.NOTE_SHIFT,
             note_mask=c.NOTE_COUNT - 1, information=c.NOTE_INFORMATION, holds=c.ROOT_HOLDS, held=c.ROOT_HELD,
-            action=c.ROOT_ACTION, blocked=_SIGNAL_MASK, leader=c.ROOT_LEADER, interrupt=c.INTERRUPT,
+            action=c.ROOT_ACTION, blocked=_SIGNAL_MASK, leader=c.ROOT_LEADER, threads=c.ROOT_THREADS,
+            entries=c.ROOT_ENTRIES, **_WAITING,
         ),
         _text(
             "signal",

@@ -100,6 +100,8 @@ class Arrivals(Protocol):
     """
 
     handler: int
+    nudge: int
+    """An action that only has the thread leave a call that may wait."""
 
     def begin(self, action: int) -> None: ...
 
@@ -148,14 +150,18 @@ class HasSiblings(Protocol):
 
 @runtime_checkable
 class AnswersCalls(Protocol):
-    """Optional: a CPU whose native code makes host calls for guest code, as far as they only pass through and do not
-    wait; the machine sees nothing of them. Whatever is in doubt, signals above all, is left to the machine."""
+    """Optional: a CPU whose native code makes host calls for guest code, as far as they only pass through, and waits in
+    them; the machine sees nothing of them. Whatever is in doubt, signals above all, is left to the machine."""
 
     def answer_calls(self, described: HostCalls) -> None:
         """Do so from now on, on all CPUs over this memory."""
 
     def own_descriptors(self, first: int) -> None:
         """Descriptors below this number are the guest's, or nobody's."""
+
+    def call_sequence(self) -> int:
+        """Odd while this CPU waits in a call; another number for each of them. A thread that waits, or is about to, is
+        made to come back by `interrupt` and then `Arrivals.nudge` in its place."""
 
 
 CodeListener = Callable[[int, int], None]

@@ -125,6 +125,8 @@ class HostSignals:
             for number in filter(self._ends_run, range(1, SIGRTMAX + 1)):
                 self.follow(number, self._shared.actions[number])
         self._saved_nudge = signal.signal(_NUDGE, _nothing)
+        if self._arrivals is not None:
+            host.signal_action(_NUDGE, _with_handler(host.signal_action(_NUDGE), self._arrivals.nudge))
         if again:
             for number, action in enumerate(self._shared.actions):
                 if action.handler != SIG_DFL:
@@ -228,9 +230,8 @@ class HostSignals:
         """An action of the host's, with what notes a signal before it."""
         if self._arrivals is None:
             return action
-        handler, flags = _ACTION.unpack_from(action)
-        self._arrivals.begin(handler)
-        return _ACTION.pack(self._arrivals.handler, flags | SA_SIGINFO) + action[_ACTION.size :]
+        self._arrivals.begin(_ACTION.unpack_from(action)[0])
+        return _with_handler(action, self._arrivals.handler)
 
     def nudge(self, task: Task) -> None:
         """Have a thread leave the blocking call that it is in, or about to enter."""
@@ -370,6 +371,11 @@ class HostSignals:
                     self._nudged.append((task, sequence))
             delay = min(2 * delay, _LONGEST_DELAY)
         host.close_private(wake_read)
+
+
+def _with_handler(action: bytes, handler: int) -> bytes:
+    """An action of the host's with another handler, of three arguments."""
+    return _ACTION.pack(handler, _ACTION.unpack_from(action)[1] | SA_SIGINFO) + action[_ACTION.size :]
 
 
 def _nothing(number: int, frame: FrameType | None) -> None:

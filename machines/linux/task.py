@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from metaphrase.machines.linux import delivery, faults, host
 from metaphrase.machines.linux.abi.numbers import HOST
-from metaphrase.machines.linux.cpu import Cpu, HasSiblings
+from metaphrase.machines.linux.cpu import AnswersCalls, Cpu, HasSiblings
 from metaphrase.machines.linux.errors import GuestFault
 from metaphrase.machines.linux.signals import SA_RESTART, SIG_IGN, SignalState
 
@@ -65,8 +65,9 @@ class Task:
         #: It has called exit, with this code, or was told to end; others may go on.
         self.ended = False
         self.exit_code = 0
-        #: Odd while it is in a blocking call.
-        self.call_sequence = 0
+        self._answering = cpu if isinstance(cpu, AnswersCalls) else None
+        #: Odd while it is in a blocking call that was made here.
+        self._calls = 0
         #: The call that a signal has interrupted waits for so long only, and is not made again.
         self.in_time = False
         #: The host's thread that runs it.
@@ -83,12 +84,17 @@ class Task:
         with self.process.lock:
             if not self.goes_on():
                 return
-            if kind == "syscall":
-                self._answer_syscall()
+            if kind in ("syscall", "interrupted"):
+                self._answer_syscall(interrupted=kind == "interrupted")
             elif kind in ("fault", "trap"):
                 faults.raise_signal(self, event)
             if self.signals.attention:
                 delivery.deliver_pending(self)
+
+    @property
+    def call_sequence(self) -> int:
+        """Odd while it is in a blocking call; another number for each of them."""
+        return self._calls + (self._answering.call_sequence() if self._answering is not None else 0)
 
     def wake(self) -> None:
         """Have the thread look at its signals, and whether it is to go on; called with the lock held."""
@@ -101,55 +107,64 @@ class Task:
         """A host system call that may block; a signal for this thread ends it with -EINTR. Others go on meanwhile."""
         lock = self.process.lock
         self.process.host_signals.watch()
-        self.call_sequence += 1
+        self._calls += 1
         if self.process.signals.arrived:
             # Whoever noticed the signal may have looked at the sequence just before.
-            self.call_sequence += 1
+            self._calls += 1
             return -EINTR
         lock.release()
         try:
             result = host.blocking_call(number, *arguments)
         finally:
             lock.acquire()
-            self.call_sequence += 1
-        if result == -EINTR and number in _SOCKET_TIMEOUTS:
-            self.in_time = _has_timeout(arguments[0], _SOCKET_TIMEOUTS[number])
+            self._calls += 1
+        if result == -EINTR and arguments:
+            self._note_timeout(number, arguments[0])
         return result
+
+    def _note_timeout(self, number: int, descriptor: int) -> None:
+        """A signal has ended a call of the host's, which may be about a socket that has a timeout."""
+        if number in _SOCKET_TIMEOUTS:
+            self.in_time = _has_timeout(descriptor, _SOCKET_TIMEOUTS[number])
 
     @contextmanager
     def unlocked(self) -> Iterator[None]:
         """The same for a longer stretch."""
         lock = self.process.lock
         self.process.host_signals.watch()
-        self.call_sequence += 1
+        self._calls += 1
         lock.release()
         try:
             yield
         finally:
             lock.acquire()
-            self.call_sequence += 1
+            self._calls += 1
 
     def set_signal_mask(self, mask: int) -> None:
         """Change the thread's signal mask, and the host's with it."""
         self.signals.set_mask(mask)
         self.process.host_signals.apply_mask(self.signals.mask)
 
-    def _answer_syscall(self) -> None:
+    def _answer_syscall(self, *, interrupted: bool) -> None:
+        """Answer the call that registers tell, or see to it that a signal has ended it."""
         cpu, counter = self.cpu, self.abi.program_counter
-        if self.signals.attention and self.signals.deliverable() is not None:
+        if not interrupted and self.signals.attention and self.signals.deliverable() is not None:
             # It came just before the call, which might wait for ever otherwise.
             cpu.set(counter, cpu.get(counter) - self.abi.syscall_length)
             return
         number = cpu.get(self.abi.number_register)
         self.in_time = False
         answer, restarts = self.process.call(number)
-        result: int | None
-        try:
-            result = answer(self, cpu.get)
-        except GuestFault:
-            result = -EFAULT
-        except OSError as error:
-            result = -(error.errno or EIO)
+        result: int | None = -EINTR
+        if interrupted:
+            self._note_timeout(HOST[self.abi.numbers[number]], cpu.get(self.abi.argument_registers[0]))
+        else:
+            try:
+                result = answer(self, cpu.get)
+            except GuestFault:
+                result = -EFAULT
+            except OSError as error:
+                result = -(error.errno or EIO)
         if result == -EINTR and self._starts_again(restarts):
             # Registers are still as they were: the same call is made once more.
             cpu.set(counter, cpu.get(counter) - self.abi.syscall_length)

@@ -14,10 +14,11 @@ _NONE = bytes(_NUMBERS)
 
 
 class Arrivals:
-    """The notes of a process; `handler` is the address of the action that makes them, with three arguments."""
+    """The notes of a process; `handler` is the address of the action that makes them, with three arguments, and `nudge`
+    of the action that only ends a call that may wait."""
 
-    def __init__(self, block: HostBlock, handler: int) -> None:
-        self._block, self.handler = block, handler
+    def __init__(self, block: HostBlock, handler: int, nudge: int) -> None:
+        self._block, self.handler, self.nudge = block, handler, nudge
         self._taken = block.u64(c.ROOT_NOTED)
         self._tell_taken()
         self._held = block.view[c.ROOT_HELD : c.ROOT_HELD + _NUMBERS]

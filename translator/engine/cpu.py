@@ -166,6 +166,9 @@ class NativeCpu:
                 self._resume_record = 0
                 self._put(c.ONLY_TIER_0, 0)
                 if reason == Reasons.SYSCALL:
+                    if self._word(c.CALL_INTERRUPTED):
+                        self._put(c.CALL_INTERRUPTED, 0)
+                        return Exit("interrupted", self.pc)
                     return Exit("syscall", self.pc)
                 stop = self._handle(reason)
                 if stop is not None:
@@ -181,7 +184,17 @@ class NativeCpu:
     def interrupt(self) -> None:
         """Make `run` return soon, or at once when it is entered next."""
         self._wants_interrupt = True
-        self._put(c.INTERRUPT, 1)
+        # Atomically, which is a fence too: whoever waits in a call looks at this behind `call_sequence`.
+        self.runtime.compare_exchange(self.state + c.INTERRUPT, 0, 1)
+
+    def call_sequence(self) -> int:
+        """Odd while guest code waits in a call that native code has made; another number for each such call."""
+        return self._word(c.CALL_SEQUENCE)
+
+    @property
+    def uses_translations(self) -> bool:
+        """Whether native code may be running, and using what was translated: it does not while it waits in a call."""
+        return self.inside and not self._word(c.CALL_SEQUENCE) & 1
 
     def _handle(self, reason: int) -> Exit | None:
         """Serve the engine's own exits; the others are the machine's."""
@@ -338,7 +351,7 @@ class NativeCpu:
             spare = self._threads.spare
             made = spare.pop() if spare else NativeCpu(self.guest, self.memory, shared=self.translations)
         made.state_bytes[:] = self.state_bytes
-        for word in (c.INTERRUPT, c.ONLY_TIER_0, c.DECODING_PC, c.CHECKING_BLOCK, c.ANSWERING):
+        for word in (c.INTERRUPT, c.ONLY_TIER_0, c.DECODING_PC, c.CHECKING_BLOCK, c.ANSWERING, c.CALL_INTERRUPTED):
             made.put_context_word(word, 0)
         made.forget_records()
         made._wants_interrupt = False
@@ -378,7 +391,8 @@ class NativeCpu:
         """What notes signals from outside, for whoever makes its `handler` their action. This CPU, which Python's main
         thread is to run, leaves guest code when one has come."""
         roots().lead(self.state)
-        return Arrivals(roots().block, self.runtime.symbols["on_arrival"])
+        symbols = self.runtime.symbols
+        return Arrivals(roots().block, symbols["on_arrival"], symbols["on_nudge"])
 
     def answer_calls(self, described: HostCalls) -> None:
         """Have native code make host calls for guest code, on this and all other CPUs of the guest."""

@@ -16,7 +16,7 @@ from metaphrase.translator.engine.cache import Cache
 from metaphrase.translator.engine.host_memory import HostBlock
 from metaphrase.translator.guest import Guest
 
-_MAX_THREADS = (context.ROOT_TAKEN - context.ROOT_ENTRIES) // 16
+_MAX_THREADS = (context.ROOT_LEADER - context.ROOT_ENTRIES) // 16
 _MARKS = 2
 """Functions of the runtime that know the roots' address."""
 _SA_SIGINFO, _SA_ONSTACK, _SA_RESTORER = 4, 0x08000000, 0x04000000

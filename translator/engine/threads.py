@@ -66,13 +66,13 @@ class Threads:
             self._changed.notify_all()
 
     def wait_until_all_are_out(self) -> None:
-        """Get all CPUs out of native code."""
+        """Get all CPUs out of native code, but those that wait in a call, which look at the interrupt flag after it."""
         inside = [cpu for cpu in self.made if cpu.inside]
         for cpu in inside:
             cpu.put_context_word(c.INTERRUPT, 1)
         if inside:
-            with self._changed:
-                self._changed.wait_for(lambda: not any(cpu.inside for cpu in self.made))
+            with self._changed:  # which is a fence between the flags and what is looked at now
+                self._changed.wait_for(lambda: not any(cpu.uses_translations for cpu in self.made))
 
     def after_fork(self, cpu: NativeCpu) -> None:
         """In the child of a fork: the other threads are gone."""
@@ -81,3 +81,4 @@ class Threads:
         self.spare = [other for other in self.made if other is not cpu]
         for other in self.spare:
             other.inside = False
+            other.put_context_word(c.CALL_SEQUENCE, 0)

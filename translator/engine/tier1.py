@@ -19,6 +19,7 @@ from metaphrase.backends.llvm.codecache import LINE, CodeCacheFull, room_for
 from metaphrase.backends.llvm.compile import is_loaded
 from metaphrase.backends.llvm.objects import Image
 from metaphrase.ir import record
+from metaphrase.translator.engine import descriptor_table
 from metaphrase.translator.engine.code_pages import PAGE
 from metaphrase.translator.engine.host_memory import HostBlock
 from metaphrase.translator.engine.native import code_cache
@@ -44,18 +45,6 @@ _WORTH_LOADING = 1_000_000
 have cost about as much as that does."""
 _WORTH_COMPILING = 300_000
 """Runs of a block in tier 0 that make up for the time that compiling its region takes from the guest."""
-_NR_CLOSE_RANGE, _CLOSE_RANGE_UNSHARE = 436, 2
-
-
-def _leave_descriptor_table() -> None:
-    """Give this thread a descriptor table of its own, empty but for standard error.
-
-    Descriptors of this process are the guest's: files opened here must not take its numbers, and copies kept here would
-    keep its pipes open after it has closed them. Kernels before 5.9 refuse, and the table stays shared.
-    """
-    libc = ctypes.CDLL(None)
-    if libc.syscall(_NR_CLOSE_RANGE, 3, 0xFFFF_FFFF, _CLOSE_RANGE_UNSHARE) == 0:
-        libc.syscall(_NR_CLOSE_RANGE, 0, 1, 0)
 
 
 def _pages(compiled: Compiled, origin: int) -> set[int]:
@@ -155,7 +144,7 @@ class Tier1:
 
     def _work(self) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        _leave_descriptor_table()
+        descriptor_table.leave()
         busy_at = time.monotonic()
         while not self.stopping:
             if self.drain():
@@ -227,7 +216,7 @@ class Tier1:
     def _is_worth_compiling(self, header: int) -> bool:
         """Whether a block has run so often that its region is worth the time that compiling takes from the guest, where
         the guest has a thread for each of the host's CPUs. It takes none from it where a CPU is free."""
-        busy = sum(cpu.inside for cpu in self.owner.threads.made)
+        busy = sum(cpu.uses_translations for cpu in self.owner.threads.made)
         free = self.owner.tier == "1" or busy < self._host_cpus
         return free or self.owner.blocks.runs(header) >= _WORTH_COMPILING
 

@@ -1,9 +1,8 @@
 ; The action of a signal from outside that the guest handles: notes what came with it, and blocks it on the way back,
-; if nobody else is to take it meanwhile, until it has been delivered. Has guest code left where Python can see to it; what
-; else there is to do, `action` does.
+; if nobody else is to take it meanwhile, until it has been delivered. Has guest code left here, and where Python can see to
+; it; what else there is to do, `action` does.
 define void @on_arrival(i32 %signal, ptr %info, ptr %ucontext) nounwind {
-  ; the mark must stand in the code as it is, not added to offsets
-  %roots = call ptr asm "movabsq $$$$${mark}, $$0", "=r"()
+  %roots = call ptr @process_roots()
   %number = zext i32 %signal to i64
   ; other threads may be noting something too
   %noted.p = getelementptr i8, ptr %roots, i64 ${noted}
@@ -41,9 +40,72 @@ interrupt:
   store volatile i64 1, ptr %interrupt.p
   br label %act
 act:
+  call void @come_back(ptr %roots, ptr %ucontext, i64 1)
   %action.p = getelementptr i8, ptr %roots, i64 ${action}
   %action = load ptr, ptr %action.p
   call void %action(i32 %signal, ptr %info, ptr %ucontext)
+  ret void
+}
+
+; The action of the signal that ends a call that may wait: whoever sends it has set the interrupt flag before.
+define void @on_nudge(i32 %signal, ptr %info, ptr %ucontext) nounwind {
+  %roots = call ptr @process_roots()
+  call void @come_back(ptr %roots, ptr %ucontext, i64 0)
+  ret void
+}
+
+define internal ptr @process_roots() noinline nounwind {
+  ; the mark must stand in the code as it is, not added to offsets
+  %roots = call ptr asm "movabsq $$$$${mark}, $$0", "=r"()
+  ret ptr %roots
+}
+
+; Have this thread not enter the kernel for a call that may wait, if it is about to; and leave guest code, if so wanted.
+define internal void @come_back(ptr %roots, ptr %ucontext, i64 %leaves) noinline nounwind {
+  %thread = call ptr asm "movq %fs:0, $$0", "=r"()
+  %threads.p = getelementptr i8, ptr %roots, i64 ${threads}
+  %threads = load i64, ptr %threads.p
+  br label %search
+search:
+  %i = phi i64 [0, %0], [%i.next, %other]
+  %exhausted = icmp uge i64 %i, %threads
+  br i1 %exhausted, label %done, label %look
+look:
+  %at = shl i64 %i, 4
+  %entry.at = add i64 %at, ${entries}
+  %entry = getelementptr i8, ptr %roots, i64 %entry.at
+  %owner = load ptr, ptr %entry
+  %mine = icmp eq ptr %owner, %thread
+  br i1 %mine, label %found, label %other
+other:
+  %i.next = add i64 %i, 1
+  br label %search
+found:
+  %state.p = getelementptr i8, ptr %entry, i64 8
+  %state = load ptr, ptr %state.p
+  %wants = icmp ne i64 %leaves, 0
+  br i1 %wants, label %interrupt, label %where
+interrupt:
+  %interrupt.p = getelementptr i8, ptr %state, i64 ${interrupt}
+  store volatile i64 1, ptr %interrupt.p
+  br label %where
+where:
+  %rip.p = getelementptr i8, ptr %ucontext, i64 168
+  %rip = load i64, ptr %rip.p
+  %begin.p = getelementptr i8, ptr %state, i64 ${begin}
+  %begin = load i64, ptr %begin.p
+  %end.p = getelementptr i8, ptr %state, i64 ${end}
+  %end = load i64, ptr %end.p
+  %above = icmp uge i64 %rip, %begin
+  %below = icmp ult i64 %rip, %end
+  %inside = and i1 %above, %below
+  br i1 %inside, label %divert, label %done
+divert:
+  %behind.p = getelementptr i8, ptr %state, i64 ${behind}
+  %behind = load i64, ptr %behind.p
+  store i64 %behind, ptr %rip.p
+  br label %done
+done:
   ret void
 }
 declare void @llvm.memcpy.inline.p0.p0.i64(ptr, ptr, i64, i1)

@@ -1,8 +1,8 @@
-; System calls of the guest that the host's kernel answers as they are: made here, without leaving to the machine, as far
-; as nobody has to wait. The table says which they are; whoever is in doubt leaves the call to the machine.
+; System calls of the guest that the host's kernel answers as they are: made here, without leaving to the machine. The
+; table says which they are; whoever is in doubt leaves the call to the machine.
 
-; Answer the call that the state's registers tell. 0: it is the machine's, and nothing has happened; 1: the guest goes on;
-; 2: somebody wants to interrupt; 3: a signal has been noted.
+; Answer the call that the state's registers tell. 0: it is the machine's, and nothing has happened, or the word INTERRUPTED
+; tells that a signal has ended it; 1: the guest goes on; 2: somebody wants to interrupt; 3: a signal has been noted.
 define internal i64 @answer_call(ptr %state, ptr %calls) noinline nounwind {
   %arguments = alloca [6 x i64]
   %list = alloca [${LIST} x i64]
@@ -206,7 +206,7 @@ perhaps:
   ret i1 true
 }
 
-; Make a host call in such a way that it does not wait; gives its result, and whether that is one.
+; Make a host call; gives its result, and whether that is one.
 define internal {i64, i1} @make_call(ptr %state, ptr %calls, i64 %number, i8 %way, ptr %arguments) nounwind {
   %p0 = getelementptr i64, ptr %arguments, i64 0
   %a0 = load i64, ptr %p0
@@ -220,13 +220,9 @@ define internal {i64, i1} @make_call(ptr %state, ptr %calls, i64 %number, i8 %wa
   %a4 = load i64, ptr %p4
   %p5 = getelementptr i64, ptr %arguments, i64 5
   %a5 = load i64, ptr %p5
-  switch i8 %way, label %none [i8 ${PLAIN}, label %plain  i8 ${FILE}, label %file  i8 ${READ_WAY}, label %read
-                              i8 ${WRITE_WAY}, label %write  i8 ${RECEIVE}, label %receive  i8 ${SEND}, label %send
-                              i8 ${READY_3}, label %ready.3  i8 ${READY_4}, label %ready.4
-                              i8 ${OWN_WAY}, label %own  i8 ${OWN_3}, label %own.3  i8 ${OWN_4}, label %own.4
-                              i8 ${FLAGS}, label %flags  i8 ${WAKE}, label %wake
-                              i8 ${READ_VECTORS}, label %read.vectors  i8 ${WRITE_VECTORS}, label %write.vectors
-                              i8 ${OPEN}, label %open  i8 ${LIST_WAY}, label %list
+  switch i8 %way, label %none [i8 ${PLAIN}, label %plain  i8 ${WAITING}, label %waiting  i8 ${OWN_WAY}, label %own
+                              i8 ${OWN_3}, label %own.3  i8 ${OWN_4}, label %own.4  i8 ${FLAGS}, label %flags
+                              i8 ${FUTEX}, label %futex  i8 ${OPEN}, label %open  i8 ${LIST_WAY}, label %list
                               i8 ${CLOCK}, label %clock  i8 ${TIME_OF_DAY}, label %time.of.day]
 none:
   ret {i64, i1} zeroinitializer
@@ -234,89 +230,9 @@ plain:
   %plain.result = call i64 @host_call(i64 %number, i64 %a0, i64 %a1, i64 %a2, i64 %a3, i64 %a4, i64 %a5)
   %plain.given = call {i64, i1} @given(i64 %plain.result)
   ret {i64, i1} %plain.given
-
-file:
-  %file.mode = call i64 @mode_of(i64 %a0)
-  %file.is = icmp eq i64 %file.mode, 0
-  br i1 %file.is, label %plain, label %none
-
-read:
-  %read.mode = call i64 @mode_of(i64 %a0)
-  switch i64 %read.mode, label %read.stream [i64 0, label %plain  i64 ${S_IFSOCK}, label %read.socket]
-read.socket:
-  ; receiving nothing is something else than reading nothing
-  %read.any = icmp ne i64 %a2, 0
-  br i1 %read.any, label %read.message, label %none
-read.message:
-  %read.received = call i64 @host_call(i64 ${recvfrom}, i64 %a0, i64 %a1, i64 %a2, i64 ${MSG_DONTWAIT}, i64 0, i64 0)
-  %read.received.given = call {i64, i1} @given_unless_waiting(i64 %read.received)
-  ret {i64, i1} %read.received.given
-read.stream:
-  %read.result = call i64 @transfer_now(i64 ${preadv2}, i64 %a0, i64 %a1, i64 %a2)
-  %read.given = call {i64, i1} @given_unless_waiting(i64 %read.result)
-  ret {i64, i1} %read.given
-
-write:
-  %write.mode = call i64 @mode_of(i64 %a0)
-  switch i64 %write.mode, label %none [i64 0, label %plain  i64 ${S_IFSOCK}, label %write.socket
-                                       i64 ${S_IFIFO}, label %write.pipe]
-write.pipe:
-  ; so much is written whole or not at all
-  %write.small = icmp ule i64 %a2, ${PIPE_BUF}
-  br i1 %write.small, label %write.now, label %none
-write.now:
-  %write.result = call i64 @transfer_now(i64 ${pwritev2}, i64 %a0, i64 %a1, i64 %a2)
-  %write.given = call {i64, i1} @given_unless_waiting(i64 %write.result)
-  ret {i64, i1} %write.given
-write.socket:
-  %write.may = call i1 @takes_parts(i64 %a0)
-  br i1 %write.may, label %write.message, label %none
-write.message:
-  %write.sent = call i64 @host_call(i64 ${sendto}, i64 %a0, i64 %a1, i64 %a2, i64 ${MSG_DONTWAIT}, i64 0, i64 0)
-  %write.sent.given = call {i64, i1} @given(i64 %write.sent)
-  ret {i64, i1} %write.sent.given
-
-receive:
-  %receive.all = and i64 %a3, ${MSG_WAITALL}
-  %receive.parts = icmp eq i64 %receive.all, 0
-  br i1 %receive.parts, label %receive.now, label %none
-receive.now:
-  %receive.flags = or i64 %a3, ${MSG_DONTWAIT}
-  %received = call i64 @host_call(i64 %number, i64 %a0, i64 %a1, i64 %a2, i64 %receive.flags, i64 %a4, i64 %a5)
-  %received.given = call {i64, i1} @given_unless_waiting(i64 %received)
-  ret {i64, i1} %received.given
-
-send:
-  %send.asked = and i64 %a3, ${MSG_DONTWAIT}
-  %send.plain = icmp ne i64 %send.asked, 0
-  br i1 %send.plain, label %plain, label %send.look
-send.look:
-  %send.may = call i1 @takes_parts(i64 %a0)
-  br i1 %send.may, label %send.now, label %none
-send.now:
-  %send.flags = or i64 %a3, ${MSG_DONTWAIT}
-  %sent = call i64 @host_call(i64 %number, i64 %a0, i64 %a1, i64 %a2, i64 %send.flags, i64 %a4, i64 %a5)
-  %sent.given = call {i64, i1} @given(i64 %sent)
-  ret {i64, i1} %sent.given
-
-ready.3:
-  %ready.3.result = call i64 @host_call(i64 %number, i64 %a0, i64 %a1, i64 0, i64 0, i64 0, i64 0)
-  %ready.3.time = trunc i64 %a2 to i32
-  br label %ready
-ready.4:
-  %ready.4.result = call i64 @host_call(i64 %number, i64 %a0, i64 %a1, i64 %a2, i64 0, i64 0, i64 0)
-  %ready.4.time = trunc i64 %a3 to i32
-  br label %ready
-ready:
-  %ready.result = phi i64 [%ready.3.result, %ready.3], [%ready.4.result, %ready.4]
-  %ready.time = phi i32 [%ready.3.time, %ready.3], [%ready.4.time, %ready.4]
-  %ready.nothing = icmp eq i64 %ready.result, 0
-  %ready.has.time = icmp ne i32 %ready.time, 0
-  %ready.waits = and i1 %ready.nothing, %ready.has.time
-  br i1 %ready.waits, label %none, label %ready.done
-ready.done:
-  %ready.given = call {i64, i1} @given(i64 %ready.result)
-  ret {i64, i1} %ready.given
+waiting:
+  %waited = call {i64, i1} @wait_in_call(ptr %state, i64 %number, ptr %arguments)
+  ret {i64, i1} %waited
 
 own.3:
   %own.3.empty = and i64 %a2, ${AT_EMPTY_PATH}
@@ -343,12 +259,6 @@ own.make:
   %own.given = insertvalue {i64, i1} %own.first, i1 1, 1
   ret {i64, i1} %own.given
 
-read.vectors:
-  %read.vectors.given = call {i64, i1} @read_vectors(i64 %number, i64 %a0, i64 %a1, i64 %a2)
-  ret {i64, i1} %read.vectors.given
-write.vectors:
-  %write.vectors.given = call {i64, i1} @write_vectors(i64 %number, i64 %a0, i64 %a1, i64 %a2)
-  ret {i64, i1} %write.vectors.given
 open:
   %opened = call {i64, i1} @open_file(ptr %calls, i64 %a0, i64 %a1, i64 %a2, i64 %a3)
   ret {i64, i1} %opened
@@ -368,9 +278,28 @@ time.tell:
 told:
   ret {i64, i1} {i64 0, i1 1}
 
-wake:
-  %wake.command = and i64 %a1, ${FUTEX_COMMAND}
-  switch i64 %wake.command, label %none [i64 ${FUTEX_WAKE}, label %plain  i64 ${FUTEX_WAKE_BITSET}, label %plain]
+futex:
+  %futex.command = and i64 %a1, ${FUTEX_COMMAND}
+  switch i64 %futex.command, label %none [i64 ${FUTEX_WAKE}, label %plain  i64 ${FUTEX_WAKE_BITSET}, label %plain
+                                          i64 ${FUTEX_WAIT}, label %wait  i64 ${FUTEX_WAIT_BITSET}, label %wait.until]
+wait:
+  ; a time that is relative begins anew after an interruption: the machine makes it absolute
+  %wait.for.ever = icmp eq i64 %a3, 0
+  br i1 %wait.for.ever, label %waiting, label %none
+wait.until:
+  %moment.null = icmp eq i64 %a3, 0
+  br i1 %moment.null, label %waiting, label %moment
+moment:
+  %moment.limit.p = getelementptr i8, ptr %calls, i64 ${limit}
+  %moment.limit = load i64, ptr %moment.limit.p
+  %moment.inside = icmp ult i64 %a3, %moment.limit
+  br i1 %moment.inside, label %moment.move, label %none
+moment.move:
+  %moment.window.p = getelementptr i8, ptr %state, i64 ${window}
+  %moment.window = load i64, ptr %moment.window.p
+  %moment.moved = add i64 %moment.window, %a3
+  store i64 %moment.moved, ptr %p3
+  br label %waiting
 }
 
 ; 1 if a path begins with /proc/ or cannot be read, 0 otherwise. A plain load might fault.
@@ -392,69 +321,6 @@ define internal {i64, i1} @given(i64 %result) nounwind {
   %first = insertvalue {i64, i1} poison, i64 %result, 0
   %both = insertvalue {i64, i1} %first, i1 %is.one, 1
   ret {i64, i1} %both
-}
-
-; The same, unless the call would wait, or the file does not know how not to.
-define internal {i64, i1} @given_unless_waiting(i64 %result) nounwind {
-  switch i64 %result, label %given [i64 -${EAGAIN}, label %none  i64 -${EOPNOTSUPP}, label %none
-                                    i64 -${EINTR}, label %none]
-given:
-  %first = insertvalue {i64, i1} poison, i64 %result, 0
-  %both = insertvalue {i64, i1} %first, i1 1, 1
-  ret {i64, i1} %both
-none:
-  ret {i64, i1} zeroinitializer
-}
-
-; The type of file that a descriptor is of, as st_mode has it, 1 if that has none; 0 for those that never let wait, whose
-; calls are to be made as they are, and for what is no descriptor, which the call itself is to tell.
-define internal i64 @mode_of(i64 %descriptor) nounwind {
-  %status = alloca [144 x i8], align 8
-  %status.i = ptrtoint ptr %status to i64
-  %result = call i64 @host_call(i64 ${fstat}, i64 %descriptor, i64 %status.i, i64 0, i64 0, i64 0, i64 0)
-  %failed = icmp ne i64 %result, 0
-  br i1 %failed, label %plain, label %look
-look:
-  %mode.p = getelementptr i8, ptr %status, i64 24
-  %mode.word = load i32, ptr %mode.p
-  %type = and i32 %mode.word, ${S_IFMT}
-  %device.p = getelementptr i8, ptr %status, i64 40
-  %device = load i64, ptr %device.p
-  switch i32 %type, label %other [i32 ${S_IFREG}, label %plain  i32 ${S_IFDIR}, label %plain  i32 ${S_IFBLK}, label %plain
-                                  i32 ${S_IFCHR}, label %character  i32 0, label %untyped]
-character:
-  ; null, zero, full, urandom
-  switch i64 %device, label %other [i64 259, label %plain  i64 261, label %plain  i64 263, label %plain
-                                    i64 265, label %plain]
-untyped:
-  ret i64 1
-other:
-  %wide = zext i32 %type to i64
-  ret i64 %wide
-plain:
-  ret i64 0
-}
-
-; Whether a write to a descriptor may end with a part of it, and without waiting.
-define internal i1 @takes_parts(i64 %descriptor) nounwind {
-  %flags = call i64 @host_call(i64 ${fcntl}, i64 %descriptor, i64 ${F_GETFL}, i64 0, i64 0, i64 0, i64 0)
-  %failed = icmp slt i64 %flags, 0
-  %bit = and i64 %flags, ${O_NONBLOCK}
-  %is.set = icmp ne i64 %bit, 0
-  %worked = xor i1 %failed, true
-  %both = and i1 %is.set, %worked
-  ret i1 %both
-}
-
-; preadv2(2) or pwritev2(2) at the descriptor's own place, without waiting.
-define internal i64 @transfer_now(i64 %number, i64 %descriptor, i64 %address, i64 %size) nounwind {
-  %vector = alloca [2 x i64]
-  store i64 %address, ptr %vector
-  %size.p = getelementptr i64, ptr %vector, i64 1
-  store i64 %size, ptr %size.p
-  %vector.i = ptrtoint ptr %vector to i64
-  %result = call i64 @host_call(i64 %number, i64 %descriptor, i64 %vector.i, i64 1, i64 -1, i64 -1, i64 ${RWF_NOWAIT})
-  ret i64 %result
 }
 
 define internal i64 @host_call(i64 %number, i64 %a, i64 %b, i64 %c, i64 %d, i64 %e, i64 %f) nounwind {

@@ -23,7 +23,7 @@ _MASK = struct.Struct("<QQ")
 _HOST_EVENT_SIZE = 12
 _EPOLL_CTL_DEL = 2
 
-passthrough("poll", array(_POLLFD_SIZE), VALUE, VALUE, blocking=True, restart=False, way=Way.READY_3)
+passthrough("poll", array(_POLLFD_SIZE), VALUE, VALUE, blocking=True, restart=False)
 passthrough(
     "select", VALUE, out(_FD_SET_SIZE), out(_FD_SET_SIZE), out(_FD_SET_SIZE), out(16), blocking=True, restart=False
 )
@@ -124,7 +124,7 @@ def _epoll_wait(
 
 @syscall(
     "epoll_wait", restart=False,
-    native=in_native_code("epoll_wait", VALUE, array(_HOST_EVENT_SIZE), VALUE, VALUE, way=Way.READY_4),
+    native=in_native_code("epoll_wait", VALUE, array(_HOST_EVENT_SIZE), VALUE, VALUE, way=Way.WAITING),
 )  # fmt: skip
 def epoll_wait(task: Task, poll: int, events: int, count: int, timeout: int) -> int:
     """epoll_wait(2)."""

@@ -14,7 +14,6 @@ from metaphrase.machines.linux.abi.numbers import HOST
 from metaphrase.machines.linux.calls.table import IN, OUT, SIZE, VALUE, out, passthrough, signed32, syscall
 from metaphrase.machines.linux.calls.transfer import host_iovec
 from metaphrase.machines.linux.errors import GuestFault
-from metaphrase.translator.host_calls import Way
 
 if TYPE_CHECKING:
     from metaphrase.machines.linux.task import Task
@@ -40,8 +39,8 @@ passthrough("accept", VALUE, out(_ADDRESS_SIZE), out(4), blocking=True)
 passthrough("accept4", VALUE, out(_ADDRESS_SIZE), out(4), VALUE, blocking=True)
 passthrough("getsockname", VALUE, out(_ADDRESS_SIZE), out(4))
 passthrough("getpeername", VALUE, out(_ADDRESS_SIZE), out(4))
-passthrough("sendto", VALUE, IN, SIZE, VALUE, IN, SIZE, blocking=True, way=Way.SEND)
-passthrough("recvfrom", VALUE, OUT, SIZE, VALUE, out(_ADDRESS_SIZE), out(4), blocking=True, way=Way.RECEIVE)
+passthrough("sendto", VALUE, IN, SIZE, VALUE, IN, SIZE, blocking=True)
+passthrough("recvfrom", VALUE, OUT, SIZE, VALUE, out(_ADDRESS_SIZE), out(4), blocking=True)
 passthrough("shutdown", VALUE, VALUE)
 passthrough("getsockopt", VALUE, VALUE, VALUE, out(256), out(4))
 

@@ -147,8 +147,7 @@ def passthrough(
     """Declare a call that the host answers; structures it names must be laid out alike on all guests.
 
     Pointers move into the window; null stays null. A pointer outside the window or to unmapped pages is the host
-    kernel's to refuse. `way` is how native code makes a blocking call so that it does not wait; none that it
-    leaves all of them to Python. What never blocks, it just makes.
+    kernel's to refuse. `way` is how native code makes the call, if not simply so.
     """
     number = HOST[name]
     pointers = [
@@ -190,9 +189,9 @@ def passthrough(
         return host.call(number, *translation)
 
     handler = translated if pointers or sizes or paths else plain
-    if way is None and not blocking:
-        way = Way.PLAIN
-    native = in_native_code(name, *arguments, way=way) if way is not None else None
+    if way is None:
+        way = Way.WAITING if blocking else Way.PLAIN
+    native = in_native_code(name, *arguments, way=way)
     declare(name, handler, len(arguments), restart, native=native)
 
 

@@ -103,7 +103,7 @@ def get_robust_list(task: Task, thread: int, head: int, length: int) -> int:
     return 0
 
 
-@syscall("futex", native=in_native_code("futex", out(4), VALUE, VALUE, VALUE, VALUE, VALUE, way=Way.WAKE))
+@syscall("futex", native=in_native_code("futex", out(4), VALUE, VALUE, VALUE, VALUE, VALUE, way=Way.FUTEX))
 def futex(task: Task, word: int, operation: int, value: int, timeout: int, second_word: int, third: int) -> int:
     """futex(2). The host keys its queues by host address, so shared memory works across processes."""
     return wait_or_wake(

@@ -35,10 +35,10 @@ _NEGATIVE = (1 << 64) - 1
 #: struct iovec, by the bytes of a word.
 _IOVEC = {8: struct.Struct("<QQ"), 4: struct.Struct("<II")}
 
-passthrough("read", VALUE, OUT, SIZE, blocking=True, way=Way.READ)
-passthrough("write", VALUE, IN, SIZE, blocking=True, way=Way.WRITE)
-passthrough("pread64", VALUE, OUT, SIZE, VALUE, blocking=True, way=Way.FILE)
-passthrough("pwrite64", VALUE, IN, SIZE, VALUE, blocking=True, way=Way.FILE)
+passthrough("read", VALUE, OUT, SIZE, blocking=True)
+passthrough("write", VALUE, IN, SIZE, blocking=True)
+passthrough("pread64", VALUE, OUT, SIZE, VALUE, blocking=True)
+passthrough("pwrite64", VALUE, IN, SIZE, VALUE, blocking=True)
 passthrough("lseek", VALUE, VALUE, VALUE)
 passthrough("sendfile", VALUE, VALUE, out(8), SIZE, blocking=True)
 passthrough("copy_file_range", VALUE, out(8), VALUE, out(8), SIZE, VALUE, blocking=True)
@@ -78,7 +78,7 @@ def host_iovec(task: Task, address: int, count: int, *, fills: bool) -> tuple[in
     return ctypes.addressof(buffer), buffer
 
 
-def _vectored(name: str, *, fills: bool, extra: int, way: Way | None = None) -> None:
+def _vectored(name: str, *, fills: bool, extra: int) -> None:
     number = HOST[name]
 
     def handler(task: Task, descriptor: int, vector: int, count: int, *rest: int) -> int:
@@ -98,8 +98,7 @@ def _vectored(name: str, *, fills: bool, extra: int, way: Way | None = None) -> 
 
     shapes: dict[int, Handler] = {0: plain, 2: with_position, 3: with_flags}
     arguments = VALUE, FILLED_VECTOR if fills else VECTOR, VALUE, *[VALUE] * extra
-    native = in_native_code(name, *arguments, way=way) if way is not None else None
-    syscall(name, native=native)(shapes[extra])
+    syscall(name, native=in_native_code(name, *arguments, way=Way.WAITING))(shapes[extra])
 
 
 @syscall("vmsplice")
@@ -109,10 +108,10 @@ def vmsplice(task: Task, descriptor: int, vector: int, count: int, flags: int) -
     return task.blocking_call(HOST["vmsplice"], descriptor, address, count, flags)
 
 
-_vectored("readv", fills=True, extra=0, way=Way.READ_VECTORS)
-_vectored("writev", fills=False, extra=0, way=Way.WRITE_VECTORS)
-_vectored("preadv", fills=True, extra=2, way=Way.FILE)
-_vectored("pwritev", fills=False, extra=2, way=Way.FILE)
+_vectored("readv", fills=True, extra=0)
+_vectored("writev", fills=False, extra=0)
+_vectored("preadv", fills=True, extra=2)
+_vectored("pwritev", fills=False, extra=2)
 _vectored("preadv2", fills=True, extra=3)
 _vectored("pwritev2", fills=False, extra=3)
 

@@ -103,3 +103,16 @@ CASE(queues) {
     siginfo_t info;
     sigemptyset(&one), sigaddset(&one, SIGUSR1), sigprocmask(SIG_BLOCK, &one, NULL), SHOW(mq_notify(queue, &event)), SHOW(mq_notify(queue, &event)), SHOW(mq_send(queue, "told", 5, 0)), SHOW(sigwaitinfo(&one, &info) == SIGUSR1), SHOW(info.si_code), SHOW(info.si_value.sival_int), SHOW(mq_notify(queue, NULL)), event.sigev_notify = 77, SHOW(mq_notify(queue, &event)), SHOW(mq_timedsend(queue, "x", 1, 1, &(struct timespec){1, 0})), SHOW(mq_timedsend(queue, "x", 1, 1, &(struct timespec){1, 0})), SHOW(mq_timedsend(queue, "x", 1, 1, &(struct timespec){1, 0})), SHOW(mq_send(99, "x", 1, 0)), SHOW(mq_getattr(0, &told)), SHOW(mq_unlink(name)), SHOW(mq_unlink(name)), SHOW(mq_open(name, O_RDWR)), SHOW(mq_open("/a/b", O_CREAT | O_RDWR, 0600, &how)), how.mq_maxmsg = 0, how.mq_flags = 0, SHOW(mq_open(name, O_CREAT | O_RDWR, 0600, &how)), SHOW(mq_close(queue)), SHOW(mq_close(queue)), SHOW(syscall(SYS_mq_open, 8, O_RDWR, 0, NULL)), SHOW(syscall(SYS_mq_unlink, 8));
 }
+CASE(told_after_much_work) {
+    /* The kernel forgets whom to tell when this process closes the queue in whatever table of descriptors. */
+    char name[32];
+    struct mq_attr how = {.mq_maxmsg = 3, .mq_msgsize = 16};
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};
+    sigset_t one;
+    snprintf(name, sizeof name, "/metaphrase-%d", getpid());
+    mqd_t queue = mq_open(name, O_CREAT | O_EXCL | O_RDWR, 0600, &how);
+    sigemptyset(&one), sigaddset(&one, SIGUSR1), sigprocmask(SIG_BLOCK, &one, NULL), SHOW(mq_unlink(name)), SHOW(mq_notify(queue, &event));
+    for (volatile int count = 0; count < 5000000; count++)
+        ;
+    usleep(100000), SHOW(mq_send(queue, "told", 5, 0)), SHOW(sigtimedwait(&one, NULL, &(struct timespec){5, 0}) == SIGUSR1);
+}
