@@ -78,7 +78,7 @@ def answers(processor: Processor) -> Answers:
     return Answers("cpuid", ("rax", "rcx"), ("rax", "rbx", "rcx", "rdx"), rows)
 
 
-_LINUX_NAMES: Final = {
+LINUX_NAMES: Final = {
     "sse3": "pni", "sse4.1": "sse4_1", "sse4.2": "sse4_2", "lahf": "lahf_lm", "lzcnt": "abm", "sha": "sha_ni",
     "prefetchw": "3dnowprefetch", "invariant_tsc": "constant_tsc nonstop_tsc", "osxsave": "",
 }  # fmt: skip
@@ -89,7 +89,7 @@ def linux_description(processor: Processor) -> dict[str, str]:
     """What Linux tells of each processor in /proc/cpuinfo (arch/x86/kernel/cpu/proc.c), by its names."""
     model = processor.model
     family, number, stepping = model.signature
-    names = (_LINUX_NAMES.get(feature, feature) for feature in FEATURES if feature in processor.features)
+    names = (LINUX_NAMES.get(feature, feature) for feature in FEATURES if feature in processor.features)
     return {
         "vendor_id": model.vendor.decode(), "cpu family": str(family), "model": str(number), "model name": model.brand,
         "stepping": str(stepping), "cache size": f"{_CACHES[-1][2] >> 10} KB", "fpu": "yes", "fpu_exception": "yes",

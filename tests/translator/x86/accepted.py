@@ -21,6 +21,8 @@ class Accepted:
     """One that must be there."""
     feature: str = ""
     """What /proc/cpuinfo must name, if not all processors of AMD's have it."""
+    families: range = range(1 << 12)
+    """The families of processors that do, as far as known."""
 
     def matches(self, code: bytes) -> bool:
         others = "(?:26|2e|36|3e|4.|6[4-7]|f[023])*"
@@ -58,5 +60,6 @@ ACCEPTED: Final = (
         prefix="f0",
         pattern="0f00[26a][89a-f]",
         example="f00f0028",
+        families=range(0x19, 1 << 12),
     ),
 )

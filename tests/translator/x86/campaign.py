@@ -31,6 +31,7 @@ from tests.translator.x86.differential import GUEST, ROWS, draw_states
 from tests.translator.x86.executors import Executors
 from tests.translator.x86.forms import digest
 from tests.translator.x86.fuzz import keep
+from tests.translator.x86.host import lacks
 
 COUNTS: Final = document.COUNTS
 PAGE: Final = Path(__file__).parents[3] / "docs" / "isa-x86.md"
@@ -101,7 +102,7 @@ def work(part: int, parts: int, counts: dict[int, int], enough: int, end: float,
     gc.freeze()  # the tables and the tests stay: no collection needs to look at them
     gc.disable()
     with Executors() as executors:
-        for turn, (row, first) in enumerate(turns(counts, GUEST.rows[part::parts], enough)):
+        for turn, (row, first) in enumerate(turns(counts, [row for row in GUEST.rows[part::parts] if not lacks(row)], enough)):
             if time.time() > end:
                 break
             if turn % _ROWS_BETWEEN_COLLECTIONS == 0:

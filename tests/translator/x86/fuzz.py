@@ -18,6 +18,7 @@ from tests.oracle.native import MODES
 from tests.translator.x86.differential import ROWS, draw
 from tests.translator.x86.executors import Divergence, Executors
 from tests.translator.x86.float_sequences import draw_sequence
+from tests.translator.x86.host import lacks
 
 REGRESSIONS: Final = Path(__file__).with_name("regressions.txt")
 CASES_AT_ONCE: Final = 4
@@ -46,7 +47,7 @@ def fuzz(executors: Executors, seconds: float, seed: int) -> list[Divergence]:
     count: Counter[tuple[Description, int]] = Counter()
     turn = 0
     while True:
-        rows = [row for row in ROWS if count[row] < ENOUGH and MODES[row[1]]]
+        rows = [one for one in ROWS if count[one] < ENOUGH and MODES[one[1]] and not lacks(one[0])]
         rng.shuffle(rows)
         for row, mode in rows:
             if time.monotonic() > end:

@@ -8,11 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from metaphrase.translator.guest import Description
+from metaphrase.translator.x86.cpuid import LINUX_NAMES
+from metaphrase.translator.x86.features import FEATURES
 from tests.oracle.native import Case, Oracle, Result
 from tests.translator.x86.accepted import ACCEPTED
 from tests.translator.x86.execution import Execution
 from tests.translator.x86.observed import Observed, observe_hardware
-from tests.translator.x86.vendors import DIFFERENCES, DOT_DOUBLES, DOT_SINGLES
+from tests.translator.x86.vendors import DIFFERENCES, DOT_DOUBLES, DOT_SINGLES, Difference
 
 
 def _cpuinfo(field: str) -> str:
@@ -23,14 +26,33 @@ def _cpuinfo(field: str) -> str:
 
 IS_AMD: Final = _cpuinfo("vendor_id") in ("AuthenticAMD", "HygonGenuine")
 _FEATURES: Final = ("", *_cpuinfo("flags").split())
-HERE: Final = tuple(one for one in DIFFERENCES if IS_AMD and ("hypervisor" in _FEATURES or not one.virtual))
+_BUGS: Final = ("", *_cpuinfo("bugs").split())
+_FAMILY: Final = int(_cpuinfo("cpu family") or 0)
+
+
+def _is_here(one: Difference) -> bool:
+    is_so = ("hypervisor" in _FEATURES or not one.virtual) and one.bug in _BUGS
+    return IS_AMD and is_so and _FAMILY in one.families
+
+
+HERE: Final = tuple(filter(_is_here, DIFFERENCES))
 _STAND_INS: Final = tuple((one, one.stand_in) for one in HERE if one.stand_in)
 _TOLD: Final = tuple((one, one.told) for one in HERE if one.told)
 _UNDEFINED: Final = tuple(one for one in HERE if one.undefined)
-ACCEPTED_HERE: Final = tuple(one for one in ACCEPTED if IS_AMD and one.feature in _FEATURES)
+ACCEPTED_HERE: Final = tuple(
+    one for one in ACCEPTED if IS_AMD and one.feature in _FEATURES and _FAMILY in one.families
+)
 """The rows that are true of the host."""
 NOT_IN_SEQUENCES: Final = frozenset((*DOT_SINGLES, *DOT_DOUBLES) if IS_AMD else ())
 """Names of rows of whose results this host cannot tell all, so that what is computed from them cannot be compared."""
+
+
+def lacks(row: Description) -> str:
+    """The extension of a row that this host does not have, so that it cannot tell what the row does; or nothing."""
+    if row.extension not in FEATURES or not _FEATURES[1:]:
+        return ""
+    name = LINUX_NAMES.get(row.extension, row.extension)
+    return "" if set(name.split()) & set(_FEATURES) or not name else row.extension
 
 
 def case_to_run(run: Execution) -> Case:

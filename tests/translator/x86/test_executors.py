@@ -17,6 +17,7 @@ from tests.oracle.native import MODES, SUPPORTED, WITHOUT_MODE, Case
 from tests.translator.x86.differential import CASES, GUEST, draw, row_id
 from tests.translator.x86.executors import Executors
 from tests.translator.x86.fuzz import fuzz, keep
+from tests.translator.x86.host import lacks
 from tests.translator.x86.integer_setups import ROWS as INTEGER_ROWS
 from tests.translator.x86.interpreted import Seen, run_constants
 from tests.translator.x86.lines import parse_case
@@ -35,6 +36,8 @@ def executors() -> Iterator[Executors]:
 def test_row(executors: Executors, row: Description, mode: int) -> None:
     if not MODES[mode]:
         pytest.skip(WITHOUT_MODE)
+    if missing := lacks(row):
+        pytest.skip(f"the host has no {missing}")
     cases = CASES if mode == 64 else CASES // (2 if row in INTEGER_ROWS else 8) or 1  # vectors are the same there
     divergence = executors.divergence([draw(row, number, mode=mode) for number in range(cases)])
     assert divergence is None, str(divergence)

@@ -23,7 +23,10 @@ from tests.oracle.native import ARENA, ARENA_SIZE, FLAGS, REGISTERS
 from tests.translator.x86.differential import rows_of
 from tests.translator.x86.execution import Execution
 from tests.translator.x86.interpreted import ArenaMemory
-from tests.translator.x86.observed import DOUBLE_NANS, MASK64, SINGLE_NANS, Observed
+from tests.translator.x86.observed import DOUBLE_NANS, FAULT_ADDRESS, MASK64, SINGLE_NANS, Observed
+
+EARLIER, RECENT = range(0x19), range(0x19, 1 << 12)
+"""Families of AMD's processors, up to Zen 2 and from Zen 3 on; what is known of them was seen on Zen and on Zen 4."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,10 @@ class Difference:
     """What is not compared: bits as in observed.py."""
     virtual: bool = False
     """It is the doing of hypervisors on AMD's processors."""
+    families: range = range(1 << 12)
+    """The families of AMD's processors that do so, as far as known."""
+    bug: str = ""
+    """What /proc/cpuinfo names among bugs where processors do so."""
 
 
 def named(*names: str) -> Callable[[Execution], bool]:
@@ -121,6 +128,30 @@ def _narrowed(run: Execution, seen: Observed) -> Observed:
 
 def _with_flags_of_before(run: Execution, seen: Observed) -> Observed:
     return replace(seen, rflags=run.case.state.rflags & FLAGS) if seen.event else seen
+
+
+# --- segments ---------------------------------------------------------------------------------------------------------
+_FS, _GS = 4, 5
+"""Numbers of segment registers, in instructions and in what is observed."""
+_LOADED: Final = {"0F A1": _FS, "0F B4 /r mem": _FS, "0F A9": _GS, "0F B5 /r mem": _GS}
+
+
+def _segment_loaded(run: Execution) -> int | None:
+    if run.row.pattern == "8E /r":
+        return run.case.code[len(run.prefixes) + 1] >> 3 & 7
+    return _LOADED.get(run.row.pattern)
+
+
+def _loads_base(run: Execution) -> bool:
+    return run.case.mode != 64 and _segment_loaded(run) in (_FS, _GS)
+
+
+def _null_has_no_base(run: Execution, seen: Observed) -> Observed:
+    loaded = _segment_loaded(run)
+    if seen.event or loaded is None or seen.selectors[loaded] & ~3:
+        return seen
+    fs, gs = seen.bases
+    return replace(seen, bases=(0, gs) if loaded == _FS else (fs, 0))
 
 
 # --- shifts -----------------------------------------------------------------------------------------------------------
@@ -233,6 +264,7 @@ DIFFERENCES: Final = (
         told=_behind,
         example="f1",
         virtual=True,
+        families=RECENT,
     ),
     Difference(
         what="what a far call that leads out of its segment leaves below the stack",
@@ -281,6 +313,24 @@ DIFFERENCES: Final = (
         applies=_repeated("cmps", "scas"),
         told=_with_flags_of_before,
         example="f248a6 | rcx=0x14 rsi=0x10000000 rdi=0x1000a330 rflags=0xcd5 | 0x1000a330=4b513b703e0225c5",
+    ),
+    Difference(
+        what="which of two operands of CMPS that cannot be read faults",
+        intel="SDM volume 2A, CMPS leaves it open, as does the guest, which does as AMD's do from family 19h on.",
+        amd="APM volume 3, CMPSx leaves it open too.",
+        applies=named("cmps"),
+        undefined=FAULT_ADDRESS,
+        example="67f365a6 | rcx=0x505d18e900000046 gs_base=0x40",
+        families=EARLIER,
+    ),
+    Difference(
+        what="bases of segments without a selector",
+        intel="SDM volume 2B, MOV, POP: in hardware, a null selector's base is 0.",
+        amd="APM volume 2, 4.8.4 leaves it open: before what CPUID calls NullSelectorClearsBase, the base stays.",
+        applies=_loads_base,
+        told=_null_has_no_base,
+        example="0fa1 | fs_base=0x1 mode=16",
+        bug="null_seg",
     ),
     Difference(
         what="SHLD, SHRD of 16 bits by more than 16",
