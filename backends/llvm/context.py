@@ -150,6 +150,8 @@ CALL_ROW: Final = 16
 CALL_WAY, CALL_KINDS = 4, 8
 CALL_NOTHING, CALL_VALUE, CALL_READ, CALL_FILLED, CALL_SIZE, CALL_PATH, CALL_VECTOR, CALL_FILLED_VECTOR = range(8)
 """What an argument is: see `translator.host_calls.Kind`."""
+NOT_MADE: Final = -512
+"""What stands for the result of a call that was not made after all; the kernel keeps this one for itself."""
 WAY_PLAIN, WAY_WAITING, WAY_OWN, WAY_OWN_3, WAY_OWN_4, WAY_FLAGS, WAY_FUTEX = range(7)
 WAY_OPEN, WAY_LIST, WAY_CLOCK, WAY_TIME_OF_DAY = range(7, 11)
 """How a call is made: see `translator.host_calls.Way`."""

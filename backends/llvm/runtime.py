@@ -51,8 +51,6 @@ _HOST = {
     "FUTEX_COMMAND": 0x7F, "PROC": int.from_bytes(b"/proc/", "little"), "CLOCK_REALTIME": 0,
 }  # fmt: skip
 """Numbers of the host's kernel; it moves MAX_TRANSFER bytes in one call at most."""
-_NOT_MADE = -512
-"""What stands for the result of a call that was not made after all; the kernel keeps this one for itself."""
 _VECTORS = 16
 """Buffers of one list, at most, with which native code makes a call."""
 _LISTS = {"VECTORS": _VECTORS, "LIST": 2 * _VECTORS}
@@ -121,7 +119,8 @@ def source(layout: Layout) -> str:
         ),
         _text("clock", clock=c.CALL_CLOCK, answering=c.ANSWERING),
         _text(
-            "waiting", sequence=c.CALL_SEQUENCE, interrupted=c.CALL_INTERRUPTED, NOT_MADE=_NOT_MADE, **_WAITING, **_HOST
+            "waiting", sequence=c.CALL_SEQUENCE, interrupted=c.CALL_INTERRUPTED, NOT_MADE=c.NOT_MADE, **_WAITING,
+            **_HOST,
         ),
         _text("vectors", window=c.WINDOW_BASE, **_HOST, **_LISTS),
         _text("opening", shown=c.CALL_SHOWN, **_HOST),

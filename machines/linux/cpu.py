@@ -159,6 +159,16 @@ class AnswersCalls(Protocol):
     def own_descriptors(self, first: int) -> None:
         """Descriptors below this number are the guest's, or nobody's."""
 
+    def begin_call(self) -> bool:
+        """What came up to now, `interrupt` or a signal, is no reason not to wait in a call; whether something did."""
+
+    def interruptible_call(self, number: int, *arguments: int) -> int:
+        """A call of the host's that may wait, made outside guest code by the thread that runs this CPU; -EINTR also if
+        something has come since `begin_call`."""
+
+    def end_call(self, wanted: bool) -> None:
+        """After it, with what `begin_call` gave."""
+
     def call_sequence(self) -> int:
         """Odd while this CPU waits in a call; another number for each of them. A thread that waits, or is about to, is
         made to come back by `interrupt` and then `Arrivals.nudge` in its place."""

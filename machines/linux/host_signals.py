@@ -5,10 +5,10 @@ pending in the guest. The host's mask is the guest's too, so that blocking calls
 signalfd mean what they say.
 
 A Python handler runs between bytecodes of the main thread only, and while guest code runs there are none. A CPU that
-notes arrivals (`cpu.NotesArrivals`) leaves guest code by itself then. A signal may also come just before a blocking
-call: a thread, the watcher, waits on Python's wake-up descriptor, interrupts such calls, and CPUs that note nothing. It
-also sees to it that calls of other threads end which were told to. It is started before the first call that it may be
-needed for.
+notes arrivals (`cpu.NotesArrivals`) leaves guest code by itself then, and a call that it waits in, or is about to. With
+several threads the signal may come to another one than the first; and other CPUs do not come back by themselves. For
+them a thread, the watcher, waits on Python's wake-up descriptor and interrupts the first guest thread's CPU, or its
+call. It also sees to it that calls of other threads end which were told to.
 """
 
 from __future__ import annotations
@@ -282,7 +282,7 @@ class HostSignals:
         self._wake_read = self._wake_write = -1
         signal.set_wakeup_fd(-1)
         if self._arrivals is None and self._received:
-            self.watch()
+            self._start_watcher()
 
     @staticmethod
     def _is_ours(number: int) -> bool:
@@ -299,8 +299,8 @@ class HostSignals:
             host.signal_action(number, self._armed[number][0])
         else:
             self._arm(number)
-        if self._arrivals is None:
-            self.watch()
+        if self._arrivals is None and self._wake_write < 0:
+            self._start_watcher()
 
     def _arm(self, number: int) -> None:
         """Have a signal come to `_receive`, and remember how the host does that."""
@@ -323,11 +323,6 @@ class HostSignals:
         main.cpu.interrupt()
         if main.call_sequence & 1:  # perhaps not in its call yet, when the watcher has looked already
             self._nudge_until_it_ends(main)
-
-    def watch(self) -> None:
-        """A thread is about to make a call that may block: have signals that come now end it, if any can come."""
-        if self._wake_write < 0 and self._received and self._active:
-            self._start_watcher()
 
     def _start_watcher(self) -> None:
         read_end, write_end = os.pipe()

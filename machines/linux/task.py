@@ -105,19 +105,22 @@ class Task:
 
     def blocking_call(self, number: int, *arguments: int) -> int:
         """A host system call that may block; a signal for this thread ends it with -EINTR. Others go on meanwhile."""
-        lock = self.process.lock
-        self.process.host_signals.watch()
+        lock, answering = self.process.lock, self._answering
+        wanted = answering.begin_call() if answering is not None else False
         self._calls += 1
-        if self.process.signals.arrived:
-            # Whoever noticed the signal may have looked at the sequence just before.
-            self._calls += 1
-            return -EINTR
-        lock.release()
+        result = -EINTR
         try:
-            result = host.blocking_call(number, *arguments)
+            if not self.process.signals.arrived:  # who noticed one may have looked at the sequence just before
+                lock.release()
+                try:
+                    make = host.blocking_call if answering is None else answering.interruptible_call
+                    result = make(number, *arguments)
+                finally:
+                    lock.acquire()
         finally:
-            lock.acquire()
             self._calls += 1
+            if answering is not None:
+                answering.end_call(wanted)
         if result == -EINTR and arguments:
             self._note_timeout(number, arguments[0])
         return result
@@ -131,7 +134,6 @@ class Task:
     def unlocked(self) -> Iterator[None]:
         """The same for a longer stretch."""
         lock = self.process.lock
-        self.process.host_signals.watch()
         self._calls += 1
         lock.release()
         try:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from errno import EINTR
 from pathlib import Path
 
 from metaphrase.backends.llvm import context as c
@@ -186,6 +187,23 @@ class NativeCpu:
         self._wants_interrupt = True
         # Atomically, which is a fence too: whoever waits in a call looks at this behind `call_sequence`.
         self.runtime.compare_exchange(self.state + c.INTERRUPT, 0, 1)
+
+    def begin_call(self) -> bool:
+        """What has come up to now is no reason not to wait in `interruptible_call`; whether something had."""
+        wanted = self._word(c.INTERRUPT) != 0
+        self._put(c.INTERRUPT, 0)
+        return wanted
+
+    def interruptible_call(self, number: int, *arguments: int) -> int:
+        """A call of the host's that may wait; -EINTR also if something has come since `begin_call`."""
+        padded = (*arguments, 0, 0, 0, 0, 0, 0)[:6]
+        result: int = self.runtime.interruptible_call(self.state, number, *padded)
+        return -EINTR if result == c.NOT_MADE else result
+
+    def end_call(self, wanted: bool) -> None:
+        """What had come before `begin_call`, as it says, is to be seen after all."""
+        if wanted:
+            self._put(c.INTERRUPT, 1)
 
     def call_sequence(self) -> int:
         """Odd while guest code waits in a call that native code has made; another number for each such call."""

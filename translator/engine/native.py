@@ -133,6 +133,8 @@ class Runtime:
         self.forget = forget(self.symbols["forget"])
         exchange = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32)
         self.compare_exchange = exchange(self.symbols["compare_exchange"])
+        call = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, *[ctypes.c_uint64] * 7)
+        self.interruptible_call = call(self.symbols["interruptible_call"])
 
     def contains(self, address: int) -> bool:
         return self.base <= address < self.base + self.size

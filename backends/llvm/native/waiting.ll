@@ -35,8 +35,8 @@ none:
 }
 
 ; The call itself, or NOT_MADE if the interrupt flag is set. A signal's handler that finds the thread from label 1 on and
-; before label 2 has it go on at label 3, for a flag that it sets would not be seen any more.
-define internal i64 @interruptible_call(ptr %state, i64 %number, i64 %a, i64 %b, i64 %c, i64 %d, i64 %e, i64 %f) noinline nounwind {
+; before label 2 has it go on at label 3, for a flag that it sets would not be seen any more. The machine makes calls so too.
+define i64 @interruptible_call(ptr %state, i64 %number, i64 %a, i64 %b, i64 %c, i64 %d, i64 %e, i64 %f) noinline nounwind {
   %result = call i64 asm sideeffect "leaq 1f(%rip), %rcx
     movq %rcx, ${begin}($$8)
     leaq 2f(%rip), %rcx

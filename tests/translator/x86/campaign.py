@@ -101,8 +101,9 @@ def work(part: int, parts: int, counts: dict[int, int], enough: int, end: float,
     """One process's share: every so manyth row. It tells (row, count), a count of -1 where something diverged."""
     gc.freeze()  # the tables and the tests stay: no collection needs to look at them
     gc.disable()
+    rows = [row for row in GUEST.rows[part::parts] if not lacks(row)]
     with Executors() as executors:
-        for turn, (row, first) in enumerate(turns(counts, [row for row in GUEST.rows[part::parts] if not lacks(row)], enough)):
+        for turn, (row, first) in enumerate(turns(counts, rows, enough)):
             if time.time() > end:
                 break
             if turn % _ROWS_BETWEEN_COLLECTIONS == 0:
