@@ -55,6 +55,8 @@ class Way(IntEnum):
     #: clock_gettime(2), and gettimeofday(2).
     CLOCK = c.WAY_CLOCK
     TIME_OF_DAY = c.WAY_TIME_OF_DAY
+    #: rt_sigprocmask(2), while the machine says that it need not see to it.
+    MASK = c.WAY_MASK
 
 
 class HostCall(NamedTuple):
@@ -78,3 +80,5 @@ class HostCalls(NamedTuple):
     limit: int
     #: The device, as st_dev has it, whose files the machine shows to the guest in its own way; 0 if there is none.
     shown_device: int = 0
+    #: The signals that the host never blocks for the guest, as a mask.
+    never_blocked: int = 0

@@ -106,6 +106,10 @@ CALL_INTERRUPTED: Final = _word()
 """Nonzero: the call at which guest code was left was made, and a signal has ended it."""
 CALL_BEGIN, CALL_END, CALL_BEHIND = _word(), _word(), _word()
 """Host addresses: a thread between the first two is about to enter the kernel, and at the third it does not."""
+SIGNAL_MASK: Final = _word()
+"""The signals that this thread of the guest blocks."""
+MASK_IS_FREE: Final = _word()
+"""Nonzero: nobody but the host's kernel has to know when the mask changes."""
 
 assert -_next <= SIZE
 
@@ -143,6 +147,8 @@ CALL_ARGUMENTS: Final = 64
 """Where in the state the arguments are, six words."""
 CALL_SHOWN: Final = 112
 """The device, as st_dev has it, whose files the machine shows to the guest in its own way; 0 if there is none."""
+CALL_NEVER_BLOCKED: Final = 120
+"""The signals that the host never blocks for the guest, as a mask."""
 CALL_MOST_ARGUMENTS: Final = 6
 CALL_ROWS: Final = 128
 CALL_ROW: Final = 16
@@ -153,7 +159,7 @@ CALL_NOTHING, CALL_VALUE, CALL_READ, CALL_FILLED, CALL_SIZE, CALL_PATH, CALL_VEC
 NOT_MADE: Final = -512
 """What stands for the result of a call that was not made after all; the kernel keeps this one for itself."""
 WAY_PLAIN, WAY_WAITING, WAY_OWN, WAY_OWN_3, WAY_OWN_4, WAY_FLAGS, WAY_FUTEX = range(7)
-WAY_OPEN, WAY_LIST, WAY_CLOCK, WAY_TIME_OF_DAY = range(7, 11)
+WAY_OPEN, WAY_LIST, WAY_CLOCK, WAY_TIME_OF_DAY, WAY_MASK = range(7, 12)
 """How a call is made: see `translator.host_calls.Way`."""
 
 HEADER_REGION: Final = record.REGISTERS

@@ -35,7 +35,7 @@ _SIGNAL_MASK = 296
 _WAYS = {
     "PLAIN": c.WAY_PLAIN, "WAITING": c.WAY_WAITING, "OWN_WAY": c.WAY_OWN, "OWN_3": c.WAY_OWN_3, "OWN_4": c.WAY_OWN_4,
     "FLAGS": c.WAY_FLAGS, "FUTEX": c.WAY_FUTEX, "OPEN": c.WAY_OPEN, "LIST_WAY": c.WAY_LIST, "CLOCK": c.WAY_CLOCK,
-    "TIME_OF_DAY": c.WAY_TIME_OF_DAY,
+    "TIME_OF_DAY": c.WAY_TIME_OF_DAY, "MASK": c.WAY_MASK,
 }  # fmt: skip
 _OPEN_KNOWN = (
     os.O_ACCMODE | os.O_CREAT | os.O_EXCL | os.O_NOCTTY | os.O_TRUNC | os.O_APPEND | os.O_NONBLOCK | os.O_DSYNC
@@ -44,6 +44,7 @@ _OPEN_KNOWN = (
 """Flags of openat(2), O_LARGEFILE among them, that change nothing of how a file is told from something else."""
 _HOST = {
     "close": 3, "fstat": 5, "getpid": 39, "fcntl": 72, "openat": 257, "newfstatat": 262, "process_vm_readv": 310,
+    "rt_sigprocmask": 14, "SIG_BLOCK": 0, "SIG_UNBLOCK": 1, "SIG_SETMASK": 2, "BLOCKABLE": ~(1 << 8 | 1 << 18),
     "F_SETFL": 4, "O_NONBLOCK": os.O_NONBLOCK, "O_NONBLOCK_OR_PATH": os.O_NONBLOCK | os.O_PATH,
     "OPEN_STRANGE": ~_OPEN_KNOWN & (1 << 32) - 1, "AT_EMPTY_PATH": 0x1000, "S_IFMT": 0xF000, "S_IFREG": stat.S_IFREG,
     "S_IFDIR": stat.S_IFDIR, "EINTR": errno.EINTR, "EAGAIN": errno.EAGAIN, "ENXIO": errno.ENXIO,
@@ -118,6 +119,10 @@ def source(layout: Layout) -> str:
             page_closed=c.PAGE_CLOSED, **_FILLED, **_WAYS, **_HOST, **_LISTS,
         ),
         _text("clock", clock=c.CALL_CLOCK, answering=c.ANSWERING),
+        _text(
+            "masks", is_free=c.MASK_IS_FREE, signal_mask=c.SIGNAL_MASK, answering=c.ANSWERING, limit=c.CALL_LIMIT,
+            window=c.WINDOW_BASE, never=c.CALL_NEVER_BLOCKED, **_HOST,
+        ),
         _text(
             "waiting", sequence=c.CALL_SEQUENCE, interrupted=c.CALL_INTERRUPTED, NOT_MADE=c.NOT_MADE, **_WAITING,
             **_HOST,

@@ -159,6 +159,12 @@ class AnswersCalls(Protocol):
     def own_descriptors(self, first: int) -> None:
         """Descriptors below this number are the guest's, or nobody's."""
 
+    signal_mask: int
+    """The signals that the guest's thread blocks, which native code may change."""
+
+    def free_mask(self, is_free: bool) -> None:
+        """Whether it may do so by itself: as long as no signal is pending, held or for another thread to take."""
+
     def begin_call(self) -> bool:
         """What came up to now, `interrupt` or a signal, is no reason not to wait in a call; whether something did."""
 

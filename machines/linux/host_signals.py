@@ -57,8 +57,9 @@ _NUDGE = SIGRTMAX - 1
 _ACTION = struct.Struct("<QQ")
 #: glibc keeps these two for itself and refuses them.
 _RESERVED = frozenset({32, 33})
-_NEVER_BLOCKED = sum(bit(number) for number in SYNCHRONOUS) | bit(_NUDGE)
-EVERYTHING = (1 << 64) - 1 & ~_NEVER_BLOCKED
+#: What the guest may block and the host does not.
+NEVER_BLOCKED = sum(bit(number) for number in SYNCHRONOUS) | bit(_NUDGE)
+EVERYTHING = (1 << 64) - 1 & ~NEVER_BLOCKED
 #: What `_install` is told beside SIG_DFL and SIG_IGN.
 _RECEIVE = -1
 _FIRST_DELAY, _LONGEST_DELAY = 0.001, 0.1
@@ -102,6 +103,11 @@ class HostSignals:
     def is_active(self) -> bool:
         """Whether the host's signals are in step with the guest's."""
         return self._active
+
+    @property
+    def masks_are_the_guests(self) -> bool:
+        """Whether the host blocks for a thread just what the guest does, but for NEVER_BLOCKED."""
+        return self._active and not self._held()
 
     def start(self, *, again: bool = False) -> None:
         """Take over the host's signals for a run; what the caller ignores, the guest ignores.
@@ -201,7 +207,7 @@ class HostSignals:
     @staticmethod
     def host_mask(mask: int) -> int:
         """The guest's mask without the signals that this machine needs."""
-        return mask & ~_NEVER_BLOCKED
+        return mask & ~NEVER_BLOCKED
 
     def apply_mask(self, mask: int) -> None:
         """Make the host's mask of this thread the guest's."""

@@ -21,7 +21,7 @@ from metaphrase.machines.linux.calls.table import Bound, bind, find_call
 from metaphrase.machines.linux.cpu import AnswersCalls, Cpu, HasCapabilities, KeepsTranslations
 from metaphrase.machines.linux.descriptors import Descriptors
 from metaphrase.machines.linux.errors import GuestFault, LoadError
-from metaphrase.machines.linux.host_signals import HostSignals
+from metaphrase.machines.linux.host_signals import NEVER_BLOCKED, HostSignals
 from metaphrase.machines.linux.loader import Image, Program, find, load, locate
 from metaphrase.machines.linux.memory import WINDOW_SIZE, Window
 from metaphrase.machines.linux.paths import Paths
@@ -197,7 +197,7 @@ class LinuxProcess:
         }
         described = HostCalls(
             calls, abi.number_register, abi.argument_registers, abi.result_register, self.window.size,
-            procfs.proc_device(),
+            procfs.proc_device(), NEVER_BLOCKED,
         )  # fmt: skip
         cpu.answer_calls(described)
         self.descriptors.first_private_changed = cpu.own_descriptors

@@ -27,6 +27,7 @@ from signal import (
     SIGURG,
     SIGWINCH,
 )
+from typing import Protocol
 
 from metaphrase.machines.linux.abi.base import FaultDetail
 
@@ -202,13 +203,25 @@ class SharedSignals:
         return (signal for signal, action in enumerate(self.actions) if action.handler > SIG_IGN)
 
 
+class KeepsMask(Protocol):
+    """Where a thread's mask is: with its CPU, whose native code changes it too."""
+
+    signal_mask: int
+
+
+class _Keeper:
+    """With a CPU that does not."""
+
+    signal_mask = 0
+
+
 class SignalState:
     """The signals of one guest thread. `wake` gets it out of guest code or a blocking call, to look at them."""
 
-    def __init__(self, shared: SharedSignals, wake: Callable[[], None]) -> None:
+    def __init__(self, shared: SharedSignals, wake: Callable[[], None], keeper: KeepsMask | None = None) -> None:
         self.shared, self.wake = shared, wake
         self.actions = shared.actions
-        self.mask = 0
+        self._keeper = keeper or _Keeper()
         #: The mask to go back to once a handler has run, while a call such as ppoll has put in another one.
         self.mask_to_restore: int | None = None
         #: Signals that end the call that the thread is in, though they are blocked.
@@ -218,6 +231,15 @@ class SignalState:
         self.attention = False
         #: What is for this thread alone.
         self.pending: list[Pending] = []
+
+    @property
+    def mask(self) -> int:
+        """The signals that are blocked."""
+        return self._keeper.signal_mask
+
+    @mask.setter
+    def mask(self, mask: int) -> None:
+        self._keeper.signal_mask = mask
 
     def reset_for_execve(self) -> None:
         """The mask and pending signals stay."""

@@ -57,7 +57,8 @@ class Task:
         self.abi: Abi = process.abi
         #: The thread's id, which is the host's for the thread that runs it.
         self.number = number
-        self.signals = SignalState(process.signals, self.wake)
+        self._answering = cpu if isinstance(cpu, AnswersCalls) else None
+        self.signals = SignalState(process.signals, self.wake, self._answering)
         self.name = b""
         self.clear_child_tid = 0
         #: Where the list of robust futexes that it holds begins; 0 if there is none.
@@ -65,7 +66,6 @@ class Task:
         #: It has called exit, with this code, or was told to end; others may go on.
         self.ended = False
         self.exit_code = 0
-        self._answering = cpu if isinstance(cpu, AnswersCalls) else None
         #: Odd while it is in a blocking call that was made here.
         self._calls = 0
         #: The call that a signal has interrupted waits for so long only, and is not made again.
@@ -90,6 +90,14 @@ class Task:
                 faults.raise_signal(self, event)
             if self.signals.attention:
                 delivery.deliver_pending(self)
+            if self._answering is not None:
+                self._answering.free_mask(self._mask_is_free())
+
+    def _mask_is_free(self) -> bool:
+        """Whether the guest may change its signal mask, and the host's, without anything else to be done."""
+        signals, shared = self.signals, self.process.signals
+        waits = signals.pending or shared.pending or shared.arrived or signals.mask_to_restore is not None
+        return not waits and len(self.process.tasks) == 1 and self.process.host_signals.masks_are_the_guests
 
     @property
     def call_sequence(self) -> int:

@@ -20,6 +20,7 @@ def call_table(guest: Guest, described: HostCalls, roots: int) -> HostBlock:
         c.CALL_COUNT: count, c.CALL_LIMIT: described.limit, c.CALL_NUMBER: place(described.number_register),
         c.CALL_RESULT: place(described.result_register), c.CALL_ROOTS: roots,
         c.CALL_SHOWN: described.shown_device, c.CALL_CLOCK: clock_function(),
+        c.CALL_NEVER_BLOCKED: described.never_blocked,
         c.CALL_MASK: (1 << guest.slot_of(described.result_register)[1]) - 1,
     }.items():  # fmt: skip
         table.put_u64(offset, value)

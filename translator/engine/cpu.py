@@ -205,6 +205,19 @@ class NativeCpu:
         if wanted:
             self._put(c.INTERRUPT, 1)
 
+    @property
+    def signal_mask(self) -> int:
+        """The signals that the guest's thread blocks, which native code may change as `free_mask` says."""
+        return self._word(c.SIGNAL_MASK)
+
+    @signal_mask.setter
+    def signal_mask(self, mask: int) -> None:
+        self._put(c.SIGNAL_MASK, mask)
+
+    def free_mask(self, is_free: bool) -> None:
+        """Whether nobody but the host's kernel has to know when guest code changes its signal mask."""
+        self._put(c.MASK_IS_FREE, is_free)
+
     def call_sequence(self) -> int:
         """Odd while guest code waits in a call that native code has made; another number for each such call."""
         return self._word(c.CALL_SEQUENCE)
@@ -369,7 +382,8 @@ class NativeCpu:
             spare = self._threads.spare
             made = spare.pop() if spare else NativeCpu(self.guest, self.memory, shared=self.translations)
         made.state_bytes[:] = self.state_bytes
-        for word in (c.INTERRUPT, c.ONLY_TIER_0, c.DECODING_PC, c.CHECKING_BLOCK, c.ANSWERING, c.CALL_INTERRUPTED):
+        for word in (c.INTERRUPT, c.ONLY_TIER_0, c.DECODING_PC, c.CHECKING_BLOCK, c.ANSWERING, c.CALL_INTERRUPTED,
+                     c.MASK_IS_FREE):  # fmt: skip
             made.put_context_word(word, 0)
         made.forget_records()
         made._wants_interrupt = False

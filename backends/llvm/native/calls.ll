@@ -223,7 +223,8 @@ define internal {i64, i1} @make_call(ptr %state, ptr %calls, i64 %number, i8 %wa
   switch i8 %way, label %none [i8 ${PLAIN}, label %plain  i8 ${WAITING}, label %waiting  i8 ${OWN_WAY}, label %own
                               i8 ${OWN_3}, label %own.3  i8 ${OWN_4}, label %own.4  i8 ${FLAGS}, label %flags
                               i8 ${FUTEX}, label %futex  i8 ${OPEN}, label %open  i8 ${LIST_WAY}, label %list
-                              i8 ${CLOCK}, label %clock  i8 ${TIME_OF_DAY}, label %time.of.day]
+                              i8 ${CLOCK}, label %clock  i8 ${TIME_OF_DAY}, label %time.of.day
+                              i8 ${MASK}, label %mask]
 none:
   ret {i64, i1} zeroinitializer
 plain:
@@ -266,6 +267,9 @@ list:
   %listed = call {i64, i1} @list_folder(ptr %calls, i64 %number, i64 %a0, i64 %a1, i64 %a2)
   ret {i64, i1} %listed
 
+mask:
+  %masked = call {i64, i1} @change_mask(ptr %state, ptr %calls, i64 %a0, i64 %a1, i64 %a2, i64 %a3)
+  ret {i64, i1} %masked
 clock:
   %clock.done = call i1 @tell_time(ptr %state, ptr %calls, i64 %a0, i64 %a1, i64 1)
   br i1 %clock.done, label %told, label %plain

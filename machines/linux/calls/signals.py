@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from metaphrase.machines.linux import delivery, host
 from metaphrase.machines.linux.abi.numbers import HOST
 from metaphrase.machines.linux.calls.polling import with_mask
-from metaphrase.machines.linux.calls.table import IN, VALUE, passthrough, signed32, syscall
+from metaphrase.machines.linux.calls.table import IN, VALUE, in_native_code, passthrough, signed32, syscall
 from metaphrase.machines.linux.cpu import MakesFaultsExact
 from metaphrase.machines.linux.signals import (
     COUNT,
@@ -30,6 +30,7 @@ from metaphrase.machines.linux.signals import (
     is_ignored_by_default,
     sent_by,
 )
+from metaphrase.translator.host_calls import Way
 
 if TYPE_CHECKING:
     from metaphrase.machines.linux.process import LinuxProcess
@@ -81,7 +82,7 @@ def set_action(task: Task, number: int, action: Action) -> int:
     return 0
 
 
-@syscall("rt_sigprocmask")
+@syscall("rt_sigprocmask", native=in_native_code("rt_sigprocmask", VALUE, VALUE, VALUE, VALUE, way=Way.MASK))
 def rt_sigprocmask(task: Task, how: int, new: int, old: int, size: int) -> int:
     """rt_sigprocmask(2)."""
     if size != 8:
