@@ -143,7 +143,7 @@ def _segment_loaded(run: Execution) -> int | None:
 
 
 def _loads_base(run: Execution) -> bool:
-    return run.case.mode != 64 and _segment_loaded(run) in (_FS, _GS)
+    return run.case.mode != 64 and not run.case.guest and _segment_loaded(run) in (_FS, _GS)
 
 
 def _null_has_no_base(run: Execution, seen: Observed) -> Observed:
