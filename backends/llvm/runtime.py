@@ -182,8 +182,7 @@ def source(layout: Layout) -> str:
             "arrival",
             mark=c.ROOTS_MARK, notes=c.ROOT_NOTES, noted=c.ROOT_NOTED, note_shift=c.NOTE_SHIFT,
             note_mask=c.NOTE_COUNT - 1, information=c.NOTE_INFORMATION, holds=c.ROOT_HOLDS, held=c.ROOT_HELD,
-            action=c.ROOT_ACTION, blocked=_SIGNAL_MASK, leader=c.ROOT_LEADER, threads=c.ROOT_THREADS,
-            entries=c.ROOT_ENTRIES, **_WAITING,
+            action=c.ROOT_ACTION, blocked=_SIGNAL_MASK, leader=c.ROOT_LEADER, **_WAITING,
         ),
         _text(
             "signal",

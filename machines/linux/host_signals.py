@@ -92,8 +92,6 @@ class HostSignals:
         #: Of signals for which Python was asked to call `_receive`: how the host has it do so, and what Python had
         #: before. Only the main thread can ask, and any may want it.
         self._armed: dict[int, tuple[bytes, Any]] = {}
-        #: Signals that come to `_receive` now.
-        self._received: set[int] = set()
         #: Signals that have come are held until they are delivered, or a fast timer would leave time for nothing else:
         #: only while there is one thread, which is the one to unblock them.
         cpu = process.main.cpu
@@ -179,9 +177,9 @@ class HostSignals:
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
         for number, action in self._saved.items():
             host.signal_action(number, action)
-        signal.signal(_NUDGE, self._saved_nudge)
-        for known in (self._armed, self._saved, self._received):
-            known.clear()
+        signal.signal(_NUDGE, self._saved_nudge if self._saved_nudge is not None else signal.SIG_DFL)
+        self._armed.clear()
+        self._saved.clear()
 
     def follow(self, number: int, action: Action) -> None:
         """The guest's disposition of a signal has changed."""
@@ -287,7 +285,7 @@ class HostSignals:
                 host.close_private(descriptor)
         self._wake_read = self._wake_write = -1
         signal.set_wakeup_fd(-1)
-        if self._arrivals is None and self._received:
+        if self._arrivals is None and any(map(self._is_ours, self._shared.handlers())):
             self._start_watcher()
 
     @staticmethod
@@ -297,10 +295,8 @@ class HostSignals:
     def _install(self, number: int, action: int) -> None:
         """Have the host ignore a signal, do what it does by default, or have it come to `_receive`."""
         if action != _RECEIVE:
-            self._received.discard(number)
             self._saved.setdefault(number, host.signal_action(number, _HOST_ACTION.pack(action, 0, 0, 0)))
             return
-        self._received.add(number)
         if number in self._armed:
             host.signal_action(number, self._armed[number][0])
         else:

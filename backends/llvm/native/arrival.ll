@@ -62,27 +62,10 @@ define internal ptr @process_roots() noinline nounwind {
 
 ; Have this thread not enter the kernel for a call that may wait, if it is about to; and leave guest code, if so wanted.
 define internal void @come_back(ptr %roots, ptr %ucontext, i64 %leaves) noinline nounwind {
-  %thread = call ptr asm "movq %fs:0, $$0", "=r"()
-  %threads.p = getelementptr i8, ptr %roots, i64 ${threads}
-  %threads = load i64, ptr %threads.p
-  br label %search
-search:
-  %i = phi i64 [0, %0], [%i.next, %other]
-  %exhausted = icmp uge i64 %i, %threads
-  br i1 %exhausted, label %done, label %look
-look:
-  %at = shl i64 %i, 4
-  %entry.at = add i64 %at, ${entries}
-  %entry = getelementptr i8, ptr %roots, i64 %entry.at
-  %owner = load ptr, ptr %entry
-  %mine = icmp eq ptr %owner, %thread
-  br i1 %mine, label %found, label %other
-other:
-  %i.next = add i64 %i, 1
-  br label %search
+  %state = call ptr @state_of_thread(ptr %roots)
+  %foreign = icmp eq ptr %state, null
+  br i1 %foreign, label %done, label %found
 found:
-  %state.p = getelementptr i8, ptr %entry, i64 8
-  %state = load ptr, ptr %state.p
   %wants = icmp ne i64 %leaves, 0
   br i1 %wants, label %interrupt, label %where
 interrupt:

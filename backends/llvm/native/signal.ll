@@ -3,27 +3,10 @@
 ; what is not the guest's goes to the action that was there before.
 define void @on_signal(i32 %signal, ptr %info, ptr %ucontext) nounwind {
   %roots = inttoptr i64 ${mark} to ptr
-  %thread = call ptr asm "movq %fs:0, $$0", "=r"()
-  %threads.p = getelementptr i8, ptr %roots, i64 ${threads}
-  %threads = load i64, ptr %threads.p
-  br label %search
-search:
-  %i = phi i64 [0, %0], [%i.next, %other]
-  %exhausted = icmp uge i64 %i, %threads
-  br i1 %exhausted, label %foreign, label %look
-look:
-  %at = shl i64 %i, 4
-  %entry.at = add i64 %at, ${entries}
-  %entry = getelementptr i8, ptr %roots, i64 %entry.at
-  %owner = load ptr, ptr %entry
-  %mine = icmp eq ptr %owner, %thread
-  br i1 %mine, label %found, label %other
-other:
-  %i.next = add i64 %i, 1
-  br label %search
+  %state = call ptr @state_of_thread(ptr %roots)
+  %no.guest = icmp eq ptr %state, null
+  br i1 %no.guest, label %foreign, label %found
 found:
-  %state.p = getelementptr i8, ptr %entry, i64 8
-  %state = load ptr, ptr %state.p
   %rip.p = getelementptr i8, ptr %ucontext, i64 168
   %rip = load i64, ptr %rip.p
   %begin.p = getelementptr i8, ptr %state, i64 ${begin}
@@ -33,7 +16,7 @@ found:
   %above = icmp uge i64 %rip, %begin
   %below = icmp ult i64 %rip, %end
   %inside = and i1 %above, %below
-  br i1 %inside, label %guest, label %other
+  br i1 %inside, label %guest, label %foreign
 guest:
   ; an access of an exact region has a block of its own to go on at
   %tables.p = getelementptr i8, ptr %state, i64 ${tables}
@@ -156,4 +139,32 @@ default:
   %number = zext i32 %signal to i64
   %reset = call i64 asm sideeffect "syscall", "={rax},{rax},{rdi},{rsi},{rdx},{r10},~{rcx},~{r11},~{memory}"(i64 13, i64 %number, ptr %action, i64 0, i64 8)
   ret void
+}
+
+; The state of the guest that this thread runs, or null.
+define internal ptr @state_of_thread(ptr %roots) nounwind {
+  %thread = call ptr asm "movq %fs:0, $$0", "=r"()
+  %threads.p = getelementptr i8, ptr %roots, i64 ${threads}
+  %threads = load i64, ptr %threads.p
+  br label %search
+search:
+  %i = phi i64 [0, %0], [%i.next, %other]
+  %exhausted = icmp uge i64 %i, %threads
+  br i1 %exhausted, label %none, label %look
+look:
+  %at = shl i64 %i, 4
+  %entry.at = add i64 %at, ${entries}
+  %entry = getelementptr i8, ptr %roots, i64 %entry.at
+  %owner = load ptr, ptr %entry
+  %mine = icmp eq ptr %owner, %thread
+  br i1 %mine, label %found, label %other
+other:
+  %i.next = add i64 %i, 1
+  br label %search
+found:
+  %state.p = getelementptr i8, ptr %entry, i64 8
+  %state = load ptr, ptr %state.p
+  ret ptr %state
+none:
+  ret ptr null
 }
